@@ -261,7 +261,7 @@ class RegistryClient:
         document = self._call(
             asking, 'abandon_upload', abandoned, image_id=image_id
         )
-        return bool(document['data_is_unused'])
+        return cast(contract.Unclaimed, document)['data_is_unused']
 
     def deactivate_image(
         self, asking: context.RequestContext, image_id: str
@@ -374,7 +374,7 @@ def _result(answer: Answer) -> Any:
             return document
         if answer.status == 401:
             raise errors.Unauthorized
-        error = document['error']
+        error = cast(dict[str, dict[str, str]], document)['error']
         raised = errors.BY_CODE[error['code']](error['message'])
     except (ValueError, KeyError, TypeError) as trouble:
         LOG.error('The registry answered %s in a strange way', answer.status)

@@ -159,6 +159,12 @@ class Abandoned(TypedDict):
     reason: str
 
 
+class Unclaimed(TypedDict):
+    """:key data_is_unused: no image refers to the bytes of the transfer"""
+
+    data_is_unused: bool
+
+
 class Member(TypedDict):
     image_id: str
     member_id: str
@@ -196,7 +202,7 @@ _IMAGE = '/v1/images/{image_id}'
 OPERATIONS = {
     operation.name: operation
     for operation in (
-        Operation('list_images', 'POST', '/v1/images/query', True),
+        Operation('list_images', 'POST', '/v1/query/images', True),
         Operation('create_image', 'POST', '/v1/images'),
         Operation('get_image', 'GET', _IMAGE, True),
         Operation('update_image', 'PATCH', _IMAGE),
