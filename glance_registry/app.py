@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from oslo_config import cfg
-
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
@@ -61,15 +59,15 @@ def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
     raise LookupError(f'no handler for the operation {name}')
 
 
-def app_factory(_global: Any, **_local: Any) -> Registry:
+def app_factory(options: wsgi.Options, **_local: str) -> Registry:
     """Paste factory of the application ``registryapp``.
 
     :raises errors.ConfigurationError: no database is configured
     """
-    options = cfg.CONF.database
-    if not options.connection:
+    database = wsgi.configuration(options).database
+    if not database.connection:
         raise errors.ConfigurationError(
             'connection in [database] must name the image database, for '
             'instance sqlite:////var/lib/glance/glance.sqlite'
         )
-    return Registry(engine.Database(options.connection, options))
+    return Registry(engine.Database(database.connection, database))

@@ -18,6 +18,6 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """For oslo-config-generator and for :func:`register`."""
     return [
         (None, [*config.server_opts(DEFAULT_PORT), *middleware.OPTS]),
-        ('paste_deploy', list(config.paste_deploy_opts)),
+        ('paste_deploy', config.paste_deploy_opts()),
         ('database', list(db_options.database_opts)),
     ]

@@ -40,9 +40,9 @@ class Image(TypedDict):
     """A live image as its reader may see it.
 
     Times are UTC, ``YYYY-MM-DDTHH:MM:SSZ``. ``member`` is the caller's
-    project when it is a member of the image (whatever its status), else
-    null. ``row_version`` rises with every change of the image, its
-    properties, tags and locations.
+    project when it sees the image as its member (whatever its status) and
+    not as its owner, else null. ``row_version`` rises with every change of
+    the image, its properties, tags and locations.
     """
 
     id: str

@@ -190,9 +190,9 @@ def listens_locally(conf: cfg.ConfigOpts) -> bool:
         return bool(conf.bind_host == 'localhost')
 
 
-def context_factory(_global: Any, **_local: Any) -> Factory:
+def context_factory(options: wsgi.Options, **_local: str) -> Factory:
     """Paste factory of the filter ``context``."""
-    conf = cfg.CONF
+    conf = wsgi.configuration(options)
 
     def service_roles() -> Iterable[str]:
         # keystonemiddleware registers its options when it is loaded.
@@ -207,12 +207,14 @@ def context_factory(_global: Any, **_local: Any) -> Factory:
     )
 
 
-def unauthenticated_context_factory(_global: Any, **_local: Any) -> Factory:
+def unauthenticated_context_factory(
+    options: wsgi.Options, **_local: str
+) -> Factory:
     """Paste factory of the filter ``unauthenticated-context``.
 
     :raises errors.ConfigurationError: others could reach the daemon
     """
-    conf = cfg.CONF
+    conf = wsgi.configuration(options)
     if not listens_locally(conf):
         raise errors.ConfigurationError(
             'Without a flavor everybody is an admin, so bind_host must be a '
@@ -224,12 +226,12 @@ def unauthenticated_context_factory(_global: Any, **_local: Any) -> Factory:
     )
 
 
-def trusted_auth_factory(_global: Any, **_local: Any) -> Factory:
+def trusted_auth_factory(options: wsgi.Options, **_local: str) -> Factory:
     """Paste factory of the filter ``trusted-auth``.
 
     :raises errors.ConfigurationError: others could claim to be an admin
     """
-    conf = cfg.CONF
+    conf = wsgi.configuration(options)
     secret = conf.trusted_auth_secret
     if secret is not None and len(secret) < MIN_SECRET_LENGTH:
         raise errors.ConfigurationError(

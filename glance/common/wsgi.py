@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import orjson
+from oslo_config import cfg
 import routes
 import webob
 import webob.exc
@@ -24,6 +25,13 @@ _PUBLIC = webob.exc.status_map
 
 Handler = Callable[..., webob.Response]
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+#: Paste's global options, as every factory gets them.
+Options = Mapping[str, Any]
+
+
+def configuration(options: Options) -> cfg.ConfigOpts:
+    """The configuration that :func:`pipeline.load_app` handed to Paste."""
+    return options['oslo_config_config']
 
 
 class Request(webob.Request):

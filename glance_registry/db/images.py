@@ -431,7 +431,7 @@ def _documents(
             document['tags'].append(first)
         elif kind == 'location':
             document['locations'].append(_location(row_id, first, second))
-        else:
+        elif document['owner'] != first:
             document['member'] = first
     for document in documents.values():
         document['locations'].sort(key=lambda location: location['id'])
