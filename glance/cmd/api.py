@@ -14,6 +14,7 @@ from oslo_config import cfg  # noqa: E402
 from glance.api import conf as api_conf  # noqa: E402
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
+from glance.common.server import service  # noqa: E402
 
 NAME = 'glance-api'
 PASTE_FILE = os.path.join(
@@ -31,7 +32,7 @@ def _run() -> int:
     api_conf.register(conf)
     version = importlib.metadata.version('glance-split')
     config.load(conf, sys.argv[1:], NAME, version)
-    return server.serve(
+    return service.serve(
         conf, lambda: pipeline.load_app(conf, NAME, PASTE_FILE), NAME
     )
 

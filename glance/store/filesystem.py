@@ -153,20 +153,29 @@ class _Partial:
     def publish(self, path: pathlib.Path) -> None:
         """Make the data durable and give it its name, in this order."""
         os.fsync(self._fd)
-        if self._name is None:
-            # A link never replaces: what lies there belongs to nobody (see
-            # Store.write) and goes first.
-            path.unlink(missing_ok=True)
-            source = f'/proc/self/fd/{self._fd}'
-            os.link(source, path, follow_symlinks=True)
-        else:
-            os.replace(self._name, path)
-            self._name = None
         directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            if self._name is None:
+                self._link(path, directory)
+            else:
+                os.replace(self._name, path)
+                self._name = None
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def _link(self, path: pathlib.Path, directory: int) -> None:
+        # A link never replaces: what lies there belongs to nobody (see
+        # Store.write) and goes first.
+        path.unlink(missing_ok=True)
+        # Only with a directory's descriptor does Python call linkat(2),
+        # which follows the link of /proc to the file without a name.
+        os.link(
+            f'/proc/self/fd/{self._fd}',
+            path.name,
+            dst_dir_fd=directory,
+            follow_symlinks=True,
+        )
 
     def close(self) -> None:
         if self._name is not None:

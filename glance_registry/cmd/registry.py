@@ -13,6 +13,7 @@ from oslo_config import cfg  # noqa: E402
 
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
+from glance.common.server import service  # noqa: E402
 from glance_registry import conf as registry_conf  # noqa: E402
 
 NAME = 'glance-registry'
@@ -31,7 +32,7 @@ def _run() -> int:
     registry_conf.register(conf)
     version = importlib.metadata.version('glance-split')
     config.load(conf, sys.argv[1:], NAME, version)
-    return server.serve(
+    return service.serve(
         conf, lambda: pipeline.load_app(conf, NAME, PASTE_FILE), NAME
     )
 

@@ -28,11 +28,8 @@ TAGS = models.image_tags
 TRANSFERS = models.image_transfers
 
 _LIVE = IMAGES.c.deleted == sa.false()
-_SHOWN = [
-    IMAGES.c[name]
-    for name in contract.Image.__annotations__
-    if name in IMAGES.c
-]
+_NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
+_SHOWN = [IMAGES.c[name] for name in _NAMES]
 _TIMES = ('created_at', 'updated_at')
 
 
@@ -414,7 +411,7 @@ def _documents(
 ) -> list[contract.Image]:
     documents: dict[str, Any] = {}
     for row in rows:
-        document = dict(row._mapping)
+        document: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
         for name in _TIMES:
             document[name] = timestamp(document[name])
         document |= {'properties': {}, 'tags': [], 'locations': []}
