@@ -138,6 +138,15 @@ def connect(
     )
 
 
+def connect_without_login(url: str) -> openstack.connection.Connection:
+    return openstack.connect(
+        load_yaml_config=False,
+        load_envvars=False,
+        auth_type='none',
+        auth={'endpoint': url},
+    )
+
+
 def seed(address: str) -> None:
     cloud = connect(address, 'admin').identity
     roles = {role.name: role for role in cloud.roles()}

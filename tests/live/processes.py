@@ -105,13 +105,17 @@ def as_user(user: str | None) -> dict[str, object]:
     return {'user': user, 'group': user, 'extra_groups': []}
 
 
-def descendants(pid: int) -> list[int]:
-    found = []
+def children(pid: int) -> list[int]:
     try:
         text = pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text()
     except FileNotFoundError:
         return []
-    for child in map(int, text.split()):
+    return [int(word) for word in text.split()]
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for child in children(pid):
         found += [child, *descendants(child)]
     return found
 
