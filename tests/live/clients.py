@@ -21,7 +21,8 @@ class Failed(Exception):
 class Person:
     """Somebody at a shell, logged in by OS_* variables."""
 
-    def __init__(self, home: pathlib.Path, login: dict[str, str]) -> None:
+    def __init__(self, home: pathlib.Path, **logins: dict[str, str]) -> None:
+        """Log in with these variables, for each client."""
         home.mkdir(parents=True, exist_ok=True)
         self._home = home
         self._env = {
@@ -30,15 +31,15 @@ class Person:
             'HOME': str(home),
             'no_proxy': '127.0.0.1',
             'COLUMNS': '400',
-            **login,
         }
+        self._logins = logins
 
     def run(self, client: str, *words: object) -> str:
         program = pathlib.Path(sys.executable).parent / client
         result = subprocess.run(
             [str(program), *map(str, words)],
             cwd=self._home,
-            env=self._env,
+            env={**self._env, **self._logins.get(client, {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
@@ -81,27 +82,22 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def without_login(home: pathlib.Path, url: str) -> Person:
+    # Not both for both: each client stumbles over the other's variables.
     return Person(
         home,
-        {
-            'OS_AUTH_TYPE': 'none',
-            'OS_ENDPOINT': url,
-            'OS_IMAGE_URL': url,
-            'OS_AUTH_TOKEN': 'none',
-        },
+        openstack={'OS_AUTH_TYPE': 'none', 'OS_ENDPOINT': url},
+        glance={'OS_IMAGE_URL': url, 'OS_AUTH_TOKEN': 'none'},
     )
 
 
 def logged_in(home: pathlib.Path, user: str, region: str) -> Person:
     login = keystone.credentials(servers.keystone(), user)
-    return Person(
-        home,
-        {
-            'OS_REGION_NAME': region,
-            'OS_IDENTITY_API_VERSION': '3',
-            **{f'OS_{name.upper()}': value for name, value in login.items()},
-        },
-    )
+    variables = {
+        'OS_REGION_NAME': region,
+        'OS_IDENTITY_API_VERSION': '3',
+        **{f'OS_{name.upper()}': value for name, value in login.items()},
+    }
+    return Person(home, openstack=variables, glance=variables)
 
 
 def status_of(failure: Failed) -> int | None:

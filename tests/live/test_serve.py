@@ -45,7 +45,7 @@ class Serve(unittest.TestCase):
     def test_prints_what_to_paste_and_it_works(self) -> None:
         service = self._service()
         service.start()
-        person = clients.Person(self.directory / 'home', {})
+        person = clients.Person(self.directory / 'home')
         pasted = [
             line.split()
             for line in service.said().splitlines()
