@@ -1,0 +1,211 @@
+"""Composition of glance-api: collaborators, the URL table, Paste factories."""
+
+from collections.abc import Callable, Iterable
+import functools
+import http.client
+import logging
+import socket
+from typing import Any
+
+from keystoneauth1 import exceptions as keystone_exceptions
+from keystoneauth1 import loading
+from oslo_config import cfg
+
+from glance import registry_client
+from glance.api import policy
+from glance.api.v2 import image_actions
+from glance.api.v2 import image_data
+from glance.api.v2 import image_members
+from glance.api.v2 import image_tags
+from glance.api.v2 import images
+from glance.api.v2 import schemas
+from glance.common import errors
+from glance.common import wsgi
+from glance.images import upload
+from glance.store import base as store_base
+from glance.store import filesystem
+
+LOG = logging.getLogger(__name__)
+
+
+class ImagesAPI:
+    """Images API v2 as a WSGI application.
+
+    :param registry: metadata
+    :param store: bytes
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        registry: registry_client.RegistryClient,
+        store: store_base.Store,
+    ) -> None:
+        self._policy = policy.Policy(conf)
+        self._router = wsgi.Router(
+            _table(conf, registry, store, self._policy), wsgi.public_error
+        )
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        asking = environ['glance.context']
+        asking.is_admin = self._policy.is_admin(asking)
+        return self._router(environ, start_response)
+
+
+def _table(
+    conf: cfg.ConfigOpts,
+    registry: registry_client.RegistryClient,
+    store: store_base.Store,
+    permission: policy.Policy,
+) -> list[wsgi.Route]:
+    """Every URL of API v2."""
+    schema = schemas.ImageSchema(
+        conf.image_format.disk_formats, conf.image_format.container_formats
+    )
+    limits = images.Limits(
+        page_default=conf.limit_param_default,
+        page_max=conf.api_limit_max,
+        properties=conf.image_property_quota,
+        tags=conf.image_tag_quota,
+        members=conf.image_member_quota,
+    )
+    data_limits = image_data.DataLimits(
+        conf.image_size_cap, conf.hashing_algorithm
+    )
+    uploads = upload.Upload(registry, store, socket.gethostname())
+    image = images.Images(registry, permission, store, schema, limits)
+    data = image_data.ImageData(
+        registry, permission, store, uploads, data_limits
+    )
+    tags = image_tags.ImageTags(registry, permission, limits.tags)
+    members = image_members.ImageMembers(registry, permission, limits.members)
+    actions = image_actions.ImageActions(registry, permission)
+    described = schemas.Schemas(schema)
+    one = '/v2/images/{image_id}'
+    table = (
+        ('GET', one, image.show),
+        ('GET', '/v2/images', image.index),
+        ('POST', '/v2/images', image.create),
+        ('PATCH', one, image.update),
+        ('DELETE', one, image.delete),
+        ('GET', f'{one}/file', data.get),
+        ('PUT', f'{one}/file', data.put),
+        ('PUT', f'{one}/tags/{{tag}}', tags.update),
+        ('DELETE', f'{one}/tags/{{tag}}', tags.delete),
+        ('GET', f'{one}/members', members.index),
+        ('POST', f'{one}/members', members.create),
+        ('GET', f'{one}/members/{{member}}', members.show),
+        ('PUT', f'{one}/members/{{member}}', members.update),
+        ('DELETE', f'{one}/members/{{member}}', members.delete),
+        ('POST', f'{one}/actions/deactivate', actions.deactivate),
+        ('POST', f'{one}/actions/reactivate', actions.reactivate),
+        ('GET', '/v2/schemas/{name}', described.show),
+    )
+    return [wsgi.Route(*line) for line in table]
+
+
+def app_factory(options: wsgi.Options, **_local: str) -> ImagesAPI:
+    """Paste factory of the application ``apiv2app``."""
+    conf = wsgi.configuration(options)
+    return ImagesAPI(conf, _registry(conf), _store(conf))
+
+
+def root_factory(
+    loader: Any, global_conf: Any, **local_conf: str
+) -> wsgi.WSGIApp:
+    """Paste composite factory: ``/`` to the versions, ``/v2`` to the API."""
+    versions = loader.get_app(local_conf['/'], global_conf=global_conf)
+    api = loader.get_app(local_conf['/v2'], global_conf=global_conf)
+
+    def root(
+        environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        below = environ.get('PATH_INFO', '').startswith('/v2/')
+        answer: Iterable[bytes] = (api if below else versions)(
+            environ, start_response
+        )
+        return answer
+
+    return root
+
+
+def _store(conf: cfg.ConfigOpts) -> store_base.Store:
+    options = conf.glance_store
+    try:
+        mode = int(str(options.filesystem_store_file_perm), 8)
+    except ValueError as error:
+        raise errors.ConfigurationError(
+            'filesystem_store_file_perm must be octal digits.'
+        ) from error
+    return filesystem.FilesystemStore(
+        options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
+    )
+
+
+def _registry(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
+    timeout = float(conf.registry_client_timeout)
+    transport = registry_client.HTTPTransport(
+        _connector(conf, timeout), conf.registry_client_connections, timeout
+    )
+    service_token = None
+    if not conf.send_identity_headers:
+        service_token = _service_token(conf)
+    return registry_client.RegistryClient(
+        transport,
+        send_identity_headers=conf.send_identity_headers,
+        secret=conf.trusted_auth_secret,
+        service_token=service_token,
+    )
+
+
+def _connector(
+    conf: cfg.ConfigOpts, timeout: float
+) -> Callable[[], http.client.HTTPConnection]:
+    if conf.registry_socket:
+        return functools.partial(
+            registry_client.UnixConnection, conf.registry_socket, timeout
+        )
+    address = (conf.registry_host, conf.registry_port)
+    if conf.registry_client_protocol == 'http':
+        return functools.partial(
+            registry_client.TCPConnection, *address, timeout=timeout
+        )
+    tls = registry_client.tls_context(
+        conf.registry_client_ca_file,
+        conf.registry_client_cert_file,
+        conf.registry_client_key_file,
+        conf.registry_client_insecure,
+    )
+    return functools.partial(
+        registry_client.TLSConnection, *address, timeout=timeout, context=tls
+    )
+
+
+def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
+    """This daemon's own token, with the credentials of authtoken.
+
+    :returns: None when no credentials are configured
+    """
+    group = 'keystone_authtoken'
+    loading.register_auth_conf_options(conf, group)
+    loading.register_session_conf_options(conf, group)
+    auth = loading.load_auth_from_conf_options(conf, group)
+    if auth is None:
+        return None
+    session = loading.load_session_from_conf_options(conf, group, auth=auth)
+
+    def token(renew: bool) -> str:
+        try:
+            if renew:
+                auth.invalidate()
+            found: str | None = auth.get_token(session)
+        except keystone_exceptions.ClientException as error:
+            LOG.error('No service token: %s', error)
+            raise errors.RegistryUnavailable from error
+        if found is None:
+            raise errors.RegistryUnavailable
+        return found
+
+    return token

@@ -1,0 +1,109 @@
+"""Permission: who may do what, decided here and nowhere else."""
+
+from collections.abc import Mapping
+import logging
+from typing import Any
+
+from oslo_config import cfg
+from oslo_policy import opts as policy_opts
+from oslo_policy import policy
+
+from glance.api import policies
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+
+LOG = logging.getLogger(__name__)
+
+
+class Policy:
+    """Asks oslo.policy; knows what a caller may learn from a refusal."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        policy_opts.set_defaults(conf, policy_file='policy.yaml')
+        self._enforcer = policy.Enforcer(conf)
+        self._enforcer.suppress_deprecation_warnings = True
+        self._enforcer.register_defaults(policies.list_rules())
+        self._enforcer.load_rules()
+
+    def is_admin(self, asking: context.RequestContext) -> bool:
+        return self.allows(asking, 'context_is_admin', {})
+
+    def allows(
+        self,
+        asking: context.RequestContext,
+        action: str,
+        target: Mapping[str, Any],
+    ) -> bool:
+        credentials = asking.to_policy_values()
+        allowed: bool = self._enforcer.authorize(
+            action, dict(target), credentials
+        )
+        return allowed
+
+    def require(
+        self,
+        asking: context.RequestContext,
+        action: str,
+        image: contract.Image,
+    ) -> None:
+        """Permit ``action`` on an image that the registry showed.
+
+        :raises errors.Forbidden: not permitted
+        :raises errors.NotFound: not even to see the image (rule get_image)
+        """
+        if asking.read_only and action not in _READS:
+            raise errors.Forbidden('Anonymous callers may only read.')
+        target = target_of(image)
+        if self.allows(asking, action, target):
+            return
+        LOG.debug('Rule %s refused image %s', action, image['id'])
+        if action == 'get_image' or not self.allows(
+            asking, 'get_image', target
+        ):
+            raise errors.NotFound(f'There is no image {image["id"]}.')
+        raise errors.Forbidden(f'You are not permitted to {action}.')
+
+    def require_new(
+        self, asking: context.RequestContext, values: Mapping[str, Any]
+    ) -> None:
+        """Permit the creation of an image with these values.
+
+        :raises errors.Forbidden: anonymous, or not permitted
+        """
+        if asking.read_only:
+            raise errors.Forbidden('Anonymous callers may only read.')
+        target = {**values, 'project_id': values['owner']}
+        for action in ('add_image', *visibility_rules(values)):
+            if not self.allows(asking, action, target):
+                raise errors.Forbidden(f'You are not permitted to {action}.')
+
+    def require_list(self, asking: context.RequestContext) -> None:
+        """:raises errors.Forbidden: the caller may not list images"""
+        target = {'project_id': asking.project_id}
+        if not self.allows(asking, 'get_images', target):
+            raise errors.Forbidden('You are not permitted to list images.')
+
+
+_READS = frozenset(
+    ('get_image', 'download_image', 'get_members', 'get_member')
+)
+
+
+def visibility_rules(values: Mapping[str, Any]) -> list[str]:
+    """Rules needed besides, for the visibility that is asked for."""
+    visibility = values.get('visibility')
+    if visibility == 'public':
+        return ['publicize_image']
+    if visibility == 'community':
+        return ['communitize_image']
+    return []
+
+
+def target_of(image: contract.Image) -> dict[str, Any]:
+    """What the rules may look at."""
+    target: dict[str, Any] = dict(image['properties'])
+    target.update(image)
+    target['project_id'] = image['owner']
+    target['member_id'] = image['member']
+    return target

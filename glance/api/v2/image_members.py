@@ -1,0 +1,132 @@
+"""/v2/images/{image_id}/members: sharing an image (section 12)."""
+
+import webob
+
+from glance import registry_client
+from glance.api import policy
+from glance.api.v2 import schemas
+from glance.api.v2 import views
+from glance.api.v2.schema import member as member_schema
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance.common import wsgi
+
+MAX_MEMBER_LENGTH = 255
+
+
+class ImageMembers:
+    """Members of one shared image."""
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        permission: policy.Policy,
+        quota: int,
+    ) -> None:
+        self._registry = registry
+        self._policy = permission
+        self._quota = quota
+
+    def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        request.refuse_body()
+        found = self._registry.list_members(request.context, image_id)
+        self._require_shared(request.context, found['image'])
+        self._policy.require(request.context, 'get_members', found['image'])
+        return wsgi.json_response(
+            {
+                'members': [
+                    views.member_document(member)
+                    for member in found['members']
+                ],
+                'schema': '/v2/schemas/members',
+            }
+        )
+
+    def show(
+        self, request: wsgi.Request, image_id: str, member: str
+    ) -> webob.Response:
+        request.refuse_body()
+        found = self._find(request.context, image_id, member)
+        return wsgi.json_response(views.member_document(found))
+
+    def create(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        member = _text_of(request, 'member')
+        if not 0 < len(member) <= MAX_MEMBER_LENGTH:
+            raise errors.BadRequest('A member is a project id.')
+        image = self._registry.get_image(request.context, image_id)
+        self._require_shared(request.context, image)
+        self._policy.require(request.context, 'add_member', image)
+        created = self._registry.create_member(
+            request.context,
+            image_id,
+            {'member': member, 'quota': self._quota},
+        )
+        return wsgi.json_response(views.member_document(created))
+
+    def update(
+        self, request: wsgi.Request, image_id: str, member: str
+    ) -> webob.Response:
+        status = _text_of(request, 'status')
+        if status not in member_schema.STATUSES:
+            raise errors.BadRequest(
+                f'A status is one of {", ".join(member_schema.STATUSES)}.'
+            )
+        self._permit(request.context, 'modify_member', image_id, member)
+        changed = self._registry.update_member(
+            request.context, image_id, member, status
+        )
+        return wsgi.json_response(views.member_document(changed))
+
+    def delete(
+        self, request: wsgi.Request, image_id: str, member: str
+    ) -> webob.Response:
+        request.refuse_body()
+        self._permit(request.context, 'delete_member', image_id, member)
+        self._registry.delete_member(request.context, image_id, member)
+        return wsgi.empty()
+
+    def _find(
+        self, asking: context.RequestContext, image_id: str, member: str
+    ) -> contract.Member:
+        """Show a member; whatever is in the way is 404."""
+        found = self._registry.list_members(asking, image_id)
+        target = policy.target_of(found['image'])
+        if found['image']['visibility'] == 'shared' and self._policy.allows(
+            asking, 'get_member', target
+        ):
+            for document in found['members']:
+                if document['member_id'] == member:
+                    return document
+        raise errors.NotFound(f'{member} is not a member of the image.')
+
+    def _permit(
+        self,
+        asking: context.RequestContext,
+        action: str,
+        image_id: str,
+        member: str,
+    ) -> None:
+        found = self._registry.list_members(asking, image_id)
+        image = found['image']
+        self._require_shared(asking, image)
+        known = {document['member_id'] for document in found['members']}
+        if member not in known:
+            raise errors.NotFound(f'{member} is not a member of the image.')
+        self._policy.require(asking, action, image)
+
+    def _require_shared(
+        self, asking: context.RequestContext, image: contract.Image
+    ) -> None:
+        self._policy.require(asking, 'get_image', image)
+        if image['visibility'] != 'shared':
+            raise errors.Forbidden('Only shared images have members.')
+
+
+def _text_of(request: wsgi.Request, name: str) -> str:
+    document = request.document()
+    value = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(value, str):
+        raise errors.BadRequest(f'The body is an object with a {name}.')
+    schemas.check_text(value, name)
+    return value

@@ -1,0 +1,47 @@
+"""/v2/images/{image_id}/tags/{tag} (section 13)."""
+
+import webob
+
+from glance import registry_client
+from glance.api import policy
+from glance.api.v2 import schemas
+from glance.common import errors
+from glance.common import wsgi
+
+
+class ImageTags:
+    """Single tags of one image."""
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        permission: policy.Policy,
+        quota: int,
+    ) -> None:
+        self._registry = registry
+        self._policy = permission
+        self._quota = quota
+
+    def update(
+        self, request: wsgi.Request, image_id: str, tag: str
+    ) -> webob.Response:
+        request.refuse_body()
+        if len(tag) > schemas.MAX_NAME_LENGTH:
+            raise errors.BadRequest(
+                f'A tag may have {schemas.MAX_NAME_LENGTH} characters.'
+            )
+        schemas.check_text(tag, 'tag')
+        image = self._registry.get_image(request.context, image_id)
+        self._policy.require(request.context, 'modify_image', image)
+        self._registry.add_tag(request.context, image_id, tag, self._quota)
+        return wsgi.empty()
+
+    def delete(
+        self, request: wsgi.Request, image_id: str, tag: str
+    ) -> webob.Response:
+        request.refuse_body()
+        schemas.check_text(tag, 'tag')
+        image = self._registry.get_image(request.context, image_id)
+        self._policy.require(request.context, 'modify_image', image)
+        self._registry.delete_tag(request.context, image_id, tag)
+        return wsgi.empty()

@@ -1,0 +1,251 @@
+"""/v2/images: list, show, create, update, delete."""
+
+from collections.abc import Mapping
+import logging
+from typing import Any, NamedTuple
+import urllib.parse
+import uuid
+
+import webob
+
+from glance import registry_client
+from glance.api import policy
+from glance.api.v2 import patch
+from glance.api.v2 import query
+from glance.api.v2 import schemas
+from glance.api.v2 import views
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance.common import wsgi
+from glance.images import deletion
+from glance.store import base as store_base
+
+LOG = logging.getLogger(__name__)
+
+#: Tries of a PATCH whose image was changed between reading and writing.
+PATCH_TRIES = 10
+#: Names that are refused on create before anything else is looked at.
+_LINKS = ('direct_url', 'self', 'file', 'schema', 'stores')
+#: Base members that only the service sets.
+_READ_ONLY = (
+    *('status', 'checksum', 'size', 'virtual_size', 'created_at'),
+    *('updated_at', 'os_hash_algo', 'os_hash_value', 'locations'),
+)
+
+
+class Limits(NamedTuple):
+    """Of pages and of what one image may carry; negative is unlimited."""
+
+    page_default: int
+    page_max: int
+    properties: int
+    tags: int
+    members: int
+
+
+class Images:
+    """The collection, and one image's metadata."""
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        permission: policy.Policy,
+        store: store_base.Store,
+        schema: schemas.ImageSchema,
+        limits: Limits,
+    ) -> None:
+        self._registry = registry
+        self._policy = permission
+        self._store = store
+        self._schema = schema
+        self._limits = limits
+
+    def index(self, request: wsgi.Request) -> webob.Response:
+        pairs = _pairs(request)
+        asked = query.parse(
+            pairs, self._limits.page_default, self._limits.page_max
+        )
+        self._policy.require_list(request.context)
+        images = self._registry.list_images(request.context, asked)
+        document = {
+            'images': [
+                views.image_document(image)
+                for image in images
+                if self._shows(request.context, image)
+            ],
+            'first': _link(pairs),
+            'schema': '/v2/schemas/images',
+        }
+        if images and len(images) == asked['limit']:
+            document['next'] = _link(pairs, images[-1]['id'])
+        return wsgi.json_response(document)
+
+    def show(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        request.refuse_body()
+        image = self._registry.get_image(request.context, image_id)
+        self._policy.require(request.context, 'get_image', image)
+        return wsgi.json_response(views.image_document(image))
+
+    def create(self, request: wsgi.Request) -> webob.Response:
+        new = self._new_image(request)
+        image = self._registry.create_image(request.context, new)
+        return wsgi.json_response(
+            views.image_document(image),
+            201,
+            {'Location': f'/v2/images/{image["id"]}'},
+        )
+
+    def update(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        media_type = request.content_type
+        if media_type not in patch.MEDIA_TYPES:
+            raise errors.UnsupportedMediaType(
+                f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
+                {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
+            )
+        operations = patch.parse(media_type, request.document())
+        patch.check_values(operations, self._schema)
+        for tries_left in reversed(range(PATCH_TRIES)):
+            try:
+                image = self._patch(request.context, image_id, operations)
+                break
+            except errors.Busy:
+                if not tries_left:
+                    raise
+        return wsgi.json_response(views.image_document(image))
+
+    def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        request.refuse_body()
+        image = self._registry.get_image(request.context, image_id)
+        self._policy.require(request.context, 'delete_image', image)
+        deletion.delete(request.context, self._registry, self._store, image_id)
+        return wsgi.empty()
+
+    def _shows(
+        self, asking: context.RequestContext, image: contract.Image
+    ) -> bool:
+        target = policy.target_of(image)
+        return self._policy.allows(asking, 'get_image', target)
+
+    def _new_image(self, request: wsgi.Request) -> contract.NewImage:
+        """Check a create request in the contract's order (section 7.1)."""
+        document = request.document()
+        if not isinstance(document, dict):
+            raise errors.BadRequest('An image is an object.')
+        _refuse(document, _LINKS)
+        self._schema.check(document)
+        for name in document:
+            if patch.is_reserved(name):
+                raise errors.Forbidden(f'{name} is reserved.')
+        values, properties = self._split(document)
+        values.setdefault('owner', request.context.project_id)
+        values.setdefault('visibility', 'shared')
+        self._policy.require_new(
+            request.context, {**properties, **values, 'tags': []}
+        )
+        tags = values.pop('tags', [])
+        self._check_quota('tags', len(tags), self._limits.tags)
+        _refuse(document, _READ_ONLY)
+        self._check_quota(
+            'properties', len(properties), self._limits.properties
+        )
+        image_id = values.pop('id', None) or str(uuid.uuid4())
+        return {
+            'id': image_id,
+            'values': values,
+            'properties': properties,
+            'tags': tags,
+        }
+
+    def _split(
+        self, document: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Base members, and custom properties."""
+        values: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
+        for name, value in document.items():
+            home = values if self._schema.is_base(name) else properties
+            home[name] = value
+        return values, properties
+
+    def _check_quota(self, what: str, count: int, quota: int) -> None:
+        if 0 <= quota < count:
+            raise errors.LimitExceeded(f'An image may have {quota} {what}.')
+
+    def _patch(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        operations: list[patch.Operation],
+    ) -> contract.Image:
+        image = self._registry.get_image(asking, image_id)
+        if not operations:
+            self._policy.require(asking, 'get_image', image)
+            return image
+        self._policy.require(asking, 'modify_image', image)
+        changes = patch.changes(operations, image, self._schema)
+        self._permit(asking, image, changes['values'])
+        self._check_quotas(image, changes)
+        return self._registry.update_image(asking, image_id, changes)
+
+    def _permit(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        values: Mapping[str, Any],
+    ) -> None:
+        """Rules for members that are more than metadata."""
+        if values.get('owner', image['owner']) != image['owner'] and (
+            not asking.is_admin
+        ):
+            raise errors.Forbidden('Only an admin may give an image away.')
+        if values.get('visibility') != image['visibility']:
+            for action in policy.visibility_rules(values):
+                self._policy.require(asking, action, image)
+
+    def _check_quotas(
+        self, image: contract.Image, changes: contract.ImageChanges
+    ) -> None:
+        if 'tags' in changes:
+            self._check_quota('tags', len(changes['tags']), self._limits.tags)
+        own = {
+            name for name in image['properties'] if not patch.is_reserved(name)
+        }
+        added = {
+            name
+            for name, value in changes['properties'].items()
+            if value is not None and name not in own
+        }
+        removed = {
+            name
+            for name, value in changes['properties'].items()
+            if value is None
+        }
+        if added:
+            self._check_quota(
+                'properties',
+                len((own | added) - removed),
+                self._limits.properties,
+            )
+
+
+def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in document:
+            raise errors.Forbidden(f'{name} is read-only.')
+
+
+def _pairs(request: wsgi.Request) -> query.Pairs:
+    try:
+        return list(request.GET.items())
+    except UnicodeDecodeError as error:
+        raise errors.BadRequest('The query is not UTF-8.') from error
+
+
+def _link(pairs: query.Pairs, marker: str | None = None) -> str:
+    """A page's address: every parameter as it came, but for the marker."""
+    kept = [(name, value) for name, value in pairs if name != 'marker']
+    if marker is not None:
+        kept.append(('marker', marker))
+    text = urllib.parse.urlencode(kept)
+    return f'/v2/images?{text}' if text else '/v2/images'

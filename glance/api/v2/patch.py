@@ -1,0 +1,179 @@
+"""A JSON-patch body -> changes of an image (images-v2 section 7.4)."""
+
+from collections.abc import Callable
+import re
+from typing import Any, NamedTuple
+
+from glance.api.v2 import schemas
+from glance.common import contract
+from glance.common import errors
+
+V21 = 'application/openstack-images-v2.1-json-patch'
+V20 = 'application/openstack-images-v2.0-json-patch'
+MEDIA_TYPES = (V20, V21)
+
+_OPS = ('add', 'replace', 'remove')
+#: Base members that no client may change.
+READ_ONLY = frozenset(
+    ('created_at', 'updated_at', 'status', 'checksum', 'size')
+    + ('virtual_size', 'direct_url', 'self', 'file', 'schema', 'id')
+    + ('os_hash_algo', 'os_hash_value', 'stores')
+)
+#: Names that are nobody's: heritage of API v1.
+RESERVED = frozenset(('location', 'deleted', 'deleted_at'))
+#: Names that only the service writes begin like this.
+RESERVED_PREFIX = 'os_glance'
+FORMATS = ('disk_format', 'container_format')
+FORMATS_OPEN = ('queued', 'importing')
+#: Operations in one request; a whole image has some 30 members and at most
+#: a few hundred properties.
+MAX_OPERATIONS = 1000
+
+
+class Operation(NamedTuple):
+    op: str
+    name: str
+    value: Any
+    #: v2.0: ``add`` of a name that exists is a conflict
+    strict_add: bool
+
+
+def parse(media_type: str, document: Any) -> list[Operation]:
+    """Read and check all operations, before the image is looked at.
+
+    :raises errors.BadRequest: malformed
+    :raises errors.Forbidden: a member that clients may not touch
+    """
+    if not isinstance(document, list):
+        raise errors.BadRequest('A patch is an array of operations.')
+    if len(document) > MAX_OPERATIONS:
+        raise errors.LimitExceeded(f'At most {MAX_OPERATIONS} operations.')
+    read = _read_v21 if media_type == V21 else _read_v20
+    return [_operation(item, read) for item in document]
+
+
+_Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
+
+
+def _operation(item: Any, read: _Read) -> Operation:
+    if not isinstance(item, dict):
+        raise errors.BadRequest('An operation is an object.')
+    op, path, strict_add = read(item)
+    if op not in _OPS:
+        raise errors.BadRequest(f'An op is one of {", ".join(_OPS)}.')
+    if op != 'remove' and 'value' not in item:
+        raise errors.BadRequest(f'The {op} operation needs a value.')
+    name = _name(path)
+    if name in READ_ONLY or is_reserved(name):
+        raise errors.Forbidden(f'{name} is read-only.')
+    return Operation(op, name, item.get('value'), strict_add)
+
+
+def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
+    if 'op' not in item or 'path' not in item:
+        raise errors.BadRequest('An operation has an op and a path.')
+    return item['op'], item['path'], False
+
+
+def _read_v20(item: dict[str, Any]) -> tuple[str, Any, bool]:
+    ops = [op for op in _OPS if op in item]
+    if len(ops) != 1:
+        raise errors.BadRequest('An operation has one of add, replace, remove')
+    return ops[0], item[ops[0]], True
+
+
+def _name(path: Any) -> str:
+    """The one segment of a path, decoded."""
+    if not isinstance(path, str) or not path.startswith('/'):
+        raise errors.BadRequest('A path is a string that begins with /.')
+    segments = path.lstrip('/').split('/') if path != '/' else ['']
+    if segments[0].strip() == 'locations':
+        raise errors.Forbidden('Locations are not visible here.')
+    if len(segments) > 1:
+        raise errors.BadRequest(f'{path}: a path has one segment.')
+    segment = segments[0].strip()
+    if re.search('~(?![01])', segment):
+        raise errors.BadRequest(f'{path}: ~ must be followed by 0 or 1.')
+    return segment.replace('~1', '/').replace('~0', '~')
+
+
+def is_reserved(name: str) -> bool:
+    """Whether only the service may write the name."""
+    return name in RESERVED or name.startswith(RESERVED_PREFIX)
+
+
+def check_values(
+    operations: list[Operation], schema: schemas.ImageSchema
+) -> None:
+    """:raises errors.BadRequest: a value breaks its constraints"""
+    for operation in operations:
+        if operation.op != 'remove':
+            schema.check_one(operation.name, operation.value)
+
+
+def changes(
+    operations: list[Operation],
+    image: contract.Image,
+    schema: schemas.ImageSchema,
+) -> contract.ImageChanges:
+    """Apply the operations in order to a copy; what came of it.
+
+    :raises errors.Conflict: a property that is not there, or is (v2.0)
+    :raises errors.Forbidden: removal of a base member, frozen formats
+    """
+    values: dict[str, Any] = {}
+    properties = dict(image['properties'])
+    for operation in operations:
+        if schema.is_base(operation.name):
+            _change_base(operation, image, values)
+        else:
+            _change_property(operation, properties)
+    result: contract.ImageChanges = {
+        'row_version': image['row_version'],
+        'values': values,
+        'properties': _difference(image['properties'], properties),
+    }
+    if 'tags' in values:
+        result['tags'] = sorted(set(values.pop('tags')))
+    return result
+
+
+def _change_base(
+    operation: Operation, image: contract.Image, values: dict[str, Any]
+) -> None:
+    op, name, value, strict_add = operation
+    if op == 'remove':
+        raise errors.Forbidden(f'{name} cannot be removed.')
+    if op == 'add' and strict_add:
+        raise errors.Conflict(f'{name} exists already; replace it.')
+    if name in FORMATS and image['status'] not in FORMATS_OPEN:
+        raise errors.Forbidden(f'{name} cannot be changed once there is data.')
+    values[name] = value
+
+
+def _change_property(
+    operation: Operation, properties: dict[str, str | None]
+) -> None:
+    op, name, value, strict_add = operation
+    if op == 'add':
+        if strict_add and name in properties:
+            raise errors.Conflict(f'{name} exists already; replace it.')
+        properties[name] = value
+        return
+    if name not in properties:
+        raise errors.Conflict(f'There is no property {name}.')
+    if op == 'remove':
+        del properties[name]
+    else:
+        properties[name] = value
+
+
+def _difference(
+    before: dict[str, str | None], after: dict[str, str | None]
+) -> dict[str, str | None]:
+    changed = {
+        name: value
+        for name, value in after.items()
+        if name not in before or before[name] != value
+    }
+    return changed | {name: None for name in before if name not in after}

@@ -1,0 +1,1 @@
+"""JSON Schemas: they validate requests and answer /v2/schemas."""

@@ -1,0 +1,37 @@
+"""The schema of an image member (images-v2 section 17.3)."""
+
+from typing import Any
+
+from glance.api.v2.schema import image
+
+STATUSES = ['pending', 'accepted', 'rejected']
+
+PROPERTIES: dict[str, dict[str, Any]] = {
+    'member_id': {
+        'type': 'string',
+        'description': 'The project that the image is shared with.',
+    },
+    'image_id': {
+        'type': 'string',
+        'pattern': image.UUID,
+        'description': 'The image that is shared.',
+    },
+    'created_at': {
+        'type': 'string',
+        'description': 'When the image was shared, in UTC.',
+    },
+    'updated_at': {
+        'type': 'string',
+        'description': 'When the membership was changed last, in UTC.',
+    },
+    'status': {
+        'type': 'string',
+        'enum': STATUSES,
+        'description': 'What the member thinks of it.',
+    },
+    'schema': {
+        'type': 'string',
+        'readOnly': True,
+        'description': 'Path of the schema of this document.',
+    },
+}

@@ -1,0 +1,277 @@
+"""Options both daemons have, and how a configuration is loaded.
+
+Names, defaults and bounds are those operators know; options marked "ours"
+in their help exist in this service only. A wrong configuration ends the
+daemon with one line on stderr and an exit code (:func:`run_main`), never
+with a traceback.
+"""
+
+from collections.abc import Callable, Sequence
+import logging
+import os
+import sys
+
+from oslo_config import cfg
+from oslo_log import log as oslo_log
+
+from glance.common import errors
+
+LOG = logging.getLogger(__name__)
+
+PROJECT = 'glance'
+
+#: Where distributions keep defaults of theirs; files in /etc win.
+DIST_DIRECTORY = '/usr/share/glance'
+
+#: Libraries that would fill the log at the level of the service itself.
+NOISY = (
+    'alembic=WARN',
+    'dogpile=INFO',
+    'eventlet.wsgi.server=INFO',
+    'keystoneauth=WARN',
+    'keystonemiddleware=WARN',
+    'oslo.cache=INFO',
+    'oslo_policy=INFO',
+    'requests=WARN',
+    'routes.middleware=WARN',
+    'sqlalchemy=WARN',
+    'stevedore=WARN',
+    'urllib3=WARN',
+)
+
+EXIT_USAGE = 2
+EXIT_WRONG_VALUE = 5
+EXIT_REFUSED = 1
+EXIT_UNEXPECTED = 99
+
+
+def server_opts(default_port: int) -> list[cfg.Opt]:
+    """Options of the HTTP server; the daemons differ in the port only."""
+    return [
+        *_address_opts(default_port),
+        *_worker_opts(),
+        *_connection_opts(),
+        *_tls_opts(),
+    ]
+
+
+def _address_opts(default_port: int) -> list[cfg.Opt]:
+    return [
+        cfg.HostAddressOpt(
+            'bind_host',
+            default='0.0.0.0',  # noqa: S104 - what operators are used to
+            help='Address to listen on; "::" for every IPv6 address.',
+        ),
+        cfg.PortOpt(
+            'bind_port',
+            default=default_port,
+            help='TCP port to listen on. A port that is taken ends the start.',
+        ),
+        cfg.StrOpt(
+            'bind_socket',
+            help='Ours: path of a Unix socket to listen on instead of TCP. '
+            'It gets mode 0660; bind_host and bind_port are not used then.',
+        ),
+        cfg.IntOpt(
+            'backlog',
+            min=1,
+            default=4096,
+            help='Connections the kernel keeps waiting to be accepted.',
+        ),
+    ]
+
+
+def _worker_opts() -> list[cfg.Opt]:
+    return [
+        cfg.IntOpt(
+            'workers',
+            min=0,
+            help='Processes that serve requests. Unset: one per CPU, at most '
+            '8. 0: serve in the main process, without any child.',
+        ),
+        cfg.IntOpt(
+            'client_connections',
+            min=1,
+            default=1000,
+            help='Ours: connections one worker holds at a time. At the limit '
+            'the longest idle one is closed to let a new one in.',
+        ),
+        cfg.IntOpt(
+            'graceful_shutdown_timeout',
+            min=0,
+            default=60,
+            help='Ours: seconds that running requests get to finish when the '
+            'service stops or reloads; then they are cut. 0: no limit. Keep '
+            'it below the stop time-out of the service manager.',
+        ),
+    ]
+
+
+def _connection_opts() -> list[cfg.Opt]:
+    return [
+        cfg.IntOpt(
+            'tcp_keepidle',
+            min=1,
+            default=600,
+            help='Seconds of silence after which TCP asks whether the client '
+            'is still there.',
+        ),
+        cfg.IntOpt(
+            'max_header_line',
+            min=0,
+            default=16384,
+            help='Longest accepted header line in bytes; a longer one is '
+            'answered 400. 0: only the limit of the whole head (1 MiB) holds.',
+        ),
+        cfg.BoolOpt(
+            'http_keepalive',
+            default=True,
+            help='Keep connections open for further requests. False: answer '
+            'with "Connection: close" and close.',
+        ),
+        cfg.IntOpt(
+            'client_socket_timeout',
+            min=0,
+            default=900,
+            help='Seconds a connection may be silent before it is closed, '
+            'also in the middle of a transfer. 0: no limit.',
+        ),
+        cfg.IntOpt(
+            'header_read_timeout',
+            min=1,
+            default=60,
+            help='Ours: seconds within which the TLS handshake and the head '
+            'of a request have to arrive once they began, and the first '
+            'request after connecting.',
+        ),
+    ]
+
+
+def _tls_opts() -> list[cfg.Opt]:
+    return [
+        cfg.StrOpt(
+            'cert_file',
+            help='Certificate chain (PEM): serve TLS. Needs key_file.',
+        ),
+        cfg.StrOpt(
+            'key_file',
+            help='Private key (PEM) of cert_file.',
+        ),
+        cfg.StrOpt(
+            'ca_file',
+            help='Certificate authorities (PEM) of clients. When set, only '
+            'clients with a certificate of theirs are served.',
+        ),
+    ]
+
+
+def paste_deploy_opts() -> list[cfg.Opt]:
+    """Options of the group ``[paste_deploy]``."""
+    return [
+        cfg.StrOpt(
+            'flavor',
+            sample_default='keystone',
+            help='Which pipeline of the paste file runs: the application '
+            'name, a dash and this. Unset: the name alone.',
+        ),
+        cfg.StrOpt(
+            'config_file',
+            help='Paste file. A relative name is searched in the directories '
+            'of the configuration files. Unset: the configuration file with '
+            '"-paste.ini" for ".conf", else the file that is shipped.',
+        ),
+    ]
+
+
+def register(conf: cfg.ConfigOpts, default_port: int) -> None:
+    """Declare every option of this module on ``conf``."""
+    conf.register_opts(server_opts(default_port))
+    conf.register_opts(paste_deploy_opts(), group='paste_deploy')
+
+
+def load(
+    conf: cfg.ConfigOpts,
+    argv: Sequence[str],
+    prog: str,
+    version: str,
+    default_config_files: list[str] | None = None,
+) -> None:
+    """Read command line and files, check every value, start logging.
+
+    :param argv: the command line without the program
+    :param prog: names the files that are searched when none is given
+    :param default_config_files: read these instead of searching
+    """
+    oslo_log.register_options(conf)
+    oslo_log.set_defaults(
+        default_log_levels=[*oslo_log.get_default_log_levels(), *NOISY]
+    )
+    if default_config_files is None:
+        default_config_files = _search(prog)
+    conf(
+        args=list(argv),
+        project=PROJECT,
+        prog=prog,
+        version=version,
+        default_config_files=default_config_files,
+    )
+    os.umask(0o027)
+    check(conf)
+    start_logging(conf, version)
+
+
+def _search(prog: str) -> list[str]:
+    dist = [
+        os.path.join(DIST_DIRECTORY, f'{name}-dist.conf')
+        for name in (PROJECT, prog)
+    ]
+    found: list[str] = cfg.find_config_files(PROJECT, prog)
+    return [path for path in dist if os.path.exists(path)] + found
+
+
+def check(conf: cfg.ConfigOpts) -> None:
+    """Read every option once: oslo.config checks a value only when read."""
+    for name in conf:
+        value = conf[name]
+        if isinstance(value, cfg.ConfigOpts.GroupAttr):
+            for option in value:
+                value[option]
+
+
+def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
+    """Set logging up as configured; also used again by a reload."""
+    oslo_log.setup(conf, PROJECT, version)
+    logging.captureWarnings(True)
+    if conf.debug:
+        conf.log_opt_values(LOG, logging.DEBUG)
+
+
+def run_main(func: Callable[[], int]) -> int:
+    """Run a daemon's main; a failure is one line and an exit code.
+
+    Service managers act on the code and people read the line, so both are
+    made here and nowhere else.
+    """
+    try:
+        return func()
+    except Exception as error:
+        code = exit_code(error)
+        if code == EXIT_UNEXPECTED:
+            LOG.critical('The daemon failed', exc_info=True)
+        sys.stderr.write(f'ERROR: {_one_line(error)}\n')
+        return code
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code operators' scripts know for this kind of failure."""
+    if isinstance(error, cfg.ConfigFileValueError):
+        return EXIT_WRONG_VALUE
+    if isinstance(error, cfg.Error) and isinstance(error, ValueError):
+        return EXIT_WRONG_VALUE
+    refused = (errors.ConfigurationError, cfg.Error, RuntimeError, OSError)
+    return EXIT_REFUSED if isinstance(error, refused) else EXIT_UNEXPECTED
+
+
+def _one_line(error: Exception) -> str:
+    text = ' '.join(str(error).split())
+    return text or type(error).__name__

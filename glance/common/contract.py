@@ -1,0 +1,222 @@
+"""The wire between the daemons: every operation, every document.
+
+glance-registry builds its route table from OPERATIONS, glance-api its
+client; neither side can drift alone. Paths carry a version; fields are
+added, never changed. An operation is one transaction.
+
+Every operation is asked for by a service (a service token, the shared
+secret, the Unix socket) on behalf of a caller. The registry decides what
+that caller can see, which status may follow which, and quotas that count
+rows; what the caller is permitted to do was glance-api's policy to decide.
+An image that the caller cannot see is 404 in every operation.
+"""
+
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+
+class Operation(NamedTuple):
+    """One operation of the registry.
+
+    :ivar repeatable: twice is as good as once, so that the client may send
+        it again when a kept connection turned out to be dead
+    """
+
+    name: str
+    method: str
+    path: str
+    repeatable: bool = False
+
+
+class Location(TypedDict):
+    """Where the bytes are. ``id`` is the registry's, absent in requests."""
+
+    id: NotRequired[int]
+    url: str
+    metadata: dict[str, Any]
+    status: NotRequired[str]
+
+
+class Image(TypedDict):
+    """A live image as its reader may see it.
+
+    Times are UTC, ``YYYY-MM-DDTHH:MM:SSZ``. ``member`` is the caller's
+    project when it sees the image as its member (whatever its status) and
+    not as its owner, else null. ``row_version`` rises with every change of
+    the image, its properties, tags and locations.
+    """
+
+    id: str
+    name: str | None
+    status: str
+    visibility: str
+    owner: str | None
+    size: int | None
+    virtual_size: int | None
+    disk_format: str | None
+    container_format: str | None
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    min_disk: int
+    min_ram: int
+    protected: bool
+    os_hidden: bool
+    created_at: str
+    updated_at: str
+    row_version: int
+    properties: dict[str, str | None]
+    tags: list[str]
+    locations: list[Location]
+    member: str | None
+
+
+class NewImage(TypedDict):
+    """Values of an image to create; the rest takes its default."""
+
+    id: str
+    values: dict[str, Any]
+    properties: dict[str, str]
+    tags: list[str]
+
+
+class ImageChanges(TypedDict):
+    """What a PATCH leaves to do, computed from the image as it was read.
+
+    :key row_version: refuse with 409 ``busy`` when the image has moved on
+    :key values: base members to set
+    :key properties: custom properties to set, null to remove
+    :key tags: the whole new set, absent if untouched
+    """
+
+    row_version: int
+    values: dict[str, Any]
+    properties: dict[str, str | None]
+    tags: NotRequired[list[str]]
+
+
+Comparison = Literal['eq', 'neq', 'in', 'lt', 'lte', 'gt', 'gte']
+
+
+class Filter(TypedDict):
+    """``field op value``; ``in`` takes a list, times are as in Image."""
+
+    field: str
+    op: Comparison
+    value: Any
+
+
+class ImageQuery(TypedDict):
+    """One page of a list.
+
+    :key sort: (field, 'asc' or 'desc'), unique ids last
+    :key visibility: one of the four, 'all', or null for the default view
+    :key properties: (name, value) pairs that must all be present
+    """
+
+    limit: int
+    marker: str | None
+    sort: list[tuple[str, str]]
+    filters: list[Filter]
+    properties: list[tuple[str, str]]
+    tags: list[str]
+    visibility: str | None
+    member_status: str
+    os_hidden: bool
+
+
+class Images(TypedDict):
+    images: list[Image]
+
+
+class Claim(TypedDict):
+    """Who asks for the right to write an image's data.
+
+    :key transfer_id: chosen by the client; a repeated claim with the same
+        id is the same claim
+    """
+
+    transfer_id: str
+    node: str
+    size: int | None
+
+
+class Stored(TypedDict):
+    """The outcome of an upload."""
+
+    transfer_id: str
+    size: int
+    virtual_size: int | None
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+    location: Location
+
+
+class Abandoned(TypedDict):
+    """The end of a transfer that came to nothing."""
+
+    transfer_id: str
+    reason: str
+
+
+class Unclaimed(TypedDict):
+    """:key data_is_unused: no image refers to the bytes of the transfer"""
+
+    data_is_unused: bool
+
+
+class Member(TypedDict):
+    image_id: str
+    member_id: str
+    status: str
+    created_at: str
+    updated_at: str
+
+
+class Members(TypedDict):
+    """Members that the caller may see, with the image they belong to."""
+
+    image: Image
+    members: list[Member]
+
+
+class NewMember(TypedDict):
+    """:key quota: most members an image may have; negative is unlimited"""
+
+    member: str
+    quota: int
+
+
+class MemberStatus(TypedDict):
+    status: str
+
+
+class NewTag(TypedDict):
+    """:key quota: most tags an image may have; negative is unlimited"""
+
+    quota: int
+
+
+_IMAGE = '/v1/images/{image_id}'
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation('list_images', 'POST', '/v1/query/images', True),
+        Operation('create_image', 'POST', '/v1/images'),
+        Operation('get_image', 'GET', _IMAGE, True),
+        Operation('update_image', 'PATCH', _IMAGE),
+        Operation('delete_image', 'DELETE', _IMAGE),
+        Operation('claim_upload', 'POST', f'{_IMAGE}/claim-upload', True),
+        Operation('finish_upload', 'POST', f'{_IMAGE}/finish-upload', True),
+        Operation('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', True),
+        Operation('deactivate_image', 'POST', f'{_IMAGE}/deactivate', True),
+        Operation('reactivate_image', 'POST', f'{_IMAGE}/reactivate', True),
+        Operation('add_tag', 'PUT', f'{_IMAGE}/tags/{{tag}}', True),
+        Operation('delete_tag', 'DELETE', f'{_IMAGE}/tags/{{tag}}'),
+        Operation('list_members', 'GET', f'{_IMAGE}/members', True),
+        Operation('create_member', 'POST', f'{_IMAGE}/members'),
+        Operation('update_member', 'PUT', f'{_IMAGE}/members/{{member}}'),
+        Operation('delete_member', 'DELETE', f'{_IMAGE}/members/{{member}}'),
+    )
+}

@@ -1,0 +1,246 @@
+"""Filters in front of both applications: identity and request ids.
+
+Identity headers are believed only where something vetted them: the
+``context`` filter wants to see that keystonemiddleware or our
+``trusted_auth`` filter stood before it. A pipeline that forgot its
+authenticator answers 401 instead of letting everybody in.
+"""
+
+from collections.abc import Callable, Iterable
+import hmac
+import ipaddress
+import logging
+from typing import Any, Protocol
+
+from oslo_config import cfg
+
+from glance.common import context
+from glance.common import errors
+from glance.common import wsgi
+
+LOG = logging.getLogger(__name__)
+
+OPTS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        'allow_anonymous_access',
+        default=False,
+        help='Let a request without a valid token pass as a read-only '
+        'caller without user, project and roles, instead of answering 401.',
+    ),
+    cfg.IntOpt(
+        'max_request_id_length',
+        default=64,
+        min=0,
+        help='Longest X-OpenStack-Request-ID accepted from a client; '
+        'longer ones are answered with 431. 0 accepts any length.',
+    ),
+    cfg.StrOpt(
+        'trusted_auth_secret',
+        secret=True,
+        help='Secret that glance-api and glance-registry share when the '
+        'registry runs the flavor trusted-auth: identity headers are '
+        'believed only in requests that carry it. At least 16 characters. '
+        'Without it the flavor works only on a Unix socket or on loopback.',
+    ),
+]
+#: Shorter secrets could be guessed over the network.
+MIN_SECRET_LENGTH = 16
+
+_CLAIMED = (
+    'HTTP_X_IDENTITY_STATUS',
+    'HTTP_X_USER_ID',
+    'HTTP_X_PROJECT_ID',
+    'HTTP_X_TENANT_ID',
+    'HTTP_X_ROLES',
+    'HTTP_X_SERVICE_ROLES',
+    'HTTP_X_SERVICE_IDENTITY_STATUS',
+    'HTTP_OPENSTACK_SYSTEM_SCOPE',
+)
+_VETTED = 'glance.identity_vetted'
+StartResponse = Callable[..., Any]
+Environ = dict[str, Any]
+
+
+class Factory(Protocol):
+    """What Paste wants of a filter: the application in, the filter out."""
+
+    def __call__(self, app: wsgi.WSGIApp) -> wsgi.WSGIApp: ...
+
+
+class Context:
+    """Builds the caller's context and puts the request id on answers."""
+
+    def __init__(
+        self,
+        app: wsgi.WSGIApp,
+        *,
+        allow_anonymous: bool = False,
+        max_request_id_length: int = 64,
+        service_roles: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self._app = app
+        self._allow_anonymous = allow_anonymous
+        self._max_request_id_length = max_request_id_length
+        self._service_roles = service_roles
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            asking = self._identify(environ)
+        except errors.Error as error:
+            response = wsgi.public_error(wsgi.Request(environ), error)
+            answer: Iterable[bytes] = response(environ, start_response)
+            return answer
+        environ['glance.context'] = asking
+
+        def start(status: str, headers: Any, *rest: Any) -> Any:
+            headers.append(('x-openstack-request-id', asking.request_id))
+            return start_response(status, headers, *rest)
+
+        return self._app(environ, start)
+
+    def _identify(self, environ: Environ) -> context.RequestContext:
+        request_id = self._request_id(environ)
+        if environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed':
+            if environ.get(_VETTED) or 'keystone.token_auth' in environ:
+                return self._confirmed(environ, request_id)
+            LOG.error(
+                'Identity headers came, but nothing in the pipeline vets '
+                'them: put authtoken or trusted_auth before context'
+            )
+        elif self._allow_anonymous:
+            return context.RequestContext(
+                request_id=request_id, read_only=True
+            )
+        raise errors.Unauthorized
+
+    def _confirmed(
+        self, environ: Environ, request_id: str | None
+    ) -> context.RequestContext:
+        asking = context.from_environ(environ, request_id)
+        asking.is_service = bool(
+            environ.get(_VETTED)
+            or set(asking.service_roles).intersection(self._service_roles())
+        )
+        return asking
+
+    def _request_id(self, environ: Environ) -> str | None:
+        given: str | None = environ.get('HTTP_X_OPENSTACK_REQUEST_ID')
+        if not given:
+            return None
+        longest = self._max_request_id_length
+        if longest and len(given) > longest:
+            raise errors.HeaderTooLarge(
+                f'A request id may have {longest} characters.'
+            )
+        if not given.isprintable() or not given.isascii():
+            raise errors.BadRequest('The request id is not plain text.')
+        return given if given.startswith('req-') else f'req-{given}'
+
+
+class UnauthenticatedContext(Context):
+    """Everybody is an admin without a project: for one person's machine."""
+
+    def _identify(self, environ: Environ) -> context.RequestContext:
+        return context.RequestContext(
+            request_id=self._request_id(environ),
+            roles=['admin', 'member', 'reader'],
+            is_service=True,
+            is_admin=True,
+        )
+
+
+class TrustedAuth:
+    """Lets identity headers through when the peer knows the secret.
+
+    Without a secret every peer is believed: the factory allows that only
+    where nobody else can reach the daemon.
+    """
+
+    def __init__(self, app: wsgi.WSGIApp, secret: str | None) -> None:
+        self._app = app
+        self._secret = secret.encode() if secret else None
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if self._believes(environ):
+            environ[_VETTED] = True
+        else:
+            LOG.warning('Refused identity headers without the shared secret')
+            for name in _CLAIMED:
+                environ.pop(name, None)
+        return self._app(environ, start_response)
+
+    def _believes(self, environ: Environ) -> bool:
+        if self._secret is None:
+            return True
+        given: str = environ.pop('HTTP_X_GLANCE_SHARED_SECRET', '')
+        return hmac.compare_digest(given.encode('latin-1'), self._secret)
+
+
+def listens_locally(conf: cfg.ConfigOpts) -> bool:
+    """Whether only this machine can reach the daemon."""
+    if conf.bind_socket:
+        return True
+    try:
+        return ipaddress.ip_address(conf.bind_host).is_loopback
+    except ValueError:
+        return bool(conf.bind_host == 'localhost')
+
+
+def context_factory(options: wsgi.Options, **_local: str) -> Factory:
+    """Paste factory of the filter ``context``."""
+    conf = wsgi.configuration(options)
+
+    def service_roles() -> Iterable[str]:
+        # keystonemiddleware registers its options when it is loaded.
+        roles = conf.keystone_authtoken.service_token_roles
+        return [role.lower() for role in roles]
+
+    return lambda app: Context(
+        app,
+        allow_anonymous=conf.allow_anonymous_access,
+        max_request_id_length=conf.max_request_id_length,
+        service_roles=service_roles,
+    )
+
+
+def unauthenticated_context_factory(
+    options: wsgi.Options, **_local: str
+) -> Factory:
+    """Paste factory of the filter ``unauthenticated-context``.
+
+    :raises errors.ConfigurationError: others could reach the daemon
+    """
+    conf = wsgi.configuration(options)
+    if not listens_locally(conf):
+        raise errors.ConfigurationError(
+            'Without a flavor everybody is an admin, so bind_host must be a '
+            'loopback address (or bind_socket be set). Set flavor = keystone '
+            'in [paste_deploy], or bind_host = 127.0.0.1.'
+        )
+    return lambda app: UnauthenticatedContext(
+        app, max_request_id_length=conf.max_request_id_length
+    )
+
+
+def trusted_auth_factory(options: wsgi.Options, **_local: str) -> Factory:
+    """Paste factory of the filter ``trusted-auth``.
+
+    :raises errors.ConfigurationError: others could claim to be an admin
+    """
+    conf = wsgi.configuration(options)
+    secret = conf.trusted_auth_secret
+    if secret is not None and len(secret) < MIN_SECRET_LENGTH:
+        raise errors.ConfigurationError(
+            'trusted_auth_secret must have at least '
+            f'{MIN_SECRET_LENGTH} characters.'
+        )
+    if secret is None and not listens_locally(conf):
+        raise errors.ConfigurationError(
+            'The flavor trusted-auth believes identity headers: set '
+            'trusted_auth_secret, or bind_socket, or a loopback bind_host.'
+        )
+    return lambda app: TrustedAuth(app, secret)

@@ -1,0 +1,217 @@
+"""Load the WSGI application that an operator's paste file describes.
+
+Operators keep their paste files across upgrades, so a file names the
+factories of the classic service. One table says what stands for them here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+import importlib.util
+import logging
+import os
+from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
+
+from oslo_config import cfg
+from oslo_middleware import cors
+from oslo_middleware import healthcheck
+from paste.deploy import loadwsgi
+
+from glance.common import errors
+
+LOG = logging.getLogger(__name__)
+
+Filter = Callable[[WSGIApplication], WSGIApplication]
+
+_HERE = 'glance.common.pipeline'
+_ABSENT = f'{_HERE}:absent_factory'
+
+#: What a factory of operators' files is called here.
+CLASSIC = {
+    'glance.api.middleware.cache:CacheFilter.factory': _ABSENT,
+    'glance.api.middleware.cache_manage:CacheManageFilter.factory': _ABSENT,
+    'glance.api.middleware.context:ContextMiddleware.factory': (
+        'glance.common.middleware:context_factory'
+    ),
+    'glance.api.middleware.context:UnauthenticatedContextMiddleware.factory': (
+        'glance.common.middleware:unauthenticated_context_factory'
+    ),
+    'glance.api.middleware.gzip:GzipMiddleware.factory': _ABSENT,
+    'glance.api.middleware.version_negotiation:'
+    'VersionNegotiationFilter.factory': (
+        'glance.api.versions:negotiation_factory'
+    ),
+    'glance.api.v1.router:API.factory': 'glance.api.versions:app_factory',
+    'glance.api.v2.router:API.factory': 'glance.api.app:app_factory',
+    'glance.api.versions:create_resource': 'glance.api.versions:app_factory',
+    'glance.api:pipeline_factory': f'{_HERE}:flavor_factory',
+    'glance.api:root_app_factory': 'glance.api.app:root_factory',
+    'glance.registry.api:API.factory': 'glance_registry.app:app_factory',
+    'oslo_middleware.cors:filter_factory': f'{_HERE}:cors_factory',
+    'oslo_middleware:Healthcheck.factory': f'{_HERE}:healthcheck_factory',
+    'oslo_middleware.healthcheck:Healthcheck.factory': (
+        f'{_HERE}:healthcheck_factory'
+    ),
+}
+#: Used when the library is there, passed through when it is not.
+OPTIONAL = {'osprofiler.web:WsgiMiddleware.factory': 'osprofiler'}
+
+_SECTIONS = ('app', 'application', 'composite', 'composit', 'pipeline')
+_FACTORIES = (
+    'paste.app_factory',
+    'paste.composite_factory',
+    'paste.composit_factory',
+    'paste.filter_factory',
+)
+
+
+def load_app(
+    conf: cfg.ConfigOpts, app_name: str, packaged_paste_file: str
+) -> WSGIApplication:
+    """Build the application ``app_name`` of the flavor that is configured.
+
+    Factories get the configuration as ``oslo_config_config`` of their
+    global options: the key under which keystonemiddleware looks for it.
+
+    :param packaged_paste_file: the file to use when the operator has none
+    :raises ConfigurationError: no such file, no such flavor, a broken file
+    """
+    path = find_paste_file(conf, app_name, packaged_paste_file)
+    flavor = conf.paste_deploy.flavor
+    name = f'{app_name}-{flavor}' if flavor else app_name
+    options = {'oslo_config_config': conf, 'flavor': flavor or 'default'}
+    try:
+        loader = loadwsgi.ConfigLoader(path)
+        _translate(loader.parser)
+        _require(loader.parser, path, app_name, name)
+        app: WSGIApplication = loader.get_app(name, global_conf=options)
+    except (LookupError, ImportError, OSError, AttributeError) as error:
+        raise errors.ConfigurationError(
+            f'[paste_deploy] config_file: {path} cannot be used: {error}'
+        ) from error
+    return app
+
+
+def find_paste_file(
+    conf: cfg.ConfigOpts, app_name: str, packaged_paste_file: str
+) -> str:
+    """The file that is named, else one beside the configuration, else ours."""
+    configured = conf.paste_deploy.config_file
+    if configured:
+        return _configured_file(conf, os.path.expanduser(configured))
+    for candidate in _derived_names(conf, app_name):
+        if os.path.exists(candidate):
+            return candidate
+    found: str | None = conf.find_file(f'{app_name}-paste.ini')
+    return found or packaged_paste_file
+
+
+def _configured_file(conf: cfg.ConfigOpts, configured: str) -> str:
+    found: str | None = configured
+    if not os.path.isabs(configured):
+        found = conf.find_file(configured)
+    if not found or not os.path.isfile(found):
+        raise errors.ConfigurationError(
+            f'[paste_deploy] config_file: {configured} does not exist'
+        )
+    return os.path.abspath(found)
+
+
+def _derived_names(conf: cfg.ConfigOpts, app_name: str) -> Iterator[str]:
+    """Names after the configuration files, the daemon's own file first.
+
+    Further files only add to the main one (glance-image-import.conf), so
+    their names count last.
+    """
+    files = [os.path.abspath(path) for path in conf.config_file or ()]
+    own = f'{app_name}.conf'
+    for path in sorted(files, key=lambda path: os.path.basename(path) != own):
+        if path.endswith('.conf'):
+            yield path.removesuffix('.conf') + '-paste.ini'
+
+
+def _translate(parser: Any) -> None:
+    """Put our factories where the file names classic ones."""
+    for section in parser.sections():
+        for option in _FACTORIES:
+            classic = parser.get(section, option, raw=True, fallback='')
+            ours = CLASSIC.get(classic, classic)
+            library = OPTIONAL.get(classic)
+            if library and importlib.util.find_spec(library) is None:
+                ours = _ABSENT
+            if ours == _ABSENT:
+                parser.set(section, 'absent', section.partition(':')[2])
+            if ours != classic:
+                parser.set(section, option, ours)
+
+
+def _require(parser: Any, path: str, app_name: str, name: str) -> None:
+    titles = [section.partition(':') for section in parser.sections()]
+    names = {title.strip() for kind, _, title in titles if kind in _SECTIONS}
+    if name in names:
+        return
+    prefix = f'{app_name}-'
+    known = sorted(n.removeprefix(prefix) for n in names if prefix in n)
+    raise errors.ConfigurationError(
+        f'[paste_deploy] flavor: {path} has no application "{name}"; '
+        f'flavors it has: {", ".join(known) or "none"}'
+    )
+
+
+def flavor_factory(
+    loader: Any, global_conf: dict[str, Any], **pipelines: str
+) -> WSGIApplication:
+    """Composite of newer files: one option per flavor, each a pipeline."""
+    flavor = global_conf['flavor']
+    if flavor not in pipelines:
+        raise errors.ConfigurationError(
+            f'[paste_deploy] flavor: no pipeline "{flavor}"; there are: '
+            f'{", ".join(sorted(pipelines))}'
+        )
+    *filters, last = pipelines[flavor].split()
+    app: WSGIApplication = loader.get_app(last, global_conf=global_conf)
+    for name in reversed(filters):
+        app = loader.get_filter(name, global_conf=global_conf)(app)
+    return app
+
+
+def absent_factory(
+    global_conf: dict[str, Any], absent: str, **local_conf: str
+) -> Filter:
+    """Stand in for a filter this service does not have: pass through."""
+    LOG.warning('The filter "%s" of the paste file does nothing here', absent)
+    return lambda app: app
+
+
+def cors_factory(global_conf: dict[str, Any], **local_conf: str) -> Filter:
+    """CORS as ``[cors]`` says in the configuration this daemon has read.
+
+    The library's own factory would read the files of the standard places
+    again, whatever ``--config-file`` says.
+    """
+    conf = global_conf['oslo_config_config']
+    if 'allowed_origin' in local_conf:
+        library: Filter = cors.filter_factory({}, **local_conf)
+        return library
+    return lambda app: cors.CORS(app, conf)
+
+
+def healthcheck_factory(
+    global_conf: dict[str, Any], **local_conf: str
+) -> Filter:
+    """Health check as a filter, which the library gave up."""
+    path = local_conf.get('path', '/healthcheck')
+    health = healthcheck.Healthcheck.app_factory(global_conf, **local_conf)
+
+    def healthcheck_filter(app: WSGIApplication) -> WSGIApplication:
+        def choose(
+            environ: WSGIEnvironment, start_response: StartResponse
+        ) -> Iterable[bytes]:
+            chosen = health if environ.get('PATH_INFO') == path else app
+            answer: Iterable[bytes] = chosen(environ, start_response)
+            return answer
+
+        return choose
+
+    return healthcheck_filter

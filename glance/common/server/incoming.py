@@ -1,0 +1,253 @@
+"""What a client sends: request heads and bodies, read strictly.
+
+Two readers of one request must never disagree on where it ends, so whatever
+is ambiguous is refused: it could hide a second request from a proxy in
+front of us. Knows nothing of the server but buffered files.
+"""
+
+from collections.abc import Callable
+import io
+import re
+from typing import Any, BinaryIO, NoReturn
+
+from glance.common import errors
+
+#: Largest chunk size line and trailer; nobody needs more.
+MAX_CHUNK_LINE = 256
+MAX_TRAILER_LINES = 32
+#: A v1 image carries each property as a header.
+MAX_HEADERS = 1000
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(
+    rb'(' + _TOKEN + rb') +([\x21-\x7e\x80-\xff]+)'
+    rb'(?: +HTTP/([0-9])\.([0-9]))? *\r?\n'
+)
+_HEADER_LINE = re.compile(
+    rb'(' + _TOKEN + rb'):[ \t]*([\t -~\x80-\xff]*?)[ \t]*\r?\n'
+)
+_CHUNK_LINE = re.compile(rb'([0-9a-fA-F]{1,15})[ \t]*(?:;[\t -~]*)?\r?\n')
+_ABSOLUTE_FORM = re.compile(r'https?://[^/?#]+', re.IGNORECASE)
+_BLANK = (b'\r\n', b'\n')
+
+
+class BadHead(Exception):
+    """A head that is refused before any application sees it."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Headers:
+    """Header fields in the order of arrival.
+
+    :ivar _headers: the pairs; the name under which eventlet looks for them
+    :ivar type: what eventlet takes for a missing Content-Type: nothing
+    """
+
+    type = ''
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._headers = pairs
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._by_name.setdefault(name.lower(), []).append(value)
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        values = self._by_name.get(name.lower())
+        return values[0] if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        return self._by_name.get(name.lower(), [])
+
+
+def parse_request_line(line: bytes) -> tuple[str, str, str]:
+    """Method, target and version, "HTTP/1.0" if the line has none."""
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise BadHead(400, 'Malformed request line')
+    method, target, major, minor = match.groups()
+    if major not in (None, b'1'):
+        raise BadHead(505, 'HTTP version not supported')
+    version = 'HTTP/1.0' if minor in (None, b'0') else 'HTTP/1.1'
+    return method.decode(), _path_of(target.decode('latin-1')), version
+
+
+def _path_of(target: str) -> str:
+    """The path of a target, which may be a whole URL.
+
+    Leading slashes become one: a path of two would read as a host name
+    where it ends up in a Location header.
+    """
+    path = _ABSOLUTE_FORM.sub('', target, count=1)
+    if path.startswith('//'):
+        return '/' + path.lstrip('/')
+    if path.startswith('/') or path == '*':
+        return path
+    if path == '' or path.startswith('?'):
+        return '/' + path
+    raise BadHead(400, 'Malformed request target')
+
+
+def read_headers(readline: Callable[[], bytes]) -> Headers:
+    """Read the fields up to the blank line.
+
+    :param readline: limits the length of lines by itself
+    """
+    pairs: list[tuple[str, str]] = []
+    line = readline()
+    while line not in _BLANK:
+        match = _HEADER_LINE.fullmatch(line)
+        if match is None:
+            raise BadHead(400, 'Malformed header')
+        pairs.append((match[1].decode(), match[2].decode('latin-1')))
+        if len(pairs) > MAX_HEADERS:
+            raise BadHead(431, 'Too many headers')
+        line = readline()
+    return Headers(pairs)
+
+
+def check_framing(headers: Headers, version: str) -> None:
+    """Refuse a request whose end is open to interpretation."""
+    lengths = headers.get_all('content-length')
+    codings = headers.get_all('transfer-encoding')
+    if len(lengths) > 1 or len(codings) > 1 or (lengths and codings):
+        raise BadHead(400, 'Contradictory length of the body')
+    if lengths and not (lengths[0].isascii() and lengths[0].isdigit()):
+        raise BadHead(400, 'Malformed Content-Length')
+    if lengths and len(lengths[0]) > 18:
+        raise BadHead(413, 'Content-Length is too large')
+    if codings and version == 'HTTP/1.0':
+        raise BadHead(400, 'Transfer-Encoding needs HTTP/1.1')
+    if codings and codings[0].lower() != 'chunked':
+        raise BadHead(501, 'Transfer-Encoding is not supported')
+    if len(headers.get_all('host')) > 1:
+        raise BadHead(400, 'More than one Host')
+
+
+class Body(io.RawIOBase):
+    """The body of one request: ``wsgi.input``.
+
+    A body that ends early, or is not what the head announced, raises
+    :class:`errors.BadRequest` in whoever reads it: data that is not whole
+    never looks like data that is. The server closes the connection then.
+
+    ``position``, ``content_length``, ``chunked_input``, ``headers_sent``,
+    ``should_send_hundred_continue`` and ``discard`` are what eventlet asks.
+
+    :param rfile: the buffered connection
+    :param length: bytes announced; None: the body is chunked
+    :param invite: sends "100 Continue"; None: the client does not wait
+    """
+
+    def __init__(
+        self,
+        rfile: BinaryIO,
+        length: int | None,
+        invite: Callable[[], None] | None = None,
+    ) -> None:
+        self._rfile = rfile
+        self._invite = invite
+        self._left = length or 0  # of the body, or of the current chunk
+        self.chunked_input = length is None
+        self.content_length = length
+        self.position = 0
+        self.headers_sent: list[Any] = []
+        self.finished = length == 0
+        self.broken = False
+
+    @property
+    def should_send_hundred_continue(self) -> bool:
+        """The client still waits to be asked for the body."""
+        return self._invite is not None and not self.finished
+
+    @property
+    def remaining(self) -> int:
+        """Bytes known to be unread; a chunked body tells little."""
+        return 0 if self.finished else self._left
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        limit = None if size is None or size < 0 else size
+        parts: list[bytes] = []
+        while amount := self._ready(limit):
+            part: bytes = self._call(self._rfile.read, amount)
+            self._took(len(part), amount)
+            parts.append(part)
+            if limit is not None:
+                limit -= amount
+        return b''.join(parts)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer``, at most to the end of a chunk; 0 at the end."""
+        view = memoryview(buffer).cast('B')
+        amount = self._ready(len(view))
+        if amount:
+            readinto = self._rfile.readinto  # type: ignore[attr-defined]
+            self._took(self._call(readinto, view[:amount]), amount)
+        return amount
+
+    def discard(self) -> None:
+        """Leave it: the server decides about a body nobody read."""
+
+    def _ready(self, limit: int | None) -> int:
+        """Be at bytes of the body: how many may be read; 0 at its end."""
+        if self.broken:
+            raise errors.BadRequest('The request body is broken.')
+        if self.finished or limit == 0:
+            return 0
+        if self._invite is not None:
+            invite, self._invite = self._invite, None
+            if not self.headers_sent:
+                self._call(invite)
+        if self.chunked_input and not self._left:
+            self._next_chunk()
+        return self._left if limit is None else min(limit, self._left)
+
+    def _took(self, got: int, expected: int) -> None:
+        if got != expected:
+            self._fail('The request body ended early.')
+        self.position += got
+        self._left -= got
+        if self._left:
+            return
+        if not self.chunked_input:
+            self.finished = True
+        elif self._line() not in _BLANK:
+            self._fail('A chunk of the request body is malformed.')
+
+    def _next_chunk(self) -> None:
+        match = _CHUNK_LINE.fullmatch(self._line())
+        if match is None:
+            self._fail('A chunk size of the request body is malformed.')
+        self._left = int(match[1], 16)
+        if not self._left:
+            self._skip_trailers()
+            self.finished = True
+
+    def _skip_trailers(self) -> None:
+        for _ in range(MAX_TRAILER_LINES):
+            line = self._line()
+            if line in _BLANK:
+                return
+            if not line.endswith(b'\n'):
+                break
+        self._fail('The trailers of the request body are malformed.')
+
+    def _line(self) -> bytes:
+        line: bytes = self._call(self._rfile.readline, MAX_CHUNK_LINE)
+        return line
+
+    def _call(self, func: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return func(*args)
+        except (OSError, EOFError) as error:
+            self._fail('The request body did not arrive.', error)
+
+    def _fail(self, message: str, cause: Exception | None = None) -> NoReturn:
+        self.broken = True
+        raise errors.BadRequest(message) from cause

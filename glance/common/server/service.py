@@ -1,0 +1,157 @@
+"""One daemon's service: check, listen, run workers, reload.
+
+:func:`serve` is what a daemon's main calls, after :func:`server.patch` and
+after its configuration is loaded.
+"""
+
+from collections.abc import Callable
+import faulthandler
+import logging
+import os
+import signal
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import eventlet
+from eventlet import hubs
+from oslo_config import cfg
+
+from glance.common import config
+from glance.common import errors
+from glance.common.server import listening
+from glance.common.server import processes
+from glance.common.server import worker
+
+LOG = logging.getLogger(__name__)
+
+LoadApp = Callable[[], WSGIApplication]
+
+
+def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
+    """Serve until told to stop; the exit code of the daemon.
+
+    The application is loaded once before the port is taken, so that a
+    wrong configuration ends the start at once and the workers share what
+    was imported. Each worker loads its own.
+    """
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
+    service = _Service(conf, load_app, name)
+    service.check()
+    service.listen()
+    if conf.workers == 0:
+        return service.run_alone()
+    plan = processes.Plan(
+        count=service.worker_count,
+        work=service.work,
+        reload=service.reload,
+        grace_seconds=lambda: conf.graceful_shutdown_timeout,
+        release=service.release,
+    )
+    return processes.Supervisor(plan).run()
+
+
+class _Service:
+    """One daemon: its configuration, its application, its socket."""
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, load_app: LoadApp, name: str
+    ) -> None:
+        self._conf = conf
+        self._load_app = load_app
+        self._name = name
+        self._socket: Any = None
+        self._address: Any = None
+
+    def worker_count(self) -> int:
+        configured: int | None = self._conf.workers
+        if configured is None:
+            return min(os.cpu_count() or 1, 8)
+        return max(configured, 1)
+
+    def check(self) -> None:
+        """Fail now with whatever would fail in a worker."""
+        listening.tls_context(self._conf)
+        self._load_app()
+        config.check(self._conf)
+
+    def listen(self) -> None:
+        """Open the configured address, if it is not open already."""
+        address = listening.address(self._conf)
+        if address == self._address:
+            listening.apply_options(self._socket, self._conf)
+            return
+        opened = listening.listen(self._conf)
+        self.release()
+        self._socket, self._address = opened, address
+        LOG.info('%s listens on %s', self._name, address)
+
+    def release(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def reload(self) -> bool:
+        """Take the configuration as it is in the files now, or refuse it."""
+        LOG.info('Reloading the configuration')
+        if not self._probe():
+            LOG.error('The new configuration is wrong: the old one stays')
+            return False
+        self._conf.reload_config_files()
+        config.start_logging(self._conf)
+        try:
+            self.listen()
+        except errors.ConfigurationError as error:
+            LOG.error('%s; the old address stays in use', error)
+        return True
+
+    def _probe(self) -> bool:
+        """Try the new configuration in a child that is thrown away.
+
+        What a failed attempt leaves behind (half a configuration, an
+        application half built) then never exists in this process.
+        """
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                hubs.use_hub()
+                if self._conf.reload_config_files():
+                    self.check()
+                    code = 0
+            except BaseException as error:
+                LOG.error('Reload: %s', error)
+            finally:
+                logging.shutdown()
+                os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status) == 0
+
+    def work(self, lifeline: processes.Lifeline) -> int:
+        """A worker's life, in a forked child."""
+        hubs.use_hub()
+        served = worker.Worker(self._conf, self._socket, self._load_app())
+        served.on_signals({signal.SIGTERM: served.drain})
+        eventlet.spawn(served.drain_without, lifeline.fd)
+        lifeline.ready()
+        return served.run()
+
+    def run_alone(self) -> int:
+        """Serve in this very process, with the same signals."""
+        served = worker.Worker(self._conf, self._socket, self._load_app())
+
+        def stop() -> None:
+            if served.draining:
+                os._exit(1)
+            self.release()
+            served.drain()
+
+        def reload() -> None:
+            if not served.draining and self.reload():
+                served.renew(self._conf, self._socket, self._load_app())
+
+        actions: worker.Actions = {
+            signal.SIGTERM: stop,
+            signal.SIGINT: stop,
+            signal.SIGHUP: reload,
+        }
+        served.on_signals(actions)
+        return served.run()

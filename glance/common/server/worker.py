@@ -1,0 +1,202 @@
+"""One worker: accept connections, serve them, drain.
+
+A connection is a green thread. The number of them is bounded; at the bound
+the connection that is idle for the longest gives way.
+"""
+
+from collections.abc import Callable, Mapping
+import logging
+import os
+import signal
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import eventlet
+from eventlet import event
+from eventlet import greenio
+from eventlet import hubs
+from eventlet import patcher
+from eventlet import semaphore
+from eventlet import tpool
+from eventlet import wsgi
+from oslo_config import cfg
+
+from glance.common import threads
+from glance.common.server import http
+from glance.common.server import listening
+from glance.common.server import processes
+
+LOG = logging.getLogger(__name__)
+
+_select = patcher.original('select')
+
+Actions = Mapping[int, Callable[[], None]]
+
+#: A pause when accepting fails, as it does without free descriptors.
+ACCEPT_PAUSE_SECONDS = 0.1
+
+
+class Worker:
+    """Serves one listening socket in this process until it is drained."""
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
+    ) -> None:
+        threads.install(tpool.execute)
+        self._slots = semaphore.Semaphore(conf.client_connections)
+        self._connections: dict[int, list[Any]] = {}
+        self._acceptor: Any = None
+        self._drained = event.Event()
+        self.draining = False
+        self.renew(conf, sock, app)
+
+    def renew(
+        self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
+    ) -> None:
+        """Take a configuration; open connections keep what they have."""
+        self._tls = listening.tls_context(conf)
+        self._server = http.Server(conf, sock, app, tls=self._tls is not None)
+        self._head_seconds: int = conf.header_read_timeout
+        self._grace_seconds: int | None = (
+            conf.graceful_shutdown_timeout or None
+        )
+        if self._acceptor is not None:
+            self._acceptor.kill()
+        self._acceptor = eventlet.spawn(
+            self._accept_all, greenio.GreenSocket(sock.dup())
+        )
+
+    def run(self) -> int:
+        """Serve until drained; 0 unless requests had to be cut."""
+        code: int = self._drained.wait()
+        return code
+
+    # Signals and the end.
+
+    def on_signals(self, actions: Actions) -> None:
+        """Run actions in a green thread of their own.
+
+        The handlers do nothing: what counts is the byte each signal writes
+        into a pipe, which wakes the event loop like a connection does.
+        """
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in actions:
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, processes.SIGNALS)
+        eventlet.spawn(self._obey, reader, actions)
+
+    def _obey(self, fd: int, actions: Actions) -> None:
+        while True:
+            hubs.trampoline(fd, read=True)
+            for number in os.read(fd, 64):
+                if number in actions:
+                    eventlet.spawn(_logged, actions[number])
+
+    def drain_without(self, main_fd: int) -> None:
+        """Drain once the main process is gone."""
+        hubs.trampoline(main_fd, read=True)
+        if not self.draining:
+            LOG.error('The main process is gone: draining')
+        self.drain()
+
+    def drain(self) -> None:
+        """Accept no more, close what is idle, let the rest finish."""
+        if self.draining:
+            return
+        self.draining = self._server.draining = True
+        self._acceptor.kill()
+        for connection in list(self._connections.values()):
+            if _is_idle(connection):
+                greenio.shutdown_safe(connection[1])
+            connection[2] = wsgi.STATE_CLOSE
+        if not self._connections:
+            self._drained.send(0)
+        elif self._grace_seconds is not None:
+            eventlet.spawn_after(self._grace_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self._drained.ready():
+            LOG.error('%s requests are cut', len(self._connections))
+            self._drained.send(1)
+
+    # Connections.
+
+    def _accept_all(self, listener: Any) -> None:
+        try:
+            while True:
+                self._await_slot()
+                try:
+                    self._start(*listener.accept())
+                except OSError as error:
+                    self._slots.release()
+                    LOG.error('Cannot accept a connection: %s', error)
+                    eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+        finally:
+            listener.close()
+
+    def _await_slot(self) -> None:
+        if not self._slots.acquire(blocking=False):
+            self._close_oldest_idle()
+            self._slots.acquire()
+
+    def _close_oldest_idle(self) -> None:
+        for connection in self._connections.values():
+            if _is_idle(connection):
+                connection[2] = wsgi.STATE_CLOSE
+                greenio.shutdown_safe(connection[1])
+                return
+
+    def _start(self, sock: Any, address: Any) -> None:
+        connection = [address, sock, wsgi.STATE_IDLE]
+        self._connections[id(connection)] = connection
+        eventlet.spawn_n(self._serve, connection, self._server, self._tls)
+
+    def _serve(
+        self, connection: list[Any], server: http.Server, tls: Any
+    ) -> None:
+        sock = connection[1]
+        try:
+            if tls is not None:
+                sock = tls.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False
+                )
+                connection[1] = sock
+                self._handshake(sock)
+            server.process_request(connection)
+        except (OSError, EOFError, eventlet.Timeout) as error:
+            LOG.info('Connection of %s lost: %s', connection[0], error)
+        except Exception:
+            LOG.exception('Connection of %s failed', connection[0])
+        finally:
+            sock.close()
+            del self._connections[id(connection)]
+            self._slots.release()
+            if self.draining and not self._connections:
+                self._finish()
+
+    def _finish(self) -> None:
+        if not self._drained.ready():
+            self._drained.send(0)
+
+    def _handshake(self, sock: Any) -> None:
+        """Here and not while accepting: a silent client stops nobody."""
+        with eventlet.Timeout(self._head_seconds):
+            sock.do_handshake()
+
+
+def _is_idle(connection: list[Any]) -> bool:
+    """No request runs, and none waits in the socket's buffer."""
+    if connection[2] != wsgi.STATE_IDLE:
+        return False
+    poll = _select.poll()
+    poll.register(connection[1].fileno(), _select.POLLIN)
+    return not poll.poll(0)
+
+
+def _logged(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except Exception:
+        LOG.exception('A signal could not be obeyed')

@@ -1,0 +1,228 @@
+"""HTTP for both daemons: requests, routes, JSON in and out, errors out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+import re
+from typing import Any
+
+import orjson
+from oslo_config import cfg
+import routes
+import webob
+import webob.exc
+
+from glance.common import context
+from glance.common import errors
+
+LOG = logging.getLogger(__name__)
+
+#: Largest JSON body. An image with every quota used (128 properties of
+#: 64 KiB would be 8 MiB) is not realistic; metadata definitions of whole
+#: vendors are below 1 MiB.
+MAX_JSON_BYTES = 4 * 1024 * 1024
+#: Statuses for which a webob exception renders the public error body.
+_PUBLIC = webob.exc.status_map
+
+Handler = Callable[..., webob.Response]
+WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+#: Paste's global options, as every factory gets them.
+Options = Mapping[str, Any]
+
+
+def configuration(options: Options) -> cfg.ConfigOpts:
+    """The configuration that :func:`pipeline.load_app` handed to Paste."""
+    return options['oslo_config_config']
+
+
+class Request(webob.Request):
+    """A request with its caller and its body."""
+
+    @property
+    def context(self) -> context.RequestContext:
+        found: context.RequestContext = self.environ['glance.context']
+        return found
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body is announced (images-v2 section 2.4)."""
+        if self.content_length:
+            return True
+        return bool(self.environ.get('HTTP_TRANSFER_ENCODING'))
+
+    @property
+    def known_length(self) -> int | None:
+        """Bytes announced by Content-Length; None for a chunked body."""
+        if self.environ.get('HTTP_TRANSFER_ENCODING'):
+            return None
+        return int(self.content_length or 0)
+
+    def document(self) -> Any:
+        """The JSON value in the body.
+
+        :raises errors.BadRequest: none, not JSON, not UTF-8
+        :raises errors.LimitExceeded: larger than MAX_JSON_BYTES
+        """
+        if not self.has_body:
+            raise errors.BadRequest('A JSON body is required.')
+        if (self.content_length or 0) > MAX_JSON_BYTES:
+            raise errors.LimitExceeded(_TOO_LARGE)
+        try:
+            body = b''.join(self.chunks(64 * 1024, MAX_JSON_BYTES))
+            return orjson.loads(body)
+        except ValueError as error:
+            raise errors.BadRequest(
+                'The body is not valid JSON in UTF-8.'
+            ) from error
+
+    def chunks(
+        self, size_bytes: int, most_bytes: int | None = None
+    ) -> Iterator[bytes]:
+        """The body as it comes, in pieces of at most ``size_bytes``.
+
+        :raises errors.BadRequest: the client broke off or lied about length
+        :raises errors.LimitExceeded: more than ``most_bytes``
+        """
+        source = self.environ['wsgi.input']
+        expected = self.known_length
+        received = 0
+        while expected is None or received < expected:
+            wanted = size_bytes
+            if expected is not None:
+                wanted = min(size_bytes, expected - received)
+            piece = _read(source, wanted)
+            if not piece:
+                break
+            received += len(piece)
+            if most_bytes is not None and received > most_bytes:
+                raise errors.LimitExceeded(_TOO_LARGE)
+            yield piece
+        if expected is not None and received < expected:
+            raise errors.BadRequest(
+                f'The body ended after {received} of {expected} bytes.'
+            )
+
+    def refuse_body(self) -> None:
+        """:raises errors.BadRequest: a body where none belongs"""
+        if self.has_body:
+            raise errors.BadRequest('This request takes no body.')
+
+
+_TOO_LARGE = f'The body is larger than {MAX_JSON_BYTES} bytes.'
+
+
+def _read(source: Any, size_bytes: int) -> bytes:
+    try:
+        piece: bytes = source.read(size_bytes)
+    except (OSError, ValueError) as error:
+        # OSError: the client is gone; ValueError: a bad chunk size.
+        raise errors.BadRequest('The body could not be read.') from error
+    return piece
+
+
+def json_response(
+    document: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> webob.Response:
+    response = webob.Response(
+        body=orjson.dumps(document),
+        status=status,
+        content_type='application/json',
+    )
+    response.headers.update(headers or {})
+    return response
+
+
+def empty(status: int = 204) -> webob.Response:
+    """A success without a body, never announced as JSON (trap 25.4)."""
+    response = webob.Response(status=status, content_type='text/html')
+    response.content_length = 0
+    return response
+
+
+def public_error(request: Request, error: errors.Error) -> webob.Response:
+    """An error as clients know it: HTML, JSON or text, by Accept."""
+    answer = _PUBLIC[error.status](explanation=str(error))
+    answer.headers.update(error.headers)
+    rendered: webob.Response = request.get_response(answer)
+    return rendered
+
+
+def wire_error(request: Request, error: errors.Error) -> webob.Response:
+    """An error as the other daemon reads it."""
+    return json_response(
+        {'error': {'code': error.code, 'message': str(error)}},
+        error.status,
+        error.headers,
+    )
+
+
+class Route:
+    """One line of a route table: method, path template, handler."""
+
+    def __init__(self, method: str, path: str, handler: Handler) -> None:
+        self.method = method
+        self.path = path
+        self.handler = handler
+
+
+class Router:
+    """A WSGI application: finds the handler, turns errors into answers."""
+
+    def __init__(
+        self,
+        table: Iterable[Route],
+        render_error: Callable[[Request, errors.Error], webob.Response],
+    ) -> None:
+        self._render_error = render_error
+        self._handlers: dict[str, dict[str, Handler]] = {}
+        self._mapper = routes.Mapper(explicit=True)
+        for route in table:
+            if route.path not in self._handlers:
+                self._mapper.connect(None, route.path, resource=route.path)
+            methods = self._handlers.setdefault(route.path, {})
+            methods[route.method] = route.handler
+        self._mapper.create_regs([])
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request = Request(environ)
+        try:
+            response = self._answer(request)
+        except errors.Error as error:
+            LOG.info('%s %s: %s', request.method, request.path, error)
+            response = self._render_error(request, error)
+        except Exception:
+            LOG.exception('%s %s failed', request.method, request.path)
+            response = self._render_error(request, errors.Error())
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _answer(self, request: Request) -> webob.Response:
+        try:
+            path = request.path_info
+        except UnicodeDecodeError as error:
+            raise errors.BadRequest('The path is not UTF-8.') from error
+        if '//' in path:
+            path = re.sub('/{2,}', '/', path)
+        found = self._mapper.match(path)
+        if found is None:
+            raise _unknown_path(request.method)
+        methods = self._handlers[found.pop('resource')]
+        handler = methods.get(request.method)
+        if handler is None:
+            raise errors.MethodNotAllowed(
+                headers={'Allow': ', '.join(sorted(methods))}
+            )
+        return handler(request, **found)
+
+
+_KNOWN_METHODS = frozenset(
+    ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE')
+    + ('OPTIONS', 'TRACE', 'CONNECT')
+)
+
+
+def _unknown_path(method: str) -> errors.Error:
+    if method not in _KNOWN_METHODS:
+        return errors.NotImplementedMethod()
+    return errors.NotFound()

@@ -1,0 +1,36 @@
+"""The end of an image: its record first, then its bytes."""
+
+import logging
+
+from glance import registry_client
+from glance.common import context
+from glance.common import errors
+from glance.store import base as store_base
+
+LOG = logging.getLogger(__name__)
+
+
+def delete(
+    asking: context.RequestContext,
+    registry: registry_client.RegistryClient,
+    store: store_base.Store,
+    image_id: str,
+) -> None:
+    """Delete an image for good.
+
+    The registry decides first, so nothing is touched on 403 or 404
+    (OSSA-2012-017), and of two deletes one wins. A running upload finds
+    its image gone and removes its bytes itself.
+
+    :raises errors.Forbidden: the image is protected
+    """
+    image = registry.delete_image(asking, image_id)
+    try:
+        for location in image['locations']:
+            store.delete(location['url'])
+        if image['status'] == 'saving':
+            # Its upload may have been killed between the last byte and
+            # the registry.
+            store.delete_unregistered(image_id)
+    except errors.Error:
+        LOG.exception('The data of deleted image %s is left over', image_id)

@@ -1,0 +1,107 @@
+"""One upload: first byte to active image, and its undoing."""
+
+import logging
+import uuid
+
+from glance import registry_client
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance.images import streams
+from glance.store import base as store_base
+
+LOG = logging.getLogger(__name__)
+
+
+class Upload:
+    """The right to write one image's data, and its use."""
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        store: store_base.Store,
+        node: str,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._node = node
+
+    def run(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        data: streams.Measured,
+        expected_bytes: int | None,
+    ) -> None:
+        """Make the image active with ``data``.
+
+        Whatever fails, the image is ``queued`` again and the bytes are
+        gone; the first error goes on.
+
+        :raises errors.Conflict: the image is not ``queued``
+        :raises errors.Gone: it was deleted while the bytes came
+        """
+        transfer_id = str(uuid.uuid4())
+        claim: contract.Claim = {
+            'transfer_id': transfer_id,
+            'node': self._node,
+            'size': expected_bytes,
+        }
+        self._registry.claim_upload(asking, image_id, claim)
+        url = None
+        try:
+            url = self._store.write(image_id, data)
+            self._finish(asking, image_id, transfer_id, data, url)
+        except BaseException as error:  # also a killed greenthread
+            self._undo(asking, image_id, transfer_id, url, error)
+            raise
+
+    def _finish(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        transfer_id: str,
+        data: streams.Measured,
+        url: str,
+    ) -> None:
+        stored: contract.Stored = {
+            'transfer_id': transfer_id,
+            'size': data.size_bytes,
+            'virtual_size': None,
+            'checksum': data.checksum,
+            'os_hash_algo': data.hash_name,
+            'os_hash_value': data.hash_value,
+            'location': {'url': url, 'metadata': {}},
+        }
+        try:
+            self._registry.finish_upload(asking, image_id, stored)
+        except errors.NotFound as error:
+            raise errors.Gone(
+                'The image was deleted during the upload.'
+            ) from error
+
+    def _undo(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        transfer_id: str,
+        url: str | None,
+        cause: BaseException,
+    ) -> None:
+        """Give the claim back, and then delete the bytes.
+
+        In this order: the answer to finish may have been lost. If the
+        registry says the image is active with these bytes, they stay; if
+        it says nothing they stay too, for the next upload to replace.
+        """
+        LOG.warning('The upload of image %s failed: %r', image_id, cause)
+        abandoned: contract.Abandoned = {
+            'transfer_id': transfer_id,
+            'reason': str(cause),
+        }
+        try:
+            unused = self._registry.abandon_upload(asking, image_id, abandoned)
+            if url is not None and unused:
+                self._store.delete(url)
+        except errors.Error:
+            LOG.exception('Could not undo the upload of image %s', image_id)

@@ -1,0 +1,51 @@
+"""What a store promises; every store passes one suite of tests."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+
+class Body(Protocol):
+    """Open data on its way out. ``length`` bytes come, or it raises."""
+
+    length: int
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps image data under URLs of its own making.
+
+    Errors are those of :mod:`glance.common.errors`; no message tells a URL,
+    which may hold a path or a password (OSSA-2013-002).
+    """
+
+    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+        """Store everything that ``data`` gives and return its URL.
+
+        Called only by the holder of the image's claim, so data that lies
+        there under the same id belongs to nobody and is replaced. All or
+        nothing: when it raises, also because ``data`` raised, no byte
+        stays. Memory does not grow with the data.
+
+        :raises errors.LimitExceeded: the store is full
+        :raises errors.StoreUnavailable: it cannot write
+        """
+
+    def open(self, url: str, offset: int, length: int | None) -> Body:
+        """Open ``length`` bytes from ``offset`` on, None: to the end.
+
+        :raises errors.NotFound: there is no such data
+        :raises errors.StoreUnavailable: it cannot be read now
+        """
+
+    def delete(self, url: str) -> None:
+        """Remove the data; missing data is no error.
+
+        :raises errors.Conflict: the data is in use
+        :raises errors.StoreUnavailable: it cannot be removed now
+        """
+
+    def delete_unregistered(self, image_id: str) -> None:
+        """Remove what a killed upload of the image may have left."""

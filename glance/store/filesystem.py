@@ -1,0 +1,203 @@
+"""Image data as files of one directory.
+
+Data is written to a file without a name (O_TMPFILE), flushed, and only then
+gets the image's id as its name. A crash at any moment leaves no half image,
+and what was unfinished is gone with the process: the kernel cleans up. File
+systems without O_TMPFILE (NFS) get a temporary name that is locked while it
+is written; unlocked ones are leftovers, removed at start.
+"""
+
+from collections.abc import Callable, Iterable
+import errno
+import fcntl
+import logging
+import os
+import pathlib
+import re
+import stat
+from typing import ParamSpec, TypeVar
+import urllib.parse
+import uuid
+
+from glance.common import errors
+from glance.common import filebody
+from glance.common import threads
+
+LOG = logging.getLogger(__name__)
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+DEFAULT_MODE = 0o640
+_NAME = re.compile(r'[\w-]{1,36}', re.ASCII)
+_PARTIAL = '.partial-'
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class FilesystemStore:
+    """See :class:`glance.store.base.Store`; URLs are ``file:///dir/id``.
+
+    :param directory: made if it can be
+    :param mode: permission bits of image files
+    :raises errors.ConfigurationError: the directory cannot be used
+    """
+
+    def __init__(self, directory: str, mode: int = DEFAULT_MODE) -> None:
+        if not mode & stat.S_IRUSR:
+            raise errors.ConfigurationError(
+                'filesystem_store_file_perm must let the owner read.'
+            )
+        self._mode = mode
+        path = pathlib.Path(os.path.abspath(directory))
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._directory = path.resolve(strict=True)
+            usable = os.access(self._directory, os.W_OK | os.X_OK)
+            self._remove_leftovers()
+        except OSError as error:
+            raise errors.ConfigurationError(
+                f'filesystem_store_datadir {directory}: {error.strerror}'
+            ) from error
+        if not usable:
+            raise errors.ConfigurationError(
+                f'filesystem_store_datadir {directory} is not writable.'
+            )
+
+    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+        path = self._directory / _checked(image_id)
+        partial = _translated(_Partial, self._directory, self._mode)
+        try:
+            for chunk in data:
+                _translated(partial.write, chunk)
+            _translated(partial.publish, path)
+        finally:
+            threads.call(partial.close)
+        return f'file://{urllib.parse.quote(str(path))}'
+
+    def open(
+        self, url: str, offset: int, length: int | None
+    ) -> filebody.FileBody:
+        path = self._path(url)
+        file = _translated(path.open, 'rb')
+        size = os.fstat(file.fileno()).st_size
+        if length is None:
+            length = max(size - offset, 0)
+        if offset + length > size:
+            file.close()
+            LOG.error('The data in %s is shorter than its image', path.name)
+            raise errors.StoreUnavailable
+        return filebody.FileBody(file, offset, length)
+
+    def delete(self, url: str) -> None:
+        try:
+            _translated(self._path(url).unlink)
+        except errors.NotFound:
+            LOG.info('There was no data to delete at %s', url)
+
+    def delete_unregistered(self, image_id: str) -> None:
+        path = self._directory / _checked(image_id)
+        _translated(path.unlink, missing_ok=True)
+
+    def _path(self, url: str) -> pathlib.Path:
+        """The file of a URL, if it lies in our directory.
+
+        Whatever made its way into the database, no other file of the host
+        is read or deleted (OSSA-2014-041).
+        """
+        parts = urllib.parse.urlsplit(url)
+        path = pathlib.Path(urllib.parse.unquote(parts.path))
+        if (
+            parts.scheme not in ('file', 'filesystem')
+            or parts.netloc
+            or not _NAME.fullmatch(path.name)
+            or os.path.realpath(path.parent) != str(self._directory)
+        ):
+            LOG.error('A location lies outside of filesystem_store_datadir')
+            raise errors.NotFound('There is no such data.')
+        return self._directory / path.name
+
+    def _remove_leftovers(self) -> None:
+        for path in self._directory.glob(f'{_PARTIAL}*'):
+            with path.open('rb') as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # another process writes it right now
+                LOG.warning('Removed the unfinished upload %s', path.name)
+                path.unlink(missing_ok=True)
+
+
+class _Partial:
+    """A file that has no name of its own yet."""
+
+    def __init__(self, directory: pathlib.Path, mode: int) -> None:
+        self._directory = directory
+        self._name: pathlib.Path | None = None
+        flags = os.O_WRONLY | os.O_CLOEXEC
+        try:
+            self._fd = os.open(directory, flags | os.O_TMPFILE, 0o600)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+                raise
+            self._name = directory / f'{_PARTIAL}{uuid.uuid4()}'
+            flags |= os.O_CREAT | os.O_EXCL
+            self._fd = os.open(self._name, flags, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        os.fchmod(self._fd, mode)
+
+    def write(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def publish(self, path: pathlib.Path) -> None:
+        """Make the data durable and give it its name, in this order."""
+        os.fsync(self._fd)
+        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if self._name is None:
+                self._link(path, directory)
+            else:
+                os.replace(self._name, path)
+                self._name = None
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _link(self, path: pathlib.Path, directory: int) -> None:
+        # A link never replaces: what lies there belongs to nobody (see
+        # Store.write) and goes first.
+        path.unlink(missing_ok=True)
+        # Only with a directory's descriptor does Python call linkat(2),
+        # which follows the link of /proc to the file without a name.
+        os.link(
+            f'/proc/self/fd/{self._fd}',
+            path.name,
+            dst_dir_fd=directory,
+            follow_symlinks=True,
+        )
+
+    def close(self) -> None:
+        if self._name is not None:
+            self._name.unlink(missing_ok=True)
+        os.close(self._fd)
+
+
+def _checked(image_id: str) -> str:
+    """An image id that is a file name and nothing else."""
+    if not _NAME.fullmatch(image_id):
+        raise errors.NotFound('There is no such image.')
+    return image_id
+
+
+def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run disk work in a native thread; its errors are answers."""
+    try:
+        return threads.call(func, *args, **kwargs)
+    except FileNotFoundError as error:
+        raise errors.NotFound('There is no such data.') from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise errors.LimitExceeded('The image store is full.') from error
+        LOG.error('The image store failed: %s', error)
+        raise errors.StoreUnavailable from error

@@ -1,0 +1,187 @@
+"""Queries on the members of shared images."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance_registry.db import images
+from glance_registry.db import models
+from glance_registry.db import visibility
+
+IMAGES = models.images
+MEMBERS = models.image_members
+
+STATUSES = ('pending', 'accepted', 'rejected')
+
+
+def get_all(
+    connection: sa.Connection, asking: context.RequestContext, image_id: str
+) -> contract.Members:
+    """The members that the caller may know of: the owner all, else itself.
+
+    :raises errors.NotFound: the image is not visible
+    """
+    image = images.get(connection, asking, image_id)
+    statement = (
+        sa.select(MEMBERS)
+        .where(MEMBERS.c.image_id == image_id, MEMBERS.c.deleted == sa.false())
+        .order_by(MEMBERS.c.created_at, MEMBERS.c.id)
+    )
+    if not asking.is_admin and image['owner'] != asking.project_id:
+        statement = statement.where(MEMBERS.c.member == asking.project_id)
+    rows = connection.execute(statement)
+    return {'image': image, 'members': [_document(row) for row in rows]}
+
+
+def create(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    new: contract.NewMember,
+) -> contract.Member:
+    """Add a member, ``pending``; a former one gets its old row back.
+
+    :raises errors.Duplicate: it is a member already
+    :raises errors.LimitExceeded: the image has ``quota`` members
+    """
+    _lock_shared(connection, asking, image_id)
+    rows = connection.execute(
+        sa.select(MEMBERS.c.id, MEMBERS.c.member, MEMBERS.c.deleted)
+        .where(MEMBERS.c.image_id == image_id)
+        .order_by(MEMBERS.c.id)
+    ).all()
+    same = [row for row in rows if row.member == new['member']]
+    if any(not row.deleted for row in same):
+        raise errors.Duplicate(
+            f'{new["member"]} is a member of the image already.'
+        )
+    count = sum(not row.deleted for row in rows)
+    if 0 <= new['quota'] < count + 1:
+        raise errors.LimitExceeded(
+            f'An image may have {new["quota"]} members.'
+        )
+    if same:
+        _revive(connection, same[0].id)
+    else:
+        _insert(connection, image_id, new['member'])
+    return _one(connection, image_id, new['member'])
+
+
+def update(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    member: str,
+    status: str,
+) -> contract.Member:
+    """:raises errors.NotFound: no image, or no such member of it"""
+    if status not in STATUSES:
+        raise errors.BadRequest(f'A status is one of {", ".join(STATUSES)}.')
+    _lock_shared(connection, asking, image_id)
+    found = _one(connection, image_id, member)
+    connection.execute(
+        MEMBERS.update()
+        .where(
+            MEMBERS.c.image_id == image_id,
+            MEMBERS.c.member == found['member_id'],
+            MEMBERS.c.deleted == sa.false(),
+        )
+        .values(status=status, updated_at=models.now())
+    )
+    return _one(connection, image_id, member)
+
+
+def delete(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    member: str,
+) -> None:
+    """:raises errors.NotFound: no image, or no such member of it"""
+    _lock_shared(connection, asking, image_id)
+    _one(connection, image_id, member)
+    connection.execute(
+        MEMBERS.update()
+        .where(
+            MEMBERS.c.image_id == image_id,
+            MEMBERS.c.member == member,
+            MEMBERS.c.deleted == sa.false(),
+        )
+        .values(deleted=True, deleted_at=models.now())
+    )
+
+
+def _lock_shared(
+    connection: sa.Connection, asking: context.RequestContext, image_id: str
+) -> None:
+    """Make the transaction the only one that changes these members."""
+    row = connection.execute(
+        sa.select(IMAGES.c.visibility)
+        .where(
+            IMAGES.c.id == image_id,
+            IMAGES.c.deleted == sa.false(),
+            visibility.by_id(asking),
+        )
+        .with_for_update(),
+        {'caller': asking.project_id},
+    ).first()
+    if row is None:
+        raise errors.NotFound(f'There is no image {image_id}.')
+    if row.visibility != 'shared':
+        raise errors.Forbidden('Only shared images have members.')
+
+
+def _insert(connection: sa.Connection, image_id: str, member: str) -> None:
+    now = models.now()
+    connection.execute(
+        MEMBERS.insert(),
+        {
+            'image_id': image_id,
+            'member': member,
+            'status': 'pending',
+            'created_at': now,
+            'updated_at': now,
+        },
+    )
+
+
+def _revive(connection: sa.Connection, row_id: int) -> None:
+    connection.execute(
+        MEMBERS.update()
+        .where(MEMBERS.c.id == row_id)
+        .values(
+            status='pending',
+            deleted=False,
+            deleted_at=None,
+            updated_at=models.now(),
+        )
+    )
+
+
+def _one(
+    connection: sa.Connection, image_id: str, member: str
+) -> contract.Member:
+    rows = connection.execute(
+        sa.select(MEMBERS).where(
+            MEMBERS.c.image_id == image_id,
+            MEMBERS.c.member == member,
+            MEMBERS.c.deleted == sa.false(),
+        )
+    ).all()
+    for row in rows:
+        if row.member == member:
+            return _document(row)
+    raise errors.NotFound(f'{member} is not a member of the image.')
+
+
+def _document(row: sa.Row[Any]) -> contract.Member:
+    return {
+        'image_id': row.image_id,
+        'member_id': row.member,
+        'status': row.status,
+        'created_at': images.timestamp(row.created_at),
+        'updated_at': images.timestamp(row.updated_at),
+    }

@@ -1,0 +1,156 @@
+"""Operations on images, their tags and uploads, as HTTP sees them."""
+
+import re
+from typing import Any, cast
+
+import webob
+
+from glance.common import contract
+from glance.common import errors
+from glance.common import wsgi
+from glance_registry import lifecycle
+from glance_registry.db import engine
+from glance_registry.db import images
+
+_ID = re.compile(r'[\w-]{1,36}', re.ASCII)
+#: Largest page, whatever the client asks for.
+MAX_PAGE = 10_000
+
+
+class Images:
+    """/v1/images and what hangs below one image."""
+
+    def __init__(self, database: engine.Database) -> None:
+        self._database = database
+
+    def list_images(self, request: wsgi.Request) -> webob.Response:
+        query = cast(contract.ImageQuery, fields(request, 'limit', 'sort'))
+        query['limit'] = min(query['limit'], MAX_PAGE)
+        found = self._database.read(
+            images.get_page, request.context, query, self._database.dialect
+        )
+        return wsgi.json_response({'images': found})
+
+    def create_image(self, request: wsgi.Request) -> webob.Response:
+        new = cast(contract.NewImage, fields(request, 'id', 'values'))
+        require_id(new['id'])
+        image = self._database.write(images.create, request.context, new)
+        return wsgi.json_response(image, 201)
+
+    def get_image(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        require_id(image_id)
+        image = self._database.read(images.get, request.context, image_id)
+        return wsgi.json_response(image)
+
+    def update_image(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        changes = fields(request, 'row_version', 'values', 'properties')
+        image = self._database.write(
+            images.update,
+            request.context,
+            require_id(image_id),
+            cast(contract.ImageChanges, changes),
+        )
+        return wsgi.json_response(image)
+
+    def delete_image(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        image = self._database.write(
+            images.delete, request.context, require_id(image_id)
+        )
+        return wsgi.json_response(image)
+
+    def claim_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        claim = cast(contract.Claim, fields(request, 'transfer_id', 'node'))
+        image = self._database.write(
+            images.claim_upload, request.context, require_id(image_id), claim
+        )
+        return wsgi.json_response(image)
+
+    def finish_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        stored = cast(contract.Stored, fields(request, 'transfer_id'))
+        image = self._database.write(
+            images.finish_upload, require_id(image_id), stored
+        )
+        return wsgi.json_response(image)
+
+    def abandon_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        abandoned = fields(request, 'transfer_id', 'reason')
+        unclaimed = self._database.write(
+            images.abandon_upload,
+            require_id(image_id),
+            abandoned['transfer_id'],
+        )
+        return wsgi.json_response(unclaimed)
+
+    def deactivate_image(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._move(request, image_id, lifecycle.DEACTIVATE)
+
+    def reactivate_image(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._move(request, image_id, lifecycle.REACTIVATE)
+
+    def _move(
+        self, request: wsgi.Request, image_id: str, step: lifecycle.Step
+    ) -> webob.Response:
+        self._database.write(
+            images.move, request.context, require_id(image_id), step
+        )
+        return wsgi.empty()
+
+    def add_tag(
+        self, request: wsgi.Request, image_id: str, tag: str
+    ) -> webob.Response:
+        new = cast(contract.NewTag, fields(request, 'quota'))
+        self._database.write(
+            images.add_tag,
+            request.context,
+            require_id(image_id),
+            tag,
+            new['quota'],
+        )
+        return wsgi.empty()
+
+    def delete_tag(
+        self, request: wsgi.Request, image_id: str, tag: str
+    ) -> webob.Response:
+        self._database.write(
+            images.delete_tag, request.context, require_id(image_id), tag
+        )
+        return wsgi.empty()
+
+
+def require_id(image_id: Any) -> str:
+    """An id that no database trips over.
+
+    :raises errors.NotFound: no image can have it
+    """
+    if not isinstance(image_id, str) or not _ID.fullmatch(image_id):
+        raise errors.NotFound('There is no such image.')
+    return image_id
+
+
+def fields(request: wsgi.Request, *required: str) -> dict[str, Any]:
+    """The document of a request.
+
+    :raises errors.BadRequest: not an object, or a field is missing
+    """
+    document = request.document()
+    if not isinstance(document, dict) or not all(
+        name in document for name in required
+    ):
+        raise errors.BadRequest(f'The fields {required} are required.')
+    return document

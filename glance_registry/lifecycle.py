@@ -1,0 +1,25 @@
+"""Which status may follow which: the table behind every claim.
+
+A change is a conditional UPDATE on the old status, so of two requests that
+race for the same step exactly one wins.
+"""
+
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One change of status: from any of these, to that."""
+
+    before: tuple[str, ...]
+    after: str
+
+
+CLAIM_UPLOAD = Step(('queued',), 'saving')
+FINISH_UPLOAD = Step(('saving',), 'active')
+ABANDON_UPLOAD = Step(('saving',), 'queued')
+DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
+REACTIVATE = Step(('active', 'deactivated'), 'active')
+#: Statuses in which the formats of an image may still change.
+FORMATS_OPEN = ('queued', 'importing')
+#: In no list, whatever the filters say: heritage of API v1.
+NEVER_LISTED = 'killed'

@@ -1,0 +1,241 @@
+"""Both daemons in one process: what most tests stand on.
+
+The api's registry client talks to the registry's WSGI application through
+:class:`InProcess`, through the pipelines that are shipped, with SQLite and
+a store in a directory of the test's own.
+"""
+
+import io
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+import unittest
+import urllib.parse
+
+from oslo_config import cfg
+import webob
+
+from glance import registry_client
+from glance.api import app as api_app
+from glance.api import conf as api_conf
+from glance.api import versions
+from glance.common import middleware
+from glance.store import filesystem
+from glance_registry import app as registry_app
+from glance_registry import conf as registry_conf
+from glance_registry.db import engine
+from glance_registry.db import models
+
+SECRET = 'a-secret-that-both-daemons-share'
+ADMIN = ('admin', 'admin,member,reader')
+#: Project and roles of callers, by name.
+CALLERS = {
+    'admin': ('p-admin', 'admin,member,reader'),
+    'alice': ('p1', 'member,reader'),
+    'bob': ('p2', 'member,reader'),
+    'carol': ('p3', 'member,reader'),
+    'rita': ('p1', 'reader'),
+    'nobody': ('p4', ''),
+}
+
+
+def configuration(
+    module: Any, directory: str, *, default: dict[str, Any] | None = None
+) -> cfg.ConfigOpts:
+    """A configuration of one daemon's own, in a directory of its own."""
+    conf = cfg.ConfigOpts()
+    module.register(conf)
+    conf(args=[], project='glance', default_config_files=[])
+    for name, value in (default or {}).items():
+        group, _, option = name.rpartition('.')
+        conf.set_override(option, value, group=group or None)
+    return conf
+
+
+class InProcess:
+    """A registry client's transport that calls the application itself."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.requests: list[tuple[str, str]] = []
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        repeatable: bool,
+    ) -> registry_client.Answer:
+        self.requests.append((method, path))
+        request = webob.Request.blank(
+            path, method=method, headers=headers, body=body or b''
+        )
+        response = request.get_response(self._app)
+        return registry_client.Answer(response.status_int, response.body)
+
+
+class Service:
+    """The pair, wired as the shipped pipelines wire it.
+
+    :param directory: where database and images are
+    :param api: options of glance-api that are not the default
+    :param url: database instead of SQLite in the directory; has the tables
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        api: dict[str, Any] | None = None,
+        url: str | None = None,
+    ) -> None:
+        self.images = pathlib.Path(directory, 'images')
+        if url is None:
+            url = f'sqlite:///{directory}/glance.sqlite'
+        conf = configuration(registry_conf, directory)
+        self.database = engine.Database(url, conf.database)
+        if url.startswith('sqlite'):
+            self.database.write(models.metadata.create_all)
+        registry = registry_app.Registry(self.database)
+        self.registry_app = middleware.TrustedAuth(
+            middleware.Context(registry), SECRET
+        )
+        self.wire = InProcess(self.registry_app)
+        self.registry = registry_client.RegistryClient(
+            self.wire, send_identity_headers=True, secret=SECRET
+        )
+        self.store = filesystem.FilesystemStore(str(self.images))
+        self.conf = configuration(api_conf, directory, default=api)
+        self.app = self._pipeline()
+
+    def _pipeline(self) -> Any:
+        api = api_app.ImagesAPI(self.conf, self.registry, self.store)
+        context = middleware.Context(
+            api, allow_anonymous=self.conf.allow_anonymous_access
+        )
+        return versions.Negotiation(
+            middleware.TrustedAuth(context, None), versions.Versions(None)
+        )
+
+    def close(self) -> None:
+        self.database.dispose()
+
+
+def identity(caller: str | None) -> dict[str, str]:
+    """Identity headers of a caller of :data:`CALLERS`."""
+    if caller is None:
+        return {}
+    project, roles = CALLERS[caller]
+    return {
+        'X-Identity-Status': 'Confirmed',
+        'X-User-Id': caller,
+        'X-Project-Id': project,
+        'X-Roles': roles,
+    }
+
+
+class ServiceTestCase(unittest.TestCase):
+    """A test with a pair of daemons of its own."""
+
+    #: Options of glance-api; a subclass sets what it needs.
+    api_options: dict[str, Any] = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        self.service = Service(directory.name, self.api_options)
+        self.addCleanup(self.service.close)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        caller: str | None = 'alice',
+        headers: dict[str, str] | None = None,
+    ) -> webob.Response:
+        """One request. A list or dict goes as JSON, bytes as they are."""
+        sent = {'Accept': 'application/json', **identity(caller)}
+        environ: dict[str, Any] = {}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body).encode()
+            sent['Content-Type'] = 'application/json'
+        elif isinstance(body, bytes):
+            sent['Content-Type'] = 'application/octet-stream'
+        sent |= headers or {}
+        request = webob.Request.blank(
+            path, environ, method=method, headers=sent
+        )
+        if body is not None:
+            request.body_file = io.BytesIO(body)
+            request.content_length = len(body)
+        return request.get_response(self.service.app)
+
+    def patch(
+        self, image_id: str, *operations: dict[str, Any], caller: str = 'alice'
+    ) -> webob.Response:
+        return self.call(
+            'PATCH',
+            f'/v2/images/{image_id}',
+            list(operations),
+            caller=caller,
+            headers={
+                'Content-Type': (
+                    'application/openstack-images-v2.1-json-patch'
+                )
+            },
+        )
+
+    def image(
+        self,
+        *,
+        caller: str = 'alice',
+        data: bytes | None = None,
+        **values: Any,
+    ) -> str:
+        """A new image, with data if given; its id."""
+        formats = {'disk_format': 'raw', 'container_format': 'bare'}
+        response = self.call(
+            'POST', '/v2/images', {**formats, **values}, caller=caller
+        )
+        self.assertEqual(201, response.status_int, response.text)
+        image_id: str = response.json['id']
+        if data is not None:
+            self.upload(image_id, data, caller=caller)
+        return image_id
+
+    def upload(
+        self, image_id: str, data: bytes, *, caller: str = 'alice'
+    ) -> None:
+        response = self.call(
+            'PUT', f'/v2/images/{image_id}/file', data, caller=caller
+        )
+        self.assertEqual(204, response.status_int, response.text)
+
+    def show(self, image_id: str, caller: str = 'alice') -> dict[str, Any]:
+        response = self.call('GET', f'/v2/images/{image_id}', caller=caller)
+        self.assertEqual(200, response.status_int, response.text)
+        document: dict[str, Any] = response.json
+        return document
+
+    def listed(self, query: str = '', caller: str = 'alice') -> list[str]:
+        """Names of the images on a page, in order."""
+        response = self.call('GET', f'/v2/images{query}', caller=caller)
+        self.assertEqual(200, response.status_int, response.text)
+        return [image['name'] for image in response.json['images']]
+
+    def assert_status(self, status: int, response: webob.Response) -> None:
+        self.assertEqual(status, response.status_int, response.text)
+
+    def files(self) -> list[str]:
+        """Names in the store's directory."""
+        return sorted(os.listdir(self.service.images))
+
+
+def query(**parameters: str) -> str:
+    return '?' + urllib.parse.urlencode(parameters)

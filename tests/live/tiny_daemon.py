@@ -1,0 +1,96 @@
+"""A daemon of a few URLs, to test the server it runs on."""
+
+import sys
+
+from glance.common import server
+
+server.patch()
+
+from collections.abc import Iterable  # noqa: E402
+import hashlib  # noqa: E402
+import os  # noqa: E402
+from typing import Any  # noqa: E402
+from urllib.parse import parse_qs  # noqa: E402
+
+import eventlet  # noqa: E402
+from oslo_config import cfg  # noqa: E402
+
+from glance.common import config  # noqa: E402
+from glance.common import errors  # noqa: E402
+from glance.common import filebody  # noqa: E402
+from glance.common.server import service  # noqa: E402
+
+OPTS = [cfg.StrOpt('greeting', default='hello'), cfg.StrOpt('file')]
+
+
+class App:
+    """One method per first segment of the path."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._greeting = conf.greeting
+        if self._greeting == 'wrong':
+            raise errors.ConfigurationError('greeting: not a good one')
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        name = environ['PATH_INFO'].strip('/') or 'hello'
+        self.query = parse_qs(environ.get('QUERY_STRING', ''))
+        return getattr(self, name)(environ, start)
+
+    def hello(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        start('200 OK', [('Content-Type', 'text/plain')])
+        return [f'{self._greeting} {os.getpid()}'.encode()]
+
+    def environ(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        start('200 OK', [])
+        return [
+            f'{key}={environ[key]!r}\n'.encode() for key in sorted(environ)
+        ]
+
+    def slow(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        eventlet.sleep(float(environ['QUERY_STRING']))
+        start('200 OK', [])
+        return [b'slept']
+
+    def digest(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        body = environ['wsgi.input']
+        found = hashlib.sha256()
+        while data := body.read(1 << 20):
+            found.update(data)
+        start('200 OK', [])
+        return [found.hexdigest().encode()]
+
+    def refuse(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        start('413 Request Entity Too Large', [('Content-Length', '3')])
+        return [b'no\n']
+
+    def fail(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        raise ZeroDivisionError('secret')
+
+    def late(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start('200 OK', [])
+        yield b'x' * 100000
+        raise ZeroDivisionError('secret')
+
+    def short(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        start('200 OK', [('Content-Length', '10')])
+        return [b'12345']
+
+    def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        first, length = map(int, environ['QUERY_STRING'].split(','))
+        file = open(self._conf.file, 'rb')  # noqa: SIM115 - the body closes it
+        body = filebody.FileBody(file, first, length)
+        start('200 OK', [('Content-Length', str(length))])
+        return body
+
+
+def main() -> int:
+    conf = cfg.ConfigOpts()
+    config.register(conf, 9292)
+    conf.register_opts(OPTS)
+    config.load(conf, sys.argv[1:], 'tiny', '1')
+    return service.serve(conf, lambda: App(conf), 'tiny')
+
+
+if __name__ == '__main__':
+    sys.exit(config.run_main(main))
