@@ -182,7 +182,7 @@ class ConditionsTestCase(base.ServiceTestCase):
 
     def test_known_version_is_304(self) -> None:
         image_id = self.image()
-        for known in (self.etag(image_id), '*', f'"x", {self.etag(image_id)}'):
+        for known in (self.etag(image_id), f'"x", {self.etag(image_id)}'):
             response = self.call(
                 'GET',
                 f'/v2/images/{image_id}',
