@@ -180,14 +180,16 @@ def register(address: str, image_url: str) -> str:
     cloud = connect(address, 'admin').identity
     region = f'region-{uuid.uuid4().hex[:12]}'
     cloud.create_region(id=region)
-    (service,) = cloud.services(type='image')
-    for interface in ('public', 'internal', 'admin'):
-        cloud.create_endpoint(
-            service_id=service.id,
-            interface=interface,
-            url=image_url,
-            region_id=region,
-        )
+    # Keystone too: clients look for everything in their region.
+    for kind, url in (('image', image_url), ('identity', address)):
+        (service,) = cloud.services(type=kind)
+        for interface in ('public', 'internal', 'admin'):
+            cloud.create_endpoint(
+                service_id=service.id,
+                interface=interface,
+                url=url,
+                region_id=region,
+            )
     return region
 
 
