@@ -9,14 +9,22 @@ from glance.common import errors
 from glance.common import wsgi
 from glance_registry import images
 from glance_registry import members
+from glance_registry import transfers
 from glance_registry.db import engine
 
 
 class Registry:
     """The WSGI application: who may ask, then the contract's table."""
 
-    def __init__(self, database: engine.Database) -> None:
-        resources = (images.Images(database), members.Members(database))
+    def __init__(
+        self, database: engine.Database, lease_seconds: int = 60
+    ) -> None:
+        resources = (
+            images.Images(database),
+            members.Members(database),
+            transfers.Transfers(database, lease_seconds),
+        )
+        self._sweeper = transfers.Sweeper(database, lease_seconds)
         self._router = wsgi.Router(
             [
                 wsgi.Route(
@@ -32,6 +40,7 @@ class Registry:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        self._sweeper.ensure_started()
         asking = environ['glance.context']
         if asking.is_service:
             asking.is_admin = asking.is_admin or (
@@ -64,10 +73,11 @@ def app_factory(options: wsgi.Options, **_local: str) -> Registry:
 
     :raises errors.ConfigurationError: no database is configured
     """
-    database = wsgi.configuration(options).database
-    if not database.connection:
+    conf = wsgi.configuration(options)
+    if not conf.database.connection:
         raise errors.ConfigurationError(
             'connection in [database] must name the image database, for '
             'instance sqlite:////var/lib/glance/glance.sqlite'
         )
-    return Registry(engine.Database(database.connection, database))
+    database = engine.Database(conf.database.connection, conf.database)
+    return Registry(database, conf.transfer_lease_seconds)

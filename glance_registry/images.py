@@ -1,4 +1,4 @@
-"""Operations on images, their tags and uploads, as HTTP sees them."""
+"""Operations on images and their tags, as HTTP sees them."""
 
 import re
 from typing import Any, cast
@@ -59,39 +59,11 @@ class Images:
     def delete_image(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
+        expected = cast(contract.Expected, fields(request, 'row_version'))
         image = self._database.write(
-            images.delete, request.context, require_id(image_id)
+            images.delete, request.context, require_id(image_id), expected
         )
         return wsgi.json_response(image)
-
-    def claim_upload(
-        self, request: wsgi.Request, image_id: str
-    ) -> webob.Response:
-        claim = cast(contract.Claim, fields(request, 'transfer_id', 'node'))
-        image = self._database.write(
-            images.claim_upload, request.context, require_id(image_id), claim
-        )
-        return wsgi.json_response(image)
-
-    def finish_upload(
-        self, request: wsgi.Request, image_id: str
-    ) -> webob.Response:
-        stored = cast(contract.Stored, fields(request, 'transfer_id'))
-        image = self._database.write(
-            images.finish_upload, require_id(image_id), stored
-        )
-        return wsgi.json_response(image)
-
-    def abandon_upload(
-        self, request: wsgi.Request, image_id: str
-    ) -> webob.Response:
-        abandoned = fields(request, 'transfer_id', 'reason')
-        unclaimed = self._database.write(
-            images.abandon_upload,
-            require_id(image_id),
-            abandoned['transfer_id'],
-        )
-        return wsgi.json_response(unclaimed)
 
     def deactivate_image(
         self, request: wsgi.Request, image_id: str
@@ -106,8 +78,9 @@ class Images:
     def _move(
         self, request: wsgi.Request, image_id: str, step: lifecycle.Step
     ) -> webob.Response:
+        expected = cast(contract.Expected, fields(request, 'row_version'))
         self._database.write(
-            images.move, request.context, require_id(image_id), step
+            images.move, request.context, require_id(image_id), step, expected
         )
         return wsgi.empty()
 

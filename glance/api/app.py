@@ -75,7 +75,7 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
-    uploads = upload.Upload(registry, store, socket.gethostname())
+    uploads = upload.Uploads(registry, store, socket.gethostname())
     image = images.Images(registry, permission, store, schema, limits)
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
