@@ -42,7 +42,7 @@ key_repository = {directory}/fernet
 key_repository = {directory}/credential
 [cache]
 enabled = true
-backend = oslo_cache.dict
+backend = dogpile.cache.memory
 """
 
 SERVE = """\
@@ -108,6 +108,7 @@ class Keystone:
 
     def stop(self) -> None:
         self.process.stop()
+        processes.keep_log(self.process)
 
 
 def password(user: str) -> str:
