@@ -134,7 +134,9 @@ def json_response(
 
 def empty(status: int = 204) -> webob.Response:
     """A success without a body, never announced as JSON (trap 25.4)."""
-    response = webob.Response(status=status, content_type='text/html')
+    response = webob.Response(status=status)
+    # WebOb leaves it out with 204; clients know it there.
+    response.headers['Content-Type'] = 'text/html; charset=UTF-8'
     response.content_length = 0
     return response
 

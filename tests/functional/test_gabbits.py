@@ -57,6 +57,8 @@ class AnonymousService(Service):
 
 
 def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    # The client hands text over where WSGI wants bytes as Latin-1.
+    environ['PATH_INFO'] = environ['PATH_INFO'].encode().decode('latin-1')
     caller = environ.pop('HTTP_X_CALLER', 'alice')
     for name, value in base.identity(
         None if caller == 'none' else caller
