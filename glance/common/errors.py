@@ -11,6 +11,7 @@ Error                          500 (never raised itself)
 │   ├── Duplicate              409
 │   └── Busy                   409  too many tries lost against others
 ├── Gone                       410  vanished while it was worked on
+├── PreconditionFailed         412  it is not as If-Match wants it
 ├── LimitExceeded              413  a quota, a cap, a full store
 ├── UnsupportedMediaType       415
 ├── RangeNotSatisfiable        416
@@ -100,6 +101,12 @@ class Gone(Error):
     status = 410
     code = 'gone'
     text = 'The resource vanished while it was worked on.'
+
+
+class PreconditionFailed(Error):
+    status = 412
+    code = 'precondition_failed'
+    text = 'The resource has changed since it was read.'
 
 
 class LimitExceeded(Error):

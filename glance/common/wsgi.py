@@ -168,14 +168,21 @@ class Route:
 
 
 class Router:
-    """A WSGI application: finds the handler, turns errors into answers."""
+    """A WSGI application: finds the handler, turns errors into answers.
+
+    :param table: every URL
+    :param render_error: the body of an error, as the peer reads it
+    :param before: what every request has to pass first
+    """
 
     def __init__(
         self,
         table: Iterable[Route],
         render_error: Callable[[Request, errors.Error], webob.Response],
+        before: Callable[[Request], None],
     ) -> None:
         self._render_error = render_error
+        self._before = before
         self._handlers: dict[str, dict[str, Handler]] = {}
         self._mapper = routes.Mapper(explicit=True)
         for route in table:
@@ -201,6 +208,7 @@ class Router:
         return answer
 
     def _answer(self, request: Request) -> webob.Response:
+        self._before(request)
         try:
             path = request.path_info
         except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
 """What a store promises; every store passes one suite of tests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 
@@ -21,11 +21,17 @@ class Store(Protocol):
     which may hold a path or a password (OSSA-2013-002).
     """
 
-    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[bytes],
+        confirm: Callable[[], None],
+    ) -> str:
         """Store everything that ``data`` gives and return its URL.
 
-        Called only by the holder of the image's claim, so data that lies
-        there under the same id belongs to nobody and is replaced. All or
+        Called by the holder of the image's claim, so data that lies there
+        under the same id belongs to nobody and is replaced; right before
+        that ``confirm()`` raises if the claim was lost meanwhile. All or
         nothing: when it raises, also because ``data`` raised, no byte
         stays. Memory does not grow with the data.
 

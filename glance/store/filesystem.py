@@ -63,13 +63,22 @@ class FilesystemStore:
                 f'filesystem_store_datadir {directory} is not writable.'
             )
 
-    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[bytes],
+        confirm: Callable[[], None],
+    ) -> str:
         path = self._directory / _checked(image_id)
         partial = _translated(_Partial, self._directory, self._mode)
         try:
             for chunk in data:
                 _translated(partial.write, chunk)
-            _translated(partial.publish, path)
+            if not _translated(partial.publish, path):
+                confirm()
+                LOG.warning('Replaced data of nobody: %s', path.name)
+                _translated(path.unlink, missing_ok=True)
+                _require(_translated(partial.publish, path))
         finally:
             threads.call(partial.close)
         return f'file://{urllib.parse.quote(str(path))}'
@@ -150,37 +159,36 @@ class _Partial:
         while view:
             view = view[os.write(self._fd, view) :]
 
-    def publish(self, path: pathlib.Path) -> None:
-        """Make the data durable and give it its name, in this order."""
-        os.fsync(self._fd)
-        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if self._name is None:
-                self._link(path, directory)
-            else:
-                os.replace(self._name, path)
-                self._name = None
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    def publish(self, path: pathlib.Path) -> bool:
+        """Make the data durable and give it its name, in this order.
 
-    def _link(self, path: pathlib.Path, directory: int) -> None:
-        # A link never replaces: what lies there belongs to nobody (see
-        # Store.write) and goes first.
-        path.unlink(missing_ok=True)
+        :returns: False if there is a file of that name
+        """
+        os.fsync(self._fd)
         # Only with a directory's descriptor does Python call linkat(2),
         # which follows the link of /proc to the file without a name.
-        os.link(
-            f'/proc/self/fd/{self._fd}',
-            path.name,
-            dst_dir_fd=directory,
-            follow_symlinks=True,
-        )
+        source = self._name or f'/proc/self/fd/{self._fd}'
+        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.link(
+                source, path.name, dst_dir_fd=directory, follow_symlinks=True
+            )
+            os.fsync(directory)
+        except FileExistsError:
+            return False
+        finally:
+            os.close(directory)
+        return True
 
     def close(self) -> None:
         if self._name is not None:
             self._name.unlink(missing_ok=True)
         os.close(self._fd)
+
+
+def _require(published: bool) -> None:
+    if not published:
+        raise errors.StoreUnavailable  # another holder: cannot be
 
 
 def _checked(image_id: str) -> str:

@@ -32,7 +32,7 @@ class ImageData:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         store: store_base.Store,
-        uploads: upload.Upload,
+        uploads: upload.Uploads,
         limits: DataLimits,
     ) -> None:
         self._registry = registry

@@ -46,7 +46,7 @@ LINGER_SECONDS = 2.0
 SLICE_BYTES = 1 << 20
 #: One stay in a native thread: a client that reads fast is served there,
 #: one that does not is waited for by the event loop.
-BURST_SECONDS = 0.25
+BURST_SECONDS = 0.1
 FAST_CLIENT_MS = 10
 
 
@@ -198,6 +198,7 @@ class Connection(wsgi.HttpProtocol):
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
+        environ['SERVER_PROTOCOL'] = self.request_version
         length: int | None = int(self.headers.get('content-length') or 0)
         if environ.get('HTTP_TRANSFER_ENCODING'):
             length = None
@@ -436,7 +437,7 @@ def _burst(target: int, file: int, offset: int, length: int) -> int:
             if poll is None:
                 poll = _poll()
                 poll.register(target, _POLLOUT)
-            if not sent or not poll.poll(FAST_CLIENT_MS):
+            if sent < SLICE_BYTES or not poll.poll(FAST_CLIENT_MS):
                 break
             continue
         if not done:

@@ -54,6 +54,7 @@ class Worker:
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
         """Take a configuration; open connections keep what they have."""
+        self._socket = sock
         self._tls = listening.tls_context(conf)
         self._server = http.Server(conf, sock, app, tls=self._tls is not None)
         self._head_seconds: int = conf.header_read_timeout
@@ -107,6 +108,7 @@ class Worker:
             return
         self.draining = self._server.draining = True
         self._acceptor.kill()
+        self._socket.close()
         for connection in list(self._connections.values()):
             if _is_idle(connection):
                 greenio.shutdown_safe(connection[1])
