@@ -23,6 +23,9 @@ from glance_registry.db import purge
 
 LOG = log.getLogger(__name__)
 
+#: The library's own; alembic's lines are this command's progress.
+_LEVELS = log.get_default_log_levels()
+
 #: whose configuration is read when no file is named; later wins
 _PROGRAMS = ('glance-registry', 'glance-api', 'glance-manage')
 
@@ -258,6 +261,7 @@ def _configure(argv: list[str] | None) -> cfg.ConfigOpts:
         cfg.SubCommandOpt('command', title='commands', handler=_add_parsers)
     )
     log.register_options(conf)
+    log.set_defaults(default_log_levels=[*_LEVELS, 'alembic=INFO'])
     # The person who calls it shall see what is going on.
     conf.set_default('use_stderr', True)
     conf(

@@ -18,17 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
+from glance_registry.db import engine as database
+
 LOG = logging.getLogger(__name__)
 
 #: how long one command waits for another to finish
 LOCK_TIMEOUT_SECONDS = 3600
-
-_DRIVERS = {
-    'mysql': 'mysql+pymysql',
-    'mariadb': 'mysql+pymysql',
-    'postgres': 'postgresql+psycopg2',
-    'postgresql': 'postgresql+psycopg2',
-}
 
 
 class Locked(Exception):
@@ -41,9 +36,7 @@ def engine(url: str, create: bool = False) -> sa.Engine:
     :param create: make a SQLite file that is not there; without this an
         absent file reads as an empty database, and stays absent
     """
-    where = sa.make_url(url)
-    name = where.drivername
-    where = where.set(drivername=_DRIVERS.get(name, name))
+    where = database.parse_url(url)
     if where.get_backend_name() != 'sqlite':
         return sa.create_engine(where, poolclass=pool.NullPool)
     path = _sqlite_path(where)
