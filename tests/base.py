@@ -27,6 +27,7 @@ from glance_registry import app as registry_app
 from glance_registry import conf as registry_conf
 from glance_registry.db import engine
 from glance_registry.db import models
+from tests import databases
 
 SECRET = 'a-secret-that-both-daemons-share'
 ADMIN = ('admin', 'admin,member,reader')
@@ -82,7 +83,7 @@ class Service:
 
     :param directory: where database and images are
     :param api: options of glance-api that are not the default
-    :param url: database instead of SQLite in the directory; has the tables
+    :param url: database instead of SQLite in the directory
     """
 
     def __init__(
@@ -96,8 +97,7 @@ class Service:
             url = f'sqlite:///{directory}/glance.sqlite'
         conf = configuration(registry_conf, directory)
         self.database = engine.Database(url, conf.database)
-        if url.startswith('sqlite'):
-            self.database.write(models.metadata.create_all)
+        self.database.write(models.metadata.create_all)
         registry = registry_app.registry(self.database, lease_seconds=60)
         self.registry_app = middleware.TrustedAuth(
             middleware.Context(registry), SECRET
@@ -141,13 +141,14 @@ class ServiceTestCase(unittest.TestCase):
 
     #: Options of glance-api; a subclass sets what it needs.
     api_options: dict[str, Any] = {}
+    #: Of :data:`tests.databases.KINDS`.
+    kind = 'sqlite'
 
     def setUp(self) -> None:
         super().setUp()
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
-        self.service = Service(directory.name, self.api_options)
+        self.directory = self.enterContext(tempfile.TemporaryDirectory())
+        url = self.enterContext(databases.TemporaryDatabase(self.kind))
+        self.service = Service(self.directory, self.api_options, url)
         self.addCleanup(self.service.close)
 
     def call(
