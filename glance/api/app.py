@@ -1,6 +1,7 @@
 """Composition of glance-api: collaborators, the URL table, Paste factories."""
 
 from collections.abc import Callable, Iterable
+import contextlib
 import functools
 import http.client
 import logging
@@ -182,7 +183,10 @@ def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     """
     group = 'keystone_authtoken'
     loading.register_auth_conf_options(conf, group)
-    loading.register_session_conf_options(conf, group)
+    for option in loading.get_session_conf_options():
+        # keystonemiddleware has some of them, with other help.
+        with contextlib.suppress(cfg.DuplicateOptError):
+            conf.register_opt(option, group)
     auth = loading.load_auth_from_conf_options(conf, group)
     if auth is None:
         return None

@@ -201,7 +201,8 @@ def _checked(image_id: str) -> str:
 def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run disk work in a native thread; its errors are answers."""
     try:
-        return threads.call(func, *args, **kwargs)
+        result: T = threads.call(func, *args, **kwargs)
+        return result
     except FileNotFoundError as error:
         raise errors.NotFound('There is no such data.') from error
     except OSError as error:

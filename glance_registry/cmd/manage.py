@@ -23,6 +23,9 @@ from glance_registry.db import purge
 
 LOG = log.getLogger(__name__)
 
+#: The library's own; alembic's lines are this command's progress.
+_LEVELS = log.get_default_log_levels()
+
 #: whose configuration is read when no file is named; later wins
 _PROGRAMS = ('glance-registry', 'glance-api', 'glance-manage')
 
@@ -201,7 +204,8 @@ def _add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.set_defaults(action=name)
     for each in action.arguments:
         flag = f'--{each.name}'
-        parser.add_argument(flag, dest=f'flag_{each.name}', help=each.help)
+        text = f'{each.help} (default: {each.default})'
+        parser.add_argument(flag, dest=f'flag_{each.name}', help=text)
     for switch, text in action.switches.items():
         parser.add_argument(
             f'--{switch}', dest=switch, action='store_true', help=text
@@ -257,6 +261,7 @@ def _configure(argv: list[str] | None) -> cfg.ConfigOpts:
         cfg.SubCommandOpt('command', title='commands', handler=_add_parsers)
     )
     log.register_options(conf)
+    log.set_defaults(default_log_levels=[*_LEVELS, 'alembic=INFO'])
     # The person who calls it shall see what is going on.
     conf.set_default('use_stderr', True)
     conf(

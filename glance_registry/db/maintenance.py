@@ -18,17 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
+from glance_registry.db import engine as database
+
 LOG = logging.getLogger(__name__)
 
 #: how long one command waits for another to finish
 LOCK_TIMEOUT_SECONDS = 3600
-
-_DRIVERS = {
-    'mysql': 'mysql+pymysql',
-    'mariadb': 'mysql+pymysql',
-    'postgres': 'postgresql+psycopg2',
-    'postgresql': 'postgresql+psycopg2',
-}
 
 
 class Locked(Exception):
@@ -41,9 +36,7 @@ def engine(url: str, create: bool = False) -> sa.Engine:
     :param create: make a SQLite file that is not there; without this an
         absent file reads as an empty database, and stays absent
     """
-    where = sa.make_url(url)
-    name = where.drivername
-    where = where.set(drivername=_DRIVERS.get(name, name))
+    where = database.parse_url(url)
     if where.get_backend_name() != 'sqlite':
         return sa.create_engine(where, poolclass=pool.NullPool)
     path = _sqlite_path(where)
@@ -107,10 +100,9 @@ def lock(opened: sa.Engine) -> Iterator[None]:
 
 def _wait_for(attempt: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    if not attempt():
-        LOG.info('Another command is at work on this database; waiting.')
-    else:
+    if attempt():
         return
+    LOG.info('Another command is at work on this database; waiting.')
     while not attempt():
         if time.monotonic() >= give_up_at:
             raise Locked('Another command holds the lock of this database.')

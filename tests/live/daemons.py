@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import json
-import os
 import pathlib
 import secrets
 import shutil
@@ -115,13 +114,8 @@ class Glance:
     def stop(self) -> None:
         self.api.stop(STOP_SECONDS)
         self.registry.stop(STOP_SECONDS)
-        keep = os.environ.get('GLANCE_TEST_KEEP')
-        if keep:
-            shutil.copytree(
-                self.directory,
-                pathlib.Path(keep) / self.directory.name,
-                ignore=shutil.ignore_patterns('images'),
-            )
+        processes.keep_log(self.api)
+        processes.keep_log(self.registry)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def files(self) -> list[pathlib.Path]:

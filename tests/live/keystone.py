@@ -42,7 +42,7 @@ key_repository = {directory}/fernet
 key_repository = {directory}/credential
 [cache]
 enabled = true
-backend = oslo_cache.dict
+backend = dogpile.cache.memory
 """
 
 SERVE = """\
@@ -108,6 +108,7 @@ class Keystone:
 
     def stop(self) -> None:
         self.process.stop()
+        processes.keep_log(self.process)
 
 
 def password(user: str) -> str:
@@ -180,14 +181,16 @@ def register(address: str, image_url: str) -> str:
     cloud = connect(address, 'admin').identity
     region = f'region-{uuid.uuid4().hex[:12]}'
     cloud.create_region(id=region)
-    (service,) = cloud.services(type='image')
-    for interface in ('public', 'internal', 'admin'):
-        cloud.create_endpoint(
-            service_id=service.id,
-            interface=interface,
-            url=image_url,
-            region_id=region,
-        )
+    # Keystone too: clients look for everything in their region.
+    for kind, url in (('image', image_url), ('identity', address)):
+        (service,) = cloud.services(type=kind)
+        for interface in ('public', 'internal', 'admin'):
+            cloud.create_endpoint(
+                service_id=service.id,
+                interface=interface,
+                url=url,
+                region_id=region,
+            )
     return region
 
 

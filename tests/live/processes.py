@@ -201,6 +201,16 @@ def find(program: str, package: str, *places: str) -> pathlib.Path:
     return pathlib.Path(found)
 
 
+def keep_log(process: Process) -> None:
+    """Copy a log to the directory in GLANCE_TEST_KEEP, if that is set."""
+    keep = os.environ.get('GLANCE_TEST_KEEP')
+    if keep and process.log.exists():
+        where = pathlib.Path(keep)
+        where.mkdir(parents=True, exist_ok=True)
+        name = f'{process.log.parent.name}-{process.log.name}'
+        shutil.copyfile(process.log, where / f'{process.name}-{name}')
+
+
 def private_directory(user: str | None = None) -> pathlib.Path:
     """Make a directory that goes when we go; short, for socket names."""
     path = pathlib.Path(tempfile.mkdtemp(prefix='glance-'))
