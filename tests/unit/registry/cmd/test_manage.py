@@ -146,8 +146,7 @@ class ActionsTest(unittest.TestCase):
         self.url = stack.enter_context(databases.TemporaryDatabase(self.kind))
         home = stack.enter_context(tempfile.TemporaryDirectory())
         self.conf = Path(home, 'manage.conf')
-        connection = self.url.replace('%', '%%')
-        self.conf.write_text(f'[database]\nconnection = {connection}\n')
+        self.conf.write_text(f'[database]\nconnection = {self.url}\n')
 
     def call(self, *argv: str) -> Outcome:
         return _call('--config-file', str(self.conf), *argv)
