@@ -1,62 +1,36 @@
 """Composition of glance-registry: database, resources, route table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import middleware
 from glance.common import wsgi
 from glance_registry import images
 from glance_registry import members
-from glance_registry import transfers
+from glance_registry import sweeper
 from glance_registry.db import engine
 
 
-class Registry:
-    """The WSGI application: who may ask, then the contract's table."""
+def registry(database: engine.Database, lease_seconds: int) -> wsgi.Router:
+    """The registry as a WSGI application: the contract's table.
 
-    def __init__(
-        self, database: engine.Database, lease_seconds: int = 60
-    ) -> None:
-        resources = (
-            images.Images(database),
-            members.Members(database),
-            transfers.Transfers(database, lease_seconds),
+    :param lease_seconds: how long a claim holds without renewal
+    """
+    resources = (
+        images.Images(database, lease_seconds),
+        members.Members(database),
+    )
+    table = [
+        wsgi.Route(
+            operation.method,
+            operation.path,
+            _handler(resources, operation.name),
         )
-        self._sweeper = transfers.Sweeper(database, lease_seconds)
-        self._router = wsgi.Router(
-            [
-                wsgi.Route(
-                    operation.method,
-                    operation.path,
-                    _handler(resources, operation.name),
-                )
-                for operation in contract.OPERATIONS.values()
-            ],
-            wsgi.wire_error,
-        )
-
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        self._sweeper.ensure_started()
-        asking = environ['glance.context']
-        if asking.is_service:
-            asking.is_admin = asking.is_admin or (
-                environ.get(_IS_ADMIN) == 'true'
-            )
-            return self._router(environ, start_response)
-        refused = errors.Forbidden(
-            'The registry serves glance-api only: send a service token '
-            'with one of [keystone_authtoken] service_token_roles.'
-        )
-        response = wsgi.wire_error(wsgi.Request(environ), refused)
-        answer: Iterable[bytes] = response(environ, start_response)
-        return answer
-
-
-_IS_ADMIN = 'HTTP_' + context.IS_ADMIN.upper().replace('-', '_')
+        for operation in contract.OPERATIONS.values()
+    ]
+    return wsgi.Router(table, wsgi.wire_error, middleware.require_service)
 
 
 def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
@@ -68,7 +42,7 @@ def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
     raise LookupError(f'no handler for the operation {name}')
 
 
-def app_factory(options: wsgi.Options, **_local: str) -> Registry:
+def app_factory(options: wsgi.Options, **_local: str) -> wsgi.WSGIApp:
     """Paste factory of the application ``registryapp``.
 
     :raises errors.ConfigurationError: no database is configured
@@ -80,4 +54,7 @@ def app_factory(options: wsgi.Options, **_local: str) -> Registry:
             'instance sqlite:////var/lib/glance/glance.sqlite'
         )
     database = engine.Database(conf.database.connection, conf.database)
-    return Registry(database, conf.transfer_lease_seconds)
+    lease_seconds = conf.transfer_lease_seconds
+    return sweeper.Sweeping(
+        registry(database, lease_seconds), database, lease_seconds
+    )

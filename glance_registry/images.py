@@ -1,4 +1,4 @@
-"""Operations on images and their tags, as HTTP sees them."""
+"""Operations on images, their tags and data, as HTTP sees them."""
 
 import re
 from typing import Any, cast
@@ -11,6 +11,7 @@ from glance.common import wsgi
 from glance_registry import lifecycle
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import transfers
 
 _ID = re.compile(r'[\w-]{1,36}', re.ASCII)
 #: Largest page, whatever the client asks for.
@@ -18,10 +19,14 @@ MAX_PAGE = 10_000
 
 
 class Images:
-    """/v1/images and what hangs below one image."""
+    """/v1/images and what hangs below one image.
 
-    def __init__(self, database: engine.Database) -> None:
+    :param lease_seconds: how long a claim on data holds without renewal
+    """
+
+    def __init__(self, database: engine.Database, lease_seconds: int) -> None:
         self._database = database
+        self._lease_seconds = lease_seconds
 
     def list_images(self, request: wsgi.Request) -> webob.Response:
         query = cast(contract.ImageQuery, fields(request, 'limit', 'sort'))
@@ -64,6 +69,47 @@ class Images:
             images.delete, request.context, require_id(image_id), expected
         )
         return wsgi.json_response(image)
+
+    def claim_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        claim = fields(request, 'transfer_id', 'node', 'size')
+        claimed = self._database.write(
+            transfers.claim,
+            request.context,
+            require_id(image_id),
+            cast(contract.Claim, claim),
+            self._lease_seconds,
+        )
+        return wsgi.json_response(claimed)
+
+    def renew_transfers(self, request: wsgi.Request) -> webob.Response:
+        renewal = cast(contract.Renewal, fields(request, 'transfers'))
+        renewed = self._database.write(
+            transfers.renew, renewal, self._lease_seconds
+        )
+        return wsgi.json_response(renewed)
+
+    def finish_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        stored = fields(request, 'transfer_id', 'location')
+        image = self._database.write(
+            transfers.finish,
+            require_id(image_id),
+            cast(contract.Stored, stored),
+        )
+        return wsgi.json_response(image)
+
+    def abandon_upload(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        unclaimed = self._database.write(
+            transfers.abandon,
+            require_id(image_id),
+            fields(request, 'transfer_id')['transfer_id'],
+        )
+        return wsgi.json_response(unclaimed)
 
     def deactivate_image(
         self, request: wsgi.Request, image_id: str

@@ -98,7 +98,7 @@ class Service:
         self.database = engine.Database(url, conf.database)
         if url.startswith('sqlite'):
             self.database.write(models.metadata.create_all)
-        registry = registry_app.Registry(self.database)
+        registry = registry_app.registry(self.database, lease_seconds=60)
         self.registry_app = middleware.TrustedAuth(
             middleware.Context(registry), SECRET
         )
@@ -111,7 +111,7 @@ class Service:
         self.app = self._pipeline()
 
     def _pipeline(self) -> Any:
-        api = api_app.ImagesAPI(self.conf, self.registry, self.store)
+        api = api_app.images_api(self.conf, self.registry, self.store)
         context = middleware.Context(
             api, allow_anonymous=self.conf.allow_anonymous_access
         )

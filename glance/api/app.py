@@ -29,30 +29,22 @@ from glance.store import filesystem
 LOG = logging.getLogger(__name__)
 
 
-class ImagesAPI:
+def images_api(
+    conf: cfg.ConfigOpts,
+    registry: registry_client.RegistryClient,
+    store: store_base.Store,
+) -> wsgi.Router:
     """Images API v2 as a WSGI application.
 
-    :param registry: metadata
-    :param store: bytes
+    :param registry: where metadata is
+    :param store: where bytes are
     """
-
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        registry: registry_client.RegistryClient,
-        store: store_base.Store,
-    ) -> None:
-        self._policy = policy.Policy(conf)
-        self._router = wsgi.Router(
-            _table(conf, registry, store, self._policy), wsgi.public_error
-        )
-
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        asking = environ['glance.context']
-        asking.is_admin = self._policy.is_admin(asking)
-        return self._router(environ, start_response)
+    permission = policy.Policy(conf)
+    return wsgi.Router(
+        _table(conf, registry, store, permission),
+        wsgi.public_error,
+        permission.identify_admin,
+    )
 
 
 def _table(
@@ -107,10 +99,10 @@ def _table(
     return [wsgi.Route(*line) for line in table]
 
 
-def app_factory(options: wsgi.Options, **_local: str) -> ImagesAPI:
+def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return ImagesAPI(conf, _registry(conf), _store(conf))
+    return images_api(conf, _registry(conf), _store(conf))
 
 
 def root_factory(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import logging
 import re
 from typing import Any
+import urllib.parse
 
 import orjson
 from oslo_config import cfg
@@ -133,7 +134,9 @@ def json_response(
 
 def empty(status: int = 204) -> webob.Response:
     """A success without a body, never announced as JSON (trap 25.4)."""
-    response = webob.Response(status=status, content_type='text/html')
+    response = webob.Response(status=status)
+    # WebOb leaves it out with 204; clients know it there.
+    response.headers['Content-Type'] = 'text/html; charset=UTF-8'
     response.content_length = 0
     return response
 
@@ -165,14 +168,21 @@ class Route:
 
 
 class Router:
-    """A WSGI application: finds the handler, turns errors into answers."""
+    """A WSGI application: finds the handler, turns errors into answers.
+
+    :param table: every URL
+    :param render_error: the body of an error, as the peer reads it
+    :param before: what every request has to pass first
+    """
 
     def __init__(
         self,
         table: Iterable[Route],
         render_error: Callable[[Request, errors.Error], webob.Response],
+        before: Callable[[Request], None],
     ) -> None:
         self._render_error = render_error
+        self._before = before
         self._handlers: dict[str, dict[str, Handler]] = {}
         self._mapper = routes.Mapper(explicit=True)
         for route in table:
@@ -189,22 +199,24 @@ class Router:
         try:
             response = self._answer(request)
         except errors.Error as error:
-            LOG.info('%s %s: %s', request.method, request.path, error)
+            LOG.info('%s %s: %s', request.method, _path(environ), error)
             response = self._render_error(request, error)
         except Exception:
-            LOG.exception('%s %s failed', request.method, request.path)
+            LOG.exception('%s %s failed', request.method, _path(environ))
             response = self._render_error(request, errors.Error())
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
     def _answer(self, request: Request) -> webob.Response:
+        self._before(request)
         try:
             path = request.path_info
         except UnicodeDecodeError as error:
             raise errors.BadRequest('The path is not UTF-8.') from error
         if '//' in path:
             path = re.sub('/{2,}', '/', path)
-        found = self._mapper.match(path)
+        # The "$" of Routes also matches before a line feed at the end.
+        found = None if path.endswith('\n') else self._mapper.match(path)
         if found is None:
             raise _unknown_path(request.method)
         methods = self._handlers[found.pop('resource')]
@@ -214,6 +226,12 @@ class Router:
                 headers={'Allow': ', '.join(sorted(methods))}
             )
         return handler(request, **found)
+
+
+def _path(environ: Mapping[str, Any]) -> str:
+    """The path for the log: quoted, whatever bytes it has."""
+    raw: str = environ.get('PATH_INFO', '')
+    return urllib.parse.quote(raw.encode('latin-1'))
 
 
 _KNOWN_METHODS = frozenset(

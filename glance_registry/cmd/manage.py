@@ -201,7 +201,8 @@ def _add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.set_defaults(action=name)
     for each in action.arguments:
         flag = f'--{each.name}'
-        parser.add_argument(flag, dest=f'flag_{each.name}', help=each.help)
+        text = f'{each.help} (default: {each.default})'
+        parser.add_argument(flag, dest=f'flag_{each.name}', help=text)
     for switch, text in action.switches.items():
         parser.add_argument(
             f'--{switch}', dest=switch, action='store_true', help=text

@@ -12,6 +12,7 @@ psycopg2 wait green by themselves.
 """
 
 from collections.abc import Callable
+import datetime
 import logging
 import random
 import time
@@ -105,6 +106,12 @@ class Database:
         if self._blocking:
             return threads.call(_retried, attempt)
         return _retried(attempt)
+
+
+def now() -> datetime.datetime:
+    """The present as the tables hold it: UTC, whole seconds, no zone."""
+    present = datetime.datetime.now(datetime.UTC)
+    return present.replace(microsecond=0, tzinfo=None)
 
 
 class _CommitLost(Exception):

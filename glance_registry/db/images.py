@@ -16,6 +16,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import models
 from glance_registry.db import visibility
@@ -128,7 +129,7 @@ def create(
 
     :raises errors.Duplicate: the id is taken, be it by a deleted image
     """
-    image_id, now = new['id'], models.now()
+    image_id, now = new['id'], engine.now()
     taken = sa.select(IMAGES.c.id).where(IMAGES.c.id == image_id)
     if connection.execute(taken).first():
         raise errors.Duplicate(f'The image id {image_id} is taken.')
@@ -180,7 +181,7 @@ def delete(
     :raises errors.PreconditionFailed: it is not as expected
     """
     image = get(connection, asking, image_id)
-    now = models.now()
+    now = engine.now()
     gone = {'deleted': True, 'deleted_at': now}
     free = sa.and_(IMAGES.c.protected == sa.false(), _as_expected(expected))
     if not touch(connection, asking, image_id, free, status='deleted', **gone):
@@ -247,7 +248,7 @@ def add_tag(
         return
     if 0 <= quota < len(tags) + 1:
         raise errors.LimitExceeded(f'An image may have {quota} tags.')
-    _insert_tags(connection, image_id, [tag], models.now())
+    _insert_tags(connection, image_id, [tag], engine.now())
 
 
 def delete_tag(
@@ -284,7 +285,7 @@ def touch(
         )
         .values(
             row_version=IMAGES.c.row_version + 1,
-            updated_at=models.now(),
+            updated_at=engine.now(),
             **values,
         )
     )
@@ -392,7 +393,7 @@ def change_properties(
     """Set or remove; a name keeps its row for the life of the image."""
     if not changes:
         return
-    now = models.now()
+    now = engine.now()
     named = sa.and_(
         PROPERTIES.c.image_id == image_id, PROPERTIES.c.name.in_(changes)
     )
@@ -437,7 +438,7 @@ def _change_tags(
     present, wanted = _live_tags(connection, image_id), dict.fromkeys(tags)
     _remove_tags(connection, image_id, [t for t in present if t not in wanted])
     fresh = [tag for tag in wanted if tag not in present]
-    _insert_tags(connection, image_id, fresh, models.now())
+    _insert_tags(connection, image_id, fresh, engine.now())
 
 
 def _insert_tags(
@@ -475,7 +476,7 @@ def _remove_tags(
     connection.execute(
         TAGS.update()
         .where(TAGS.c.id.in_(ids))
-        .values(deleted=True, deleted_at=models.now())
+        .values(deleted=True, deleted_at=engine.now())
     )
 
 

@@ -107,10 +107,9 @@ def lock(opened: sa.Engine) -> Iterator[None]:
 
 def _wait_for(attempt: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + LOCK_TIMEOUT_SECONDS
-    if not attempt():
-        LOG.info('Another command is at work on this database; waiting.')
-    else:
+    if attempt():
         return
+    LOG.info('Another command is at work on this database; waiting.')
     while not attempt():
         if time.monotonic() >= give_up_at:
             raise Locked('Another command holds the lock of this database.')

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from glance_registry.db import engine
 from glance_registry.db import models
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class PurgeError(Exception):
 
 def cutoff(age_in_days: int) -> datetime.datetime:
     """The moment before which a deletion was long ago."""
-    now = models.now()
+    now = engine.now()
     since_epoch = (now - datetime.datetime(1970, 1, 1)).days
     if age_in_days < 0:
         raise PurgeError('The age cannot be negative.')
@@ -106,7 +107,7 @@ def _is_leased() -> sa.ColumnElement[bool]:
     leases = models.image_transfers.c
     return sa.exists().where(
         leases.image_id == models.images.c.id,
-        leases.expires_at > models.now(),
+        leases.expires_at > engine.now(),
     )
 
 

@@ -15,6 +15,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
 
@@ -45,7 +46,7 @@ def claim(
     transfer_id, step = wanted['transfer_id'], lifecycle.CLAIM_UPLOAD
     free = IMAGES.c.status.in_(step.before)
     if images.touch(connection, asking, image_id, free, status=step.after):
-        now = models.now()
+        now = engine.now()
         connection.execute(
             TRANSFERS.insert(),
             {
@@ -76,7 +77,7 @@ def renew(
     lease_seconds: int,
 ) -> contract.Renewed:
     """Prolong the leases of transfers that are still held."""
-    now = models.now()
+    now = engine.now()
     lost = []
     for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
         renewed = connection.execute(
@@ -141,7 +142,7 @@ def sweep(connection: sa.Connection) -> list[str]:
 
     :returns: the ids of these images
     """
-    now = models.now()
+    now = engine.now()
     lapsed = connection.execute(
         sa.select(
             TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node
@@ -192,7 +193,7 @@ def _remove(
 def _insert_location(
     connection: sa.Connection, image_id: str, location: contract.Location
 ) -> None:
-    now = models.now()
+    now = engine.now()
     connection.execute(
         LOCATIONS.insert(),
         {

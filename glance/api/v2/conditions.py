@@ -1,43 +1,26 @@
-"""ETag, If-None-Match and If-Match of an image (RFC 9110 section 13).
+"""If-Match: changes on condition (RFC 9110 section 13.1.1).
 
-The tag is the row's version, which rises with every change. A request
-without these headers is served as ever.
+The tag of an image is the version of its row, which rises with every
+change. WebOb answers If-None-Match by itself. A request without these
+headers is served as ever.
 """
-
-from collections.abc import Sequence
 
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 
 
-def etag(image: contract.Image) -> str:
-    return f'"{image["row_version"]}"'
-
-
-def is_known(request: wsgi.Request, image: contract.Image) -> bool:
-    """Whether the client has this very version (``If-None-Match``)."""
-    header = request.headers.get('If-None-Match')
-    return header is not None and _names(header, image)
-
-
 def expected(
     request: wsgi.Request, image: contract.Image
 ) -> contract.Expected:
-    """What a change of the image depends on (``If-Match``).
+    """What a change of the image depends on.
 
     :raises errors.PreconditionFailed: the image is another version
     """
-    header = request.headers.get('If-Match')
-    if header is None:
+    if 'If-Match' not in request.headers:
         return {'row_version': None}
-    if not _names(header, image):
+    if str(image['row_version']) not in request.if_match:
         raise errors.PreconditionFailed
-    if header.strip() == '*':
+    if request.headers['If-Match'].strip() == '*':
         return {'row_version': None}
     return {'row_version': image['row_version']}
-
-
-def _names(header: str, image: contract.Image) -> bool:
-    tags: Sequence[str] = [tag.strip() for tag in header.split(',')]
-    return tags == ['*'] or etag(image) in tags

@@ -86,10 +86,7 @@ class Images:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
-        headers = {'ETag': conditions.etag(image)}
-        if conditions.is_known(request, image):
-            return webob.Response(status=304, headers=headers)
-        return wsgi.json_response(views.image_document(image), 200, headers)
+        return _answer(image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
@@ -116,9 +113,7 @@ class Images:
             except errors.Busy:
                 if not tries_left:
                     raise
-        return wsgi.json_response(
-            views.image_document(image), 200, {'ETag': conditions.etag(image)}
-        )
+        return _answer(image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -243,6 +238,14 @@ class Images:
                 len((own | added) - removed),
                 self._limits.properties,
             )
+
+
+def _answer(image: contract.Image) -> webob.Response:
+    """The entity with its version; 304 if the client knows it."""
+    response = wsgi.json_response(views.image_document(image))
+    response.etag = str(image['row_version'])
+    response.conditional_response = True
+    return response
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ nothing is pending here: a private image that still has members is then its
 owner's will, not a remainder.
 """
 
+from collections.abc import Sequence
 import logging
 
 import sqlalchemy as sa
@@ -60,8 +61,10 @@ def has_migrations(engine: sa.Engine) -> bool:
         return connection.execute(query).first() is not None
 
 
-def _batch(connection: sa.Connection) -> int:
-    query = sa.select(_images.c.id).where(_pending).limit(BATCH)
+def _batch(connection: sa.Connection, last: str) -> Sequence[str]:
+    """Move the next images behind the last one; their ids, in order."""
+    query = sa.select(_images.c.id).where(_pending, _images.c.id > last)
+    query = query.order_by(_images.c.id).limit(BATCH)
     ids = connection.scalars(query).all()
     chosen = sa.update(_images).where(_images.c.id.in_(ids), _pending)
     # Public images first; what is pending after that is not public, also
@@ -72,17 +75,19 @@ def _batch(connection: sa.Connection) -> int:
     connection.execute(public.values(visibility='public'))
     connection.execute(chosen.where(_has_member).values(visibility='shared'))
     connection.execute(chosen.values(visibility='private'))
-    return len(ids)
+    return ids
 
 
 def migrate(engine: sa.Engine) -> int:
     if not _is_between(engine):
         return 0
     total = 0
+    last = ''
     while True:
         with engine.begin() as connection:
-            count = _batch(connection)
-        if not count:
+            ids = _batch(connection, last)
+        if not ids:
             return total
-        total += count
+        last = ids[-1]
+        total += len(ids)
         LOG.info('ocata_migrate01: %d images have a visibility now', total)

@@ -114,10 +114,16 @@ def read(engine: sa.Engine) -> Rows:
         }
 
 
-def fill(engine: sa.Engine) -> None:
-    """Write rows of every sort, as far as the database has a place."""
+def fill(engine: sa.Engine, four_bytes: bool | None = None) -> None:
+    """Write rows of every sort, as far as the database has a place.
+
+    :param four_bytes: whether there is text beyond the 3 bytes of MySQL's
+        utf8; where the engine has it unless told
+    """
     found = tables(engine)
-    rows = _rows(four_bytes=engine.dialect.name != 'mysql')
+    if four_bytes is None:
+        four_bytes = engine.dialect.name != 'mysql'
+    rows = _rows(four_bytes)
     if 'is_public' not in found['images'].c:
         rows = _modern(rows)
     with engine.begin() as connection:

@@ -15,6 +15,7 @@ from alembic import script
 from alembic.runtime import migration as alembic_migration
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy import schema
 
 from glance_registry.db import maintenance
 from glance_registry.db import migration
@@ -120,14 +121,9 @@ def _tables_of(kind: str) -> sa.MetaData:
 
 
 def _by_phases(engine: sa.Engine) -> None:
-    for step in (migration.NextStep.EXPAND, None, migration.NextStep.CONTRACT):
-        assert step in (None, migration.check(engine))
-        if step is migration.NextStep.EXPAND:
-            migration.expand(engine, _silent)
-        elif step is None:
-            migration.migrate(engine, _silent)
-        else:
-            migration.contract(engine, _silent)
+    migration.expand(engine, _silent)
+    migration.migrate(engine, _silent)
+    migration.contract(engine, _silent)
 
 
 _WAYS: dict[str, Callable[[sa.Engine], None]] = {
@@ -140,6 +136,7 @@ class Engine(unittest.TestCase):
     """Tests of one kind of engine, each on a database of its own."""
 
     kind = 'sqlite'
+    maxDiff = None
 
     def setUp(self) -> None:
         super().setUp()
@@ -178,7 +175,8 @@ class Engine(unittest.TestCase):
                 },
             )
             wanted = _tables_of(self.kind)
-            return autogenerate.compare_metadata(context, wanted)
+            found = autogenerate.compare_metadata(context, wanted)
+        return list(found)
 
 
 class Upgrades:
@@ -186,14 +184,19 @@ class Upgrades:
 
     def _upgraded(self: Any, age: str, way: str) -> None:
         catalogs.make(self.engine, age)
-        self._upgrade_and_compare(age, way)
+        catalogs.fill(self.engine)
+        self._compare(age, way)
 
     def _upgraded_number(self: Any, number: int, age: str) -> None:
         catalogs.make_numbered(self.engine, number, age)
-        self._upgrade_and_compare(age, 'sync')
-
-    def _upgrade_and_compare(self: Any, age: str, way: str) -> None:
         catalogs.fill(self.engine)
+        self._compare(age, 'sync')
+
+    def _compare(self: Any, age: str, way: str) -> None:
+        self.compare_rows(age, way)
+        self.assertEqual([], self.differences())
+
+    def compare_rows(self: Any, age: str, way: str) -> None:
         expected = _expected(catalogs.read(self.engine))
         if age in ('liberty', 'mitaka01'):
             _rename_instances(expected)
@@ -201,11 +204,9 @@ class Upgrades:
         self.assertEqual(HEAD, migration.version(self.engine))
         found = catalogs.read(self.engine)
         found.pop('migrate_version', None)
-        self.maxDiff = None
         self.assertEqual(sorted(expected), sorted(found))
         for table in expected:
             self.assertEqual(expected[table], found[table], table)
-        self.assertEqual([], self.differences())
 
     for _age in catalogs.AGES:
         for _way in _WAYS:
@@ -492,6 +493,30 @@ class SqliteGraphTest(Graph, Stamps, Locks, Engine):
 class MysqlUpgradesTest(Upgrades, Engine):
     kind = 'mysql'
 
+    def _convert(self) -> None:
+        """As operators do who want all of Unicode."""
+        keys = [
+            key
+            for table in catalogs.tables(self.engine).values()
+            for key in table.foreign_key_constraints
+        ]
+        names = sa.inspect(self.engine).get_table_names()
+        with self.engine.begin() as connection:
+            for key in keys:
+                connection.execute(schema.DropConstraint(key))
+            for name in names:
+                connection.exec_driver_sql(
+                    f'ALTER TABLE {name} CONVERT TO CHARACTER SET utf8mb4'
+                )
+            for key in keys:
+                connection.execute(schema.AddConstraint(key))
+
+    def test_tables_of_another_character_set(self) -> None:
+        catalogs.make(self.engine, '2024_1_contract01')
+        self._convert()
+        catalogs.fill(self.engine, four_bytes=True)
+        self.compare_rows('2024_1_contract01', 'sync')
+
 
 class MysqlGraphTest(Graph, Stamps, Locks, Engine):
     kind = 'mysql'
@@ -565,36 +590,6 @@ class MysqlGraphTest(Graph, Stamps, Locks, Engine):
         ):
             with self.assertRaises(exc.DBAPIError):
                 self.run_sql(f'UPDATE images SET {change}')
-
-    def _convert(self, *children: str) -> None:
-        """As operators do who want all of Unicode."""
-        self.run_sql(
-            *(
-                f'ALTER TABLE {name} DROP FOREIGN KEY {name}_ibfk_1'
-                for name in children
-            ),
-            *(
-                f'ALTER TABLE {name} CONVERT TO CHARACTER SET utf8mb4'
-                for name in ('images', *children)
-            ),
-            *(
-                f'ALTER TABLE {name} ADD CONSTRAINT {name}_ibfk_1'
-                ' FOREIGN KEY (image_id) REFERENCES images (id)'
-                for name in children
-            ),
-        )
-
-    def test_tables_of_another_character_set(self) -> None:
-        catalogs.make(self.engine, '2024_1_contract01')
-        self._convert(
-            'image_properties',
-            'image_tags',
-            'image_locations',
-            'image_members',
-        )
-        catalogs.fill(self.engine)
-        migration.sync(self.engine, _silent)
-        self.assertEqual(HEAD, migration.version(self.engine))
 
 
 class PostgresqlUpgradesTest(Upgrades, Engine):

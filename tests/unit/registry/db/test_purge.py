@@ -8,6 +8,7 @@ from unittest import mock
 
 import sqlalchemy as sa
 
+from glance_registry.db import engine
 from glance_registry.db import maintenance
 from glance_registry.db import migration
 from glance_registry.db import models
@@ -23,7 +24,7 @@ CHILDREN = {
 
 
 def _ago(days: int) -> datetime.datetime:
-    return models.now() - datetime.timedelta(days=days)
+    return engine.now() - datetime.timedelta(days=days)
 
 
 class PurgeTest(unittest.TestCase):
@@ -75,7 +76,7 @@ class PurgeTest(unittest.TestCase):
         self.insert(models.task_info, task_id=task_id, message='hello')
 
     def lease(self, image_id: str, seconds: int) -> None:
-        now = models.now()
+        now = engine.now()
         self.insert(
             models.image_transfers,
             id=f'lease of {image_id}',
@@ -179,7 +180,7 @@ class PurgeTest(unittest.TestCase):
 
     def test_senseless_numbers_are_refused(self) -> None:
         self.task('old', 31)
-        since_1970 = (models.now() - datetime.datetime(1970, 1, 1)).days
+        since_1970 = (engine.now() - datetime.datetime(1970, 1, 1)).days
         for age, rows in (
             (-1, 100),
             (since_1970, 100),
@@ -192,7 +193,7 @@ class PurgeTest(unittest.TestCase):
         self.assertEqual(['old'], self.ids(models.tasks.c.id))
 
     def test_largest_numbers_are_accepted(self) -> None:
-        since_1970 = (models.now() - datetime.datetime(1970, 1, 1)).days
+        since_1970 = (engine.now() - datetime.datetime(1970, 1, 1)).days
         purge.purge(self.engine, since_1970 - 1, 2**31 - 1)
 
 
