@@ -307,7 +307,11 @@ class ServiceTestCase(unittest.TestCase):
 
     def files(self) -> list[str]:
         """Names in the store's directory."""
-        return sorted(os.listdir(self.service.images))
+        return names_in(str(self.service.images))
+
+
+def names_in(directory: str) -> list[str]:
+    return sorted(os.listdir(directory))
 
 
 def temporary_directory(test: unittest.TestCase) -> str:
