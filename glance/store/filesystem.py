@@ -22,6 +22,7 @@ import uuid
 from glance.common import errors
 from glance.common import filebody
 from glance.common import threads
+from glance.store import base
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class FilesystemStore:
     def write(
         self,
         image_id: str,
-        data: Iterable[bytes],
+        data: Iterable[base.Buffer],
         confirm: Callable[[], None],
     ) -> str:
         path = self._directory / _checked(image_id)
@@ -158,7 +159,7 @@ class _Partial:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         os.fchmod(self._fd, mode)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: base.Buffer) -> None:
         view = memoryview(chunk)
         while view:
             view = view[os.write(self._fd, view) :]
@@ -221,5 +222,4 @@ def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except OSError as error:
         if error.errno in _FULL:
             raise errors.LimitExceeded('The image store is full.') from error
-        LOG.error('The image store failed: %s', error)
         raise errors.StoreUnavailable from error
