@@ -16,6 +16,7 @@ import unittest
 import urllib.parse
 
 from oslo_config import cfg
+from oslo_policy import opts as policy_opts
 import webob
 
 from glance import registry_client
@@ -48,6 +49,7 @@ def configuration(
     """A configuration of one daemon's own, in a directory of its own."""
     conf = cfg.ConfigOpts()
     module.register(conf)
+    policy_opts.set_defaults(conf)
     conf(args=[], project='glance', default_config_files=[])
     for name, value in (default or {}).items():
         group, _, option = name.rpartition('.')
@@ -178,11 +180,9 @@ class ServiceTestCase(unittest.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
+        self.directory = temporary_directory(self)
         self.service = Service(
-            directory.name, self.api_options, wrap_store=self.wrap_store
+            self.directory, self.api_options, wrap_store=self.wrap_store
         )
         self.addCleanup(self.service.close)
 
@@ -307,7 +307,18 @@ class ServiceTestCase(unittest.TestCase):
 
     def files(self) -> list[str]:
         """Names in the store's directory."""
-        return sorted(os.listdir(self.service.images))
+        return names_in(str(self.service.images))
+
+
+def names_in(directory: str) -> list[str]:
+    return sorted(os.listdir(directory))
+
+
+def temporary_directory(test: unittest.TestCase) -> str:
+    """A directory that goes with the test."""
+    directory = tempfile.TemporaryDirectory()
+    test.addCleanup(directory.cleanup)
+    return directory.name
 
 
 def query(**parameters: str) -> str:
