@@ -162,8 +162,7 @@ class Connection:
             return self._chunks()
         if 'content-length' in fields:
             size = int(fields['content-length'])
-            body = self._exactly(size)
-            return body
+            return self._exactly(size)
         fields['connection'] = 'close'
         return self._until_closed()
 
