@@ -225,10 +225,15 @@ class RegistryClient:
         return cast(contract.Image, document)
 
     def delete_image(
-        self, asking: context.RequestContext, image_id: str
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        expected: contract.Expected,
     ) -> contract.Image:
         """Delete the image; the answer tells where its bytes are."""
-        document = self._call(asking, 'delete_image', image_id=image_id)
+        document = self._call(
+            asking, 'delete_image', expected, image_id=image_id
+        )
         return cast(contract.Image, document)
 
     def claim_upload(
@@ -236,9 +241,16 @@ class RegistryClient:
         asking: context.RequestContext,
         image_id: str,
         claim: contract.Claim,
-    ) -> contract.Image:
+    ) -> contract.Claimed:
         document = self._call(asking, 'claim_upload', claim, image_id=image_id)
-        return cast(contract.Image, document)
+        return cast(contract.Claimed, document)
+
+    def renew_transfers(
+        self, asking: context.RequestContext, renewal: contract.Renewal
+    ) -> list[str]:
+        """Prolong claims; the ids of those that are lost."""
+        document = self._call(asking, 'renew_transfers', renewal)
+        return cast(contract.Renewed, document)['lost']
 
     def finish_upload(
         self,
@@ -264,14 +276,20 @@ class RegistryClient:
         return cast(contract.Unclaimed, document)['data_is_unused']
 
     def deactivate_image(
-        self, asking: context.RequestContext, image_id: str
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        expected: contract.Expected,
     ) -> None:
-        self._call(asking, 'deactivate_image', image_id=image_id)
+        self._call(asking, 'deactivate_image', expected, image_id=image_id)
 
     def reactivate_image(
-        self, asking: context.RequestContext, image_id: str
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        expected: contract.Expected,
     ) -> None:
-        self._call(asking, 'reactivate_image', image_id=image_id)
+        self._call(asking, 'reactivate_image', expected, image_id=image_id)
 
     def add_tag(
         self,
@@ -356,7 +374,10 @@ class RegistryClient:
         if self._secret:
             headers[context.SHARED_SECRET] = self._secret
         if self._service_token is not None:
-            headers['X-Service-Token'] = self._service_token(renew)
+            token = self._service_token(renew)
+            headers['X-Service-Token'] = token
+            # Without a user the daemon asks for itself.
+            headers.setdefault('X-Auth-Token', token)
         return self._transport.send(
             operation.method, path, headers, body, operation.repeatable
         )

@@ -1,53 +1,36 @@
 """Composition of glance-registry: database, resources, route table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import middleware
 from glance.common import wsgi
 from glance_registry import images
 from glance_registry import members
+from glance_registry import sweeper
 from glance_registry.db import engine
 
 
-class Registry:
-    """The WSGI application: who may ask, then the contract's table."""
+def registry(database: engine.Database, lease_seconds: int) -> wsgi.Router:
+    """The registry as a WSGI application: the contract's table.
 
-    def __init__(self, database: engine.Database) -> None:
-        resources = (images.Images(database), members.Members(database))
-        self._router = wsgi.Router(
-            [
-                wsgi.Route(
-                    operation.method,
-                    operation.path,
-                    _handler(resources, operation.name),
-                )
-                for operation in contract.OPERATIONS.values()
-            ],
-            wsgi.wire_error,
+    :param lease_seconds: how long a claim holds without renewal
+    """
+    resources = (
+        images.Images(database, lease_seconds),
+        members.Members(database),
+    )
+    table = [
+        wsgi.Route(
+            operation.method,
+            operation.path,
+            _handler(resources, operation.name),
         )
-
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        asking = environ['glance.context']
-        if asking.is_service:
-            asking.is_admin = asking.is_admin or (
-                environ.get(_IS_ADMIN) == 'true'
-            )
-            return self._router(environ, start_response)
-        refused = errors.Forbidden(
-            'The registry serves glance-api only: send a service token '
-            'with one of [keystone_authtoken] service_token_roles.'
-        )
-        response = wsgi.wire_error(wsgi.Request(environ), refused)
-        answer: Iterable[bytes] = response(environ, start_response)
-        return answer
-
-
-_IS_ADMIN = 'HTTP_' + context.IS_ADMIN.upper().replace('-', '_')
+        for operation in contract.OPERATIONS.values()
+    ]
+    return wsgi.Router(table, wsgi.wire_error, middleware.require_service)
 
 
 def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
@@ -59,15 +42,19 @@ def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
     raise LookupError(f'no handler for the operation {name}')
 
 
-def app_factory(options: wsgi.Options, **_local: str) -> Registry:
+def app_factory(options: wsgi.Options, **_local: str) -> wsgi.WSGIApp:
     """Paste factory of the application ``registryapp``.
 
     :raises errors.ConfigurationError: no database is configured
     """
-    database = wsgi.configuration(options).database
-    if not database.connection:
+    conf = wsgi.configuration(options)
+    if not conf.database.connection:
         raise errors.ConfigurationError(
             'connection in [database] must name the image database, for '
             'instance sqlite:////var/lib/glance/glance.sqlite'
         )
-    return Registry(engine.Database(database.connection, database))
+    database = engine.Database(conf.database.connection, conf.database)
+    lease_seconds = conf.transfer_lease_seconds
+    return sweeper.Sweeping(
+        registry(database, lease_seconds), database, lease_seconds
+    )

@@ -8,6 +8,17 @@ from glance.common import middleware
 
 DEFAULT_PORT = 9191
 
+_TRANSFERS: list[cfg.Opt] = [
+    cfg.IntOpt(
+        'transfer_lease_seconds',
+        default=60,
+        min=3,
+        help='Ours: how long an upload may give no sign of life before its '
+        'image is queued again, as when a glance-api dies. Running ones '
+        'give one every third of it.',
+    ),
+]
+
 
 def register(conf: cfg.ConfigOpts) -> None:
     for group, opts in list_opts():
@@ -17,7 +28,14 @@ def register(conf: cfg.ConfigOpts) -> None:
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """For oslo-config-generator and for :func:`register`."""
     return [
-        (None, [*config.server_opts(DEFAULT_PORT), *middleware.OPTS]),
+        (
+            None,
+            [
+                *config.server_opts(DEFAULT_PORT),
+                *middleware.OPTS,
+                *_TRANSFERS,
+            ],
+        ),
         ('paste_deploy', config.paste_deploy_opts()),
         ('database', list(db_options.database_opts)),
     ]

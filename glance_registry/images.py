@@ -1,4 +1,4 @@
-"""Operations on images, their tags and uploads, as HTTP sees them."""
+"""Operations on images, their tags and data, as HTTP sees them."""
 
 import re
 from typing import Any, cast
@@ -11,6 +11,7 @@ from glance.common import wsgi
 from glance_registry import lifecycle
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import transfers
 
 _ID = re.compile(r'[\w-]{1,36}', re.ASCII)
 #: Largest page, whatever the client asks for.
@@ -18,10 +19,14 @@ MAX_PAGE = 10_000
 
 
 class Images:
-    """/v1/images and what hangs below one image."""
+    """/v1/images and what hangs below one image.
 
-    def __init__(self, database: engine.Database) -> None:
+    :param lease_seconds: how long a claim on data holds without renewal
+    """
+
+    def __init__(self, database: engine.Database, lease_seconds: int) -> None:
         self._database = database
+        self._lease_seconds = lease_seconds
 
     def list_images(self, request: wsgi.Request) -> webob.Response:
         query = cast(contract.ImageQuery, fields(request, 'limit', 'sort'))
@@ -59,37 +64,50 @@ class Images:
     def delete_image(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
+        expected = cast(contract.Expected, fields(request, 'row_version'))
         image = self._database.write(
-            images.delete, request.context, require_id(image_id)
+            images.delete, request.context, require_id(image_id), expected
         )
         return wsgi.json_response(image)
 
     def claim_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        claim = cast(contract.Claim, fields(request, 'transfer_id', 'node'))
-        image = self._database.write(
-            images.claim_upload, request.context, require_id(image_id), claim
+        claim = fields(request, 'transfer_id', 'node', 'size')
+        claimed = self._database.write(
+            transfers.claim,
+            request.context,
+            require_id(image_id),
+            cast(contract.Claim, claim),
+            self._lease_seconds,
         )
-        return wsgi.json_response(image)
+        return wsgi.json_response(claimed)
+
+    def renew_transfers(self, request: wsgi.Request) -> webob.Response:
+        renewal = cast(contract.Renewal, fields(request, 'transfers'))
+        renewed = self._database.write(
+            transfers.renew, renewal, self._lease_seconds
+        )
+        return wsgi.json_response(renewed)
 
     def finish_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        stored = cast(contract.Stored, fields(request, 'transfer_id'))
+        stored = fields(request, 'transfer_id', 'location')
         image = self._database.write(
-            images.finish_upload, require_id(image_id), stored
+            transfers.finish,
+            require_id(image_id),
+            cast(contract.Stored, stored),
         )
         return wsgi.json_response(image)
 
     def abandon_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        abandoned = fields(request, 'transfer_id', 'reason')
         unclaimed = self._database.write(
-            images.abandon_upload,
+            transfers.abandon,
             require_id(image_id),
-            abandoned['transfer_id'],
+            fields(request, 'transfer_id')['transfer_id'],
         )
         return wsgi.json_response(unclaimed)
 
@@ -106,8 +124,9 @@ class Images:
     def _move(
         self, request: wsgi.Request, image_id: str, step: lifecycle.Step
     ) -> webob.Response:
+        expected = cast(contract.Expected, fields(request, 'row_version'))
         self._database.write(
-            images.move, request.context, require_id(image_id), step
+            images.move, request.context, require_id(image_id), step, expected
         )
         return wsgi.empty()
 

@@ -1,6 +1,7 @@
 """Composition of glance-api: collaborators, the URL table, Paste factories."""
 
 from collections.abc import Callable, Iterable
+import contextlib
 import functools
 import http.client
 import logging
@@ -28,30 +29,22 @@ from glance.store import filesystem
 LOG = logging.getLogger(__name__)
 
 
-class ImagesAPI:
+def images_api(
+    conf: cfg.ConfigOpts,
+    registry: registry_client.RegistryClient,
+    store: store_base.Store,
+) -> wsgi.Router:
     """Images API v2 as a WSGI application.
 
-    :param registry: metadata
-    :param store: bytes
+    :param registry: where metadata is
+    :param store: where bytes are
     """
-
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        registry: registry_client.RegistryClient,
-        store: store_base.Store,
-    ) -> None:
-        self._policy = policy.Policy(conf)
-        self._router = wsgi.Router(
-            _table(conf, registry, store, self._policy), wsgi.public_error
-        )
-
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        asking = environ['glance.context']
-        asking.is_admin = self._policy.is_admin(asking)
-        return self._router(environ, start_response)
+    permission = policy.Policy(conf)
+    return wsgi.Router(
+        _table(conf, registry, store, permission),
+        wsgi.public_error,
+        permission.identify_admin,
+    )
 
 
 def _table(
@@ -74,7 +67,7 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
-    uploads = upload.Upload(registry, store, socket.gethostname())
+    uploads = upload.Uploads(registry, store, socket.gethostname())
     image = images.Images(registry, permission, store, schema, limits)
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
@@ -106,10 +99,10 @@ def _table(
     return [wsgi.Route(*line) for line in table]
 
 
-def app_factory(options: wsgi.Options, **_local: str) -> ImagesAPI:
+def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return ImagesAPI(conf, _registry(conf), _store(conf))
+    return images_api(conf, _registry(conf), _store(conf))
 
 
 def root_factory(
@@ -190,7 +183,10 @@ def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     """
     group = 'keystone_authtoken'
     loading.register_auth_conf_options(conf, group)
-    loading.register_session_conf_options(conf, group)
+    for option in loading.get_session_conf_options():
+        # keystonemiddleware has some of them, with other help.
+        with contextlib.suppress(cfg.DuplicateOptError):
+            conf.register_opt(option, group)
     auth = loading.load_auth_from_conf_options(conf, group)
     if auth is None:
         return None

@@ -9,9 +9,11 @@ from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
 from glance.api import policies
+from glance.api import rules
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import wsgi
 
 LOG = logging.getLogger(__name__)
 
@@ -21,13 +23,15 @@ class Policy:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         policy_opts.set_defaults(conf, policy_file='policy.yaml')
-        self._enforcer = policy.Enforcer(conf)
-        self._enforcer.suppress_deprecation_warnings = True
-        self._enforcer.register_defaults(policies.list_rules())
-        self._enforcer.load_rules()
+        enforcer = policy.Enforcer(conf)
+        enforcer.suppress_deprecation_warnings = True
+        enforcer.register_defaults(policies.list_rules())
+        self._rules = rules.Rules(enforcer)
 
-    def is_admin(self, asking: context.RequestContext) -> bool:
-        return self.allows(asking, 'context_is_admin', {})
+    def identify_admin(self, request: wsgi.Request) -> None:
+        """Decide, before anything else, whether an admin is asking."""
+        asking = request.context
+        asking.is_admin = self.allows(asking, 'context_is_admin', {})
 
     def allows(
         self,
@@ -35,11 +39,7 @@ class Policy:
         action: str,
         target: Mapping[str, Any],
     ) -> bool:
-        credentials = asking.to_policy_values()
-        allowed: bool = self._enforcer.authorize(
-            action, dict(target), credentials
-        )
-        return allowed
+        return self._rules.allows(action, target, asking.to_policy_values())
 
     def require(
         self,
@@ -74,13 +74,17 @@ class Policy:
         if asking.read_only:
             raise errors.Forbidden('Anonymous callers may only read.')
         target = {**values, 'project_id': values['owner']}
+        if values['owner'] is None:
+            del target['owner'], target['project_id']
         for action in ('add_image', *visibility_rules(values)):
             if not self.allows(asking, action, target):
                 raise errors.Forbidden(f'You are not permitted to {action}.')
 
     def require_list(self, asking: context.RequestContext) -> None:
         """:raises errors.Forbidden: the caller may not list images"""
-        target = {'project_id': asking.project_id}
+        target = {}
+        if asking.project_id:
+            target['project_id'] = asking.project_id
         if not self.allows(asking, 'get_images', target):
             raise errors.Forbidden('You are not permitted to list images.')
 
@@ -101,9 +105,16 @@ def visibility_rules(values: Mapping[str, Any]) -> list[str]:
 
 
 def target_of(image: contract.Image) -> dict[str, Any]:
-    """What the rules may look at."""
+    """What the rules may look at.
+
+    What is null is left out: a caller without a project is not the owner
+    of an image without one.
+    """
     target: dict[str, Any] = dict(image['properties'])
     target.update(image)
-    target['project_id'] = image['owner']
-    target['member_id'] = image['member']
+    ids = {'project_id': image['owner'], 'member_id': image['member']}
+    for name, value in ids.items():
+        target.pop(name, None)
+        if value is not None:
+            target[name] = value
     return target

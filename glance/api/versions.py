@@ -29,7 +29,8 @@ class Versions:
         self, environ: Environ, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         request = webob.Request(environ)
-        root = request.path_info.split('/')[1:2]
+        # Not request.path_info: the path may be no UTF-8.
+        root = environ.get('PATH_INFO', '').split('/')[1:2]
         status = 200 if root == ['versions'] else 300
         response = wsgi.json_response(self._document(request), status)
         answer: Iterable[bytes] = response(environ, start_response)
@@ -67,18 +68,17 @@ class Negotiation:
     ) -> Iterable[bytes]:
         path = re.sub('/{2,}', '/', environ.get('PATH_INFO', ''))
         first, slash, rest = path.lstrip('/').partition('/')
-        if first in _ACCEPTED:
-            if first == 'v2' and not slash:
-                return _redirect(environ, start_response)
-            environ['PATH_INFO'] = f'/v2/{rest}'
-            asked = None
-        else:
-            asked = _ACCEPT.match(environ.get('HTTP_ACCEPT', ''))
-            if first == 'versions' or asked is None:
-                return self._versions(environ, start_response)
+        asked = _ACCEPT.match(environ.get('HTTP_ACCEPT', ''))
+        if asked is not None and first != 'versions':
             if asked[1] not in _ACCEPTED:
                 return self._versions(environ, start_response)
             environ['PATH_INFO'] = f'/v2{path}'
+        elif first not in _ACCEPTED:
+            return self._versions(environ, start_response)
+        elif first == 'v2' and not slash:
+            return _redirect(environ, start_response)
+        else:
+            environ['PATH_INFO'] = f'/v2/{rest}'
         return self._app(environ, start_response)
 
 

@@ -9,6 +9,7 @@ with a traceback.
 from collections.abc import Callable, Sequence
 import logging
 import os
+import re
 import sys
 
 from oslo_config import cfg
@@ -39,9 +40,12 @@ NOISY = (
     'urllib3=WARN',
 )
 
-EXIT_USAGE = 2
-EXIT_WRONG_VALUE = 5
+#: How oslo.config spells the place of a value; the file is enough.
+_LOCATION = re.compile(r"LocationInfo\(location=<.*?>, detail='(.*?)'\)")
+
+# argparse itself ends with 2 when the command line is wrong.
 EXIT_REFUSED = 1
+EXIT_WRONG_VALUE = 5
 EXIT_UNEXPECTED = 99
 
 
@@ -264,8 +268,6 @@ def run_main(func: Callable[[], int]) -> int:
 
 def exit_code(error: Exception) -> int:
     """The exit code operators' scripts know for this kind of failure."""
-    if isinstance(error, cfg.ConfigFileValueError):
-        return EXIT_WRONG_VALUE
     if isinstance(error, cfg.Error) and isinstance(error, ValueError):
         return EXIT_WRONG_VALUE
     refused = (errors.ConfigurationError, cfg.Error, RuntimeError, OSError)
@@ -274,4 +276,5 @@ def exit_code(error: Exception) -> int:
 
 def _one_line(error: Exception) -> str:
     text = ' '.join(str(error).split())
+    text = _LOCATION.sub(r'\1', text)
     return text or type(error).__name__

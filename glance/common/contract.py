@@ -128,6 +128,16 @@ class Images(TypedDict):
     images: list[Image]
 
 
+class Expected(TypedDict):
+    """A change on condition.
+
+    :key row_version: refuse with 412 if the image has another one now;
+        null: whatever it has
+    """
+
+    row_version: int | None
+
+
 class Claim(TypedDict):
     """Who asks for the right to write an image's data.
 
@@ -138,6 +148,25 @@ class Claim(TypedDict):
     transfer_id: str
     node: str
     size: int | None
+
+
+class Claimed(TypedDict):
+    """A claim holds for ``lease_seconds`` from its last renewal on."""
+
+    image: Image
+    lease_seconds: int
+
+
+class Renewal(TypedDict):
+    """:key transfers: running transfers and the bytes each has moved"""
+
+    transfers: dict[str, int]
+
+
+class Renewed(TypedDict):
+    """:key lost: transfers whose claim is gone; their data is not wanted"""
+
+    lost: list[str]
 
 
 class Stored(TypedDict):
@@ -156,7 +185,6 @@ class Abandoned(TypedDict):
     """The end of a transfer that came to nothing."""
 
     transfer_id: str
-    reason: str
 
 
 class Unclaimed(TypedDict):
@@ -210,6 +238,7 @@ OPERATIONS = {
         Operation('claim_upload', 'POST', f'{_IMAGE}/claim-upload', True),
         Operation('finish_upload', 'POST', f'{_IMAGE}/finish-upload', True),
         Operation('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', True),
+        Operation('renew_transfers', 'POST', '/v1/transfers/renew', True),
         Operation('deactivate_image', 'POST', f'{_IMAGE}/deactivate', True),
         Operation('reactivate_image', 'POST', f'{_IMAGE}/reactivate', True),
         Operation('add_tag', 'PUT', f'{_IMAGE}/tags/{{tag}}', True),

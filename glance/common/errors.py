@@ -11,6 +11,7 @@ Error                          500 (never raised itself)
 │   ├── Duplicate              409
 │   └── Busy                   409  too many tries lost against others
 ├── Gone                       410  vanished while it was worked on
+├── PreconditionFailed         412  it is not as If-Match wants it
 ├── LimitExceeded              413  a quota, a cap, a full store
 ├── UnsupportedMediaType       415
 ├── RangeNotSatisfiable        416
@@ -25,6 +26,9 @@ Error                          500 (never raised itself)
 ``status`` is the HTTP answer, ``code`` crosses the wire between the daemons
 and is stable, ``headers`` go out with the answer.
 """
+
+#: A message may quote what a client sent; megabytes do not go back.
+MAX_MESSAGE_LENGTH = 1000
 
 
 class Error(Exception):
@@ -41,7 +45,7 @@ class Error(Exception):
     def __init__(
         self, message: str = '', headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(message or self.text)
+        super().__init__((message or self.text)[:MAX_MESSAGE_LENGTH])
         self.headers = headers or {}
 
 
@@ -100,6 +104,12 @@ class Gone(Error):
     status = 410
     code = 'gone'
     text = 'The resource vanished while it was worked on.'
+
+
+class PreconditionFailed(Error):
+    status = 412
+    code = 'precondition_failed'
+    text = 'The resource has changed since it was read.'
 
 
 class LimitExceeded(Error):

@@ -5,6 +5,7 @@ factories of the classic service. One table says what stands for them here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+import configparser
 import importlib.util
 import logging
 import os
@@ -57,6 +58,15 @@ CLASSIC = {
 #: Used when the library is there, passed through when it is not.
 OPTIONAL = {'osprofiler.web:WsgiMiddleware.factory': 'osprofiler'}
 
+#: What a file that is wrong makes the loader raise.
+UNUSABLE = (
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    configparser.Error,
+)
+
 _SECTIONS = ('app', 'application', 'composite', 'composit', 'pipeline')
 _FACTORIES = (
     'paste.app_factory',
@@ -86,7 +96,8 @@ def load_app(
         _translate(loader.parser)
         _require(loader.parser, path, app_name, name)
         app: WSGIApplication = loader.get_app(name, global_conf=options)
-    except (LookupError, ImportError, OSError, AttributeError) as error:
+    except UNUSABLE as error:
+        LOG.debug('%s cannot be used', path, exc_info=True)
         raise errors.ConfigurationError(
             f'[paste_deploy] config_file: {path} cannot be used: {error}'
         ) from error

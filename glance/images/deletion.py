@@ -4,6 +4,7 @@ import logging
 
 from glance import registry_client
 from glance.common import context
+from glance.common import contract
 from glance.common import errors
 from glance.store import base as store_base
 
@@ -15,6 +16,7 @@ def delete(
     registry: registry_client.RegistryClient,
     store: store_base.Store,
     image_id: str,
+    expected: contract.Expected,
 ) -> None:
     """Delete an image for good.
 
@@ -23,14 +25,15 @@ def delete(
     its image gone and removes its bytes itself.
 
     :raises errors.Forbidden: the image is protected
+    :raises errors.PreconditionFailed: it is not as expected
     """
-    image = registry.delete_image(asking, image_id)
+    image = registry.delete_image(asking, image_id, expected)
     try:
         for location in image['locations']:
             store.delete(location['url'])
-        if image['status'] == 'saving':
-            # Its upload may have been killed between the last byte and
-            # the registry.
+        if not image['locations']:
+            # An upload may have been killed between its last byte and the
+            # registry.
             store.delete_unregistered(image_id)
     except errors.Error:
         LOG.exception('The data of deleted image %s is left over', image_id)

@@ -1,20 +1,27 @@
 """One upload: first byte to active image, and its undoing."""
 
+from collections.abc import Iterator
 import logging
-import uuid
+import operator
+import time
 
 from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import threads
 from glance.images import streams
+from glance.images import transfers
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
 
 
-class Upload:
-    """The right to write one image's data, and its use."""
+class Uploads:
+    """Writes images' data.
+
+    :param node: this host, as the registry's records name it
+    """
 
     def __init__(
         self,
@@ -25,6 +32,7 @@ class Upload:
         self._registry = registry
         self._store = store
         self._node = node
+        self._transfers = transfers.Transfers(registry)
 
     def run(
         self,
@@ -41,31 +49,54 @@ class Upload:
         :raises errors.Conflict: the image is not ``queued``
         :raises errors.Gone: it was deleted while the bytes came
         """
-        transfer_id = str(uuid.uuid4())
-        claim: contract.Claim = {
-            'transfer_id': transfer_id,
-            'node': self._node,
-            'size': expected_bytes,
-        }
-        self._registry.claim_upload(asking, image_id, claim)
+        transfer = transfers.Transfer()
+        since = time.monotonic()
+        claimed = self._registry.claim_upload(
+            asking,
+            image_id,
+            {
+                'transfer_id': transfer.id,
+                'node': self._node,
+                'size': expected_bytes,
+            },
+        )
+        self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
-            url = self._store.write(image_id, data)
-            self._finish(asking, image_id, transfer_id, data, url)
+            url = self._write(image_id, transfer, data)
+            self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
-            self._undo(asking, image_id, transfer_id, url, error)
+            self._undo(asking, image_id, transfer, url, error)
             raise
+        finally:
+            self._transfers.drop(transfer)
+
+    def _write(
+        self,
+        image_id: str,
+        transfer: transfers.Transfer,
+        data: streams.Measured,
+    ) -> str:
+        """Store the data, in a native thread if it can be read by one."""
+        run = threads.run if data.go_native() else operator.call
+        url: str = run(
+            self._store.write,
+            image_id,
+            _watched(data, transfer),
+            transfer.confirm,
+        )
+        return url
 
     def _finish(
         self,
         asking: context.RequestContext,
         image_id: str,
-        transfer_id: str,
+        transfer: transfers.Transfer,
         data: streams.Measured,
         url: str,
     ) -> None:
         stored: contract.Stored = {
-            'transfer_id': transfer_id,
+            'transfer_id': transfer.id,
             'size': data.size_bytes,
             'virtual_size': None,
             'checksum': data.checksum,
@@ -84,7 +115,7 @@ class Upload:
         self,
         asking: context.RequestContext,
         image_id: str,
-        transfer_id: str,
+        transfer: transfers.Transfer,
         url: str | None,
         cause: BaseException,
     ) -> None:
@@ -94,14 +125,27 @@ class Upload:
         registry says the image is active with these bytes, they stay; if
         it says nothing they stay too, for the next upload to replace.
         """
-        LOG.warning('The upload of image %s failed: %r', image_id, cause)
-        abandoned: contract.Abandoned = {
-            'transfer_id': transfer_id,
-            'reason': str(cause),
-        }
+        LOG.warning(
+            'The upload of image %s failed: %r (%r)',
+            image_id,
+            cause,
+            cause.__cause__,
+        )
         try:
-            unused = self._registry.abandon_upload(asking, image_id, abandoned)
+            unused = self._registry.abandon_upload(
+                asking, image_id, {'transfer_id': transfer.id}
+            )
             if url is not None and unused:
                 self._store.delete(url)
         except errors.Error:
             LOG.exception('Could not undo the upload of image %s', image_id)
+
+
+def _watched(
+    data: streams.Measured, transfer: transfers.Transfer
+) -> Iterator[memoryview]:
+    """The data, as long as it is wanted."""
+    for chunk in data:
+        transfer.check()
+        transfer.bytes_done = data.size_bytes
+        yield chunk

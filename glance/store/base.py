@@ -1,7 +1,9 @@
 """What a store promises; every store passes one suite of tests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
+
+Buffer = bytes | memoryview
 
 
 class Body(Protocol):
@@ -21,11 +23,21 @@ class Store(Protocol):
     which may hold a path or a password (OSSA-2013-002).
     """
 
-    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[Buffer],
+        confirm: Callable[[], None],
+    ) -> str:
         """Store everything that ``data`` gives and return its URL.
 
-        Called only by the holder of the image's claim, so data that lies
-        there under the same id belongs to nobody and is replaced. All or
+        It may run in a native thread, so it says ``threads.call`` for work
+        that blocks and nothing that waits green. A piece of ``data`` is
+        valid until the next one is asked for.
+
+        Called by the holder of the image's claim, so data that lies there
+        under the same id belongs to nobody and is replaced; right before
+        that ``confirm()`` raises if the claim was lost meanwhile. All or
         nothing: when it raises, also because ``data`` raised, no byte
         stays. Memory does not grow with the data.
 

@@ -22,6 +22,7 @@ import uuid
 from glance.common import errors
 from glance.common import filebody
 from glance.common import threads
+from glance.store import base
 
 LOG = logging.getLogger(__name__)
 
@@ -63,13 +64,22 @@ class FilesystemStore:
                 f'filesystem_store_datadir {directory} is not writable.'
             )
 
-    def write(self, image_id: str, data: Iterable[bytes]) -> str:
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[base.Buffer],
+        confirm: Callable[[], None],
+    ) -> str:
         path = self._directory / _checked(image_id)
         partial = _translated(_Partial, self._directory, self._mode)
         try:
             for chunk in data:
                 _translated(partial.write, chunk)
-            _translated(partial.publish, path)
+            if not _translated(partial.publish, path):
+                confirm()
+                LOG.warning('Replaced data of nobody: %s', path.name)
+                _translated(path.unlink, missing_ok=True)
+                _require(_translated(partial.publish, path))
         finally:
             threads.call(partial.close)
         return f'file://{urllib.parse.quote(str(path))}'
@@ -145,42 +155,41 @@ class _Partial:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         os.fchmod(self._fd, mode)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: base.Buffer) -> None:
         view = memoryview(chunk)
         while view:
             view = view[os.write(self._fd, view) :]
 
-    def publish(self, path: pathlib.Path) -> None:
-        """Make the data durable and give it its name, in this order."""
-        os.fsync(self._fd)
-        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if self._name is None:
-                self._link(path, directory)
-            else:
-                os.replace(self._name, path)
-                self._name = None
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    def publish(self, path: pathlib.Path) -> bool:
+        """Make the data durable and give it its name, in this order.
 
-    def _link(self, path: pathlib.Path, directory: int) -> None:
-        # A link never replaces: what lies there belongs to nobody (see
-        # Store.write) and goes first.
-        path.unlink(missing_ok=True)
+        :returns: False if there is a file of that name
+        """
+        os.fsync(self._fd)
         # Only with a directory's descriptor does Python call linkat(2),
         # which follows the link of /proc to the file without a name.
-        os.link(
-            f'/proc/self/fd/{self._fd}',
-            path.name,
-            dst_dir_fd=directory,
-            follow_symlinks=True,
-        )
+        source = self._name or f'/proc/self/fd/{self._fd}'
+        directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.link(
+                source, path.name, dst_dir_fd=directory, follow_symlinks=True
+            )
+            os.fsync(directory)
+        except FileExistsError:
+            return False
+        finally:
+            os.close(directory)
+        return True
 
     def close(self) -> None:
         if self._name is not None:
             self._name.unlink(missing_ok=True)
         os.close(self._fd)
+
+
+def _require(published: bool) -> None:
+    if not published:
+        raise errors.StoreUnavailable  # another holder: cannot be
 
 
 def _checked(image_id: str) -> str:
@@ -193,11 +202,11 @@ def _checked(image_id: str) -> str:
 def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run disk work in a native thread; its errors are answers."""
     try:
-        return threads.call(func, *args, **kwargs)
+        result: T = threads.call(func, *args, **kwargs)
+        return result
     except FileNotFoundError as error:
         raise errors.NotFound('There is no such data.') from error
     except OSError as error:
         if error.errno in _FULL:
             raise errors.LimitExceeded('The image store is full.') from error
-        LOG.error('The image store failed: %s', error)
         raise errors.StoreUnavailable from error

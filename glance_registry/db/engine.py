@@ -12,6 +12,7 @@ psycopg2 wait green by themselves.
 """
 
 from collections.abc import Callable
+import datetime
 import logging
 import random
 import time
@@ -39,21 +40,33 @@ DEADLOCK_TRIES = 10
 CONNECTION_TRIES = 3
 #: SQLite: how long a writer waits for the one before.
 BUSY_SECONDS = 20
+#: What a URL without a driver means; both wait green.
+_DRIVERS = {
+    'mysql': 'mysql+pymysql',
+    'mariadb': 'mysql+pymysql',
+    'postgres': 'postgresql+psycopg2',
+    'postgresql': 'postgresql+psycopg2',
+}
 #: Drivers that wait in C, where green threads cannot run.
 BLOCKING_DRIVERS = frozenset({'pysqlite', 'mysqldb', 'mariadbconnector'})
+
+
+def parse_url(url: str) -> sa.URL:
+    """SQLAlchemy's URL, with the driver we mean where it names none."""
+    parsed = sa.make_url(url)
+    driver = _DRIVERS.get(parsed.drivername)
+    return parsed if driver is None else parsed.set(drivername=driver)
 
 
 class Database:
     """Runs operations; see the module.
 
-    :param url: SQLAlchemy's; ``mysql://`` means PyMySQL
+    :param url: SQLAlchemy's
     :param options: the values of oslo.db's section ``[database]``
     """
 
     def __init__(self, url: str, options: Any) -> None:
-        parsed = sa.engine.make_url(url)
-        if parsed.drivername == 'mysql':
-            parsed = parsed.set(drivername='mysql+pymysql')
+        parsed = parse_url(url)
         self.dialect = parsed.get_backend_name()
         self._blocking = parsed.get_driver_name() in BLOCKING_DRIVERS
         self._reads = _engine(parsed, options, autocommit=True)
@@ -103,8 +116,15 @@ class Database:
 
     def _run(self, attempt: Callable[[], T]) -> T:
         if self._blocking:
-            return threads.call(_retried, attempt)
+            result: T = threads.call(_retried, attempt)
+            return result
         return _retried(attempt)
+
+
+def now() -> datetime.datetime:
+    """The present as the tables hold it: UTC, whole seconds, no zone."""
+    present = datetime.datetime.now(datetime.UTC)
+    return present.replace(microsecond=0, tzinfo=None)
 
 
 class _CommitLost(Exception):

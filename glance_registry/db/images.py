@@ -16,6 +16,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import models
 from glance_registry.db import visibility
@@ -128,7 +129,7 @@ def create(
 
     :raises errors.Duplicate: the id is taken, be it by a deleted image
     """
-    image_id, now = new['id'], models.now()
+    image_id, now = new['id'], engine.now()
     taken = sa.select(IMAGES.c.id).where(IMAGES.c.id == image_id)
     if connection.execute(taken).first():
         raise errors.Duplicate(f'The image id {image_id} is taken.')
@@ -144,7 +145,7 @@ def create(
     )
     _insert_properties(connection, image_id, new['properties'].items(), now)
     _insert_tags(connection, image_id, new['tags'], now)
-    return get(connection, _as_admin(asking), image_id)
+    return get(connection, as_admin(asking), image_id)
 
 
 def update(
@@ -158,35 +159,34 @@ def update(
     :raises errors.Busy: the image has changed since
     """
     known = IMAGES.c.row_version == changes['row_version']
-    if not _touch(connection, asking, image_id, known, **changes['values']):
+    if not touch(connection, asking, image_id, known, **changes['values']):
         get(connection, asking, image_id)
         raise errors.Busy
-    _change_properties(connection, image_id, changes['properties'])
+    change_properties(connection, image_id, changes['properties'])
     if 'tags' in changes:
         _change_tags(connection, image_id, changes['tags'])
-    return get(connection, _as_admin(asking), image_id)
+    return get(connection, as_admin(asking), image_id)
 
 
 def delete(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    expected: contract.Expected,
 ) -> contract.Image:
     """Mark the image and all that belongs to it deleted.
 
     :returns: the image as it was, so that its bytes can be found
     :raises errors.Forbidden: it is protected
+    :raises errors.PreconditionFailed: it is not as expected
     """
     image = get(connection, asking, image_id)
-    now = models.now()
+    now = engine.now()
     gone = {'deleted': True, 'deleted_at': now}
-    if not _touch(
-        connection,
-        asking,
-        image_id,
-        IMAGES.c.protected == sa.false(),
-        status='deleted',
-        **gone,
-    ):
-        get(connection, asking, image_id)  # another delete was faster: 404
+    free = sa.and_(IMAGES.c.protected == sa.false(), _as_expected(expected))
+    if not touch(connection, asking, image_id, free, status='deleted', **gone):
+        image = get(connection, asking, image_id)  # deleted meanwhile: 404
+        _require_expected(image, expected)
         raise errors.Forbidden('The image is protected from deletion.')
     for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS):
         live = sa.and_(
@@ -200,124 +200,38 @@ def delete(
     return image
 
 
-def claim_upload(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    image_id: str,
-    claim: contract.Claim,
-) -> contract.Image:
-    """Give one caller the right to write the image's data.
-
-    :raises errors.Conflict: the image is not ``queued``
-    """
-    transfer_id, step = claim['transfer_id'], lifecycle.CLAIM_UPLOAD
-    free = IMAGES.c.status.in_(step.before)
-    if _touch(connection, asking, image_id, free, status=step.after):
-        now = models.now()
-        connection.execute(
-            TRANSFERS.insert(),
-            {
-                'id': transfer_id,
-                'image_id': image_id,
-                'kind': 'upload',
-                'node': claim['node'],
-                'bytes_done': 0,
-                'bytes_expected': claim['size'],
-                'started_at': now,
-                'beat_at': now,
-                'expires_at': now,
-            },
-        )
-        return get(connection, _as_admin(asking), image_id)
-    image = get(connection, asking, image_id)
-    if not _holds(connection, image_id, transfer_id):
-        raise errors.Conflict(
-            f'The image is {image["status"]}; data can be uploaded only '
-            'while it is queued.'
-        )
-    return image
-
-
-def finish_upload(
-    connection: sa.Connection, image_id: str, stored: contract.Stored
-) -> contract.Image:
-    """Make the image ``active`` with the data of its claim.
-
-    The transfer's id is the right to do so: the caller's own rights may
-    have ended while the bytes came.
-
-    :raises errors.NotFound: the image was deleted meanwhile
-    :raises errors.Conflict: the claim was given to somebody else
-    """
-    admin = context.RequestContext(is_admin=True, overwrite=False)
-    step = lifecycle.FINISH_UPLOAD
-    mine = sa.and_(
-        IMAGES.c.status.in_(step.before),
-        sa.exists().where(
-            TRANSFERS.c.id == stored['transfer_id'],
-            TRANSFERS.c.image_id == image_id,
-        ),
-    )
-    outcome = {
-        name: stored[name]
-        for name in ('size', 'virtual_size', 'checksum')
-        + ('os_hash_algo', 'os_hash_value')
-    }
-    if not _touch(
-        connection, admin, image_id, mine, status=step.after, **outcome
-    ):
-        image = get(connection, admin, image_id)
-        if not _is_outcome(image, stored):
-            raise errors.Conflict('The claim on this upload was lost.')
-        return image
-    _insert_location(connection, image_id, stored['location'])
-    connection.execute(
-        TRANSFERS.delete().where(TRANSFERS.c.id == stored['transfer_id'])
-    )
-    return get(connection, admin, image_id)
-
-
-def abandon_upload(
-    connection: sa.Connection, image_id: str, transfer_id: str
-) -> contract.Unclaimed:
-    """Give a claim back. The image is ``queued`` again, if it is there.
-
-    The bytes are in use only if the upload was finished after all (the
-    answer to that may have been lost).
-    """
-    admin = context.RequestContext(is_admin=True, overwrite=False)
-    step = lifecycle.ABANDON_UPLOAD
-    if not _holds(connection, image_id, transfer_id):
-        return {'data_is_unused': not _has_data(connection, image_id)}
-    connection.execute(TRANSFERS.delete().where(TRANSFERS.c.id == transfer_id))
-    _touch(
-        connection,
-        admin,
-        image_id,
-        IMAGES.c.status.in_(step.before),
-        status=step.after,
-        size=None,
-        virtual_size=None,
-    )
-    return {'data_is_unused': True}
-
-
 def move(
     connection: sa.Connection,
     asking: context.RequestContext,
     image_id: str,
     step: lifecycle.Step,
+    expected: contract.Expected,
 ) -> None:
     """Deactivate or reactivate; twice is as good as once.
 
     :raises errors.Forbidden: the image is in no status for that
+    :raises errors.PreconditionFailed: it is not as expected
     """
-    right = IMAGES.c.status.in_(step.before)
-    if not _touch(connection, asking, image_id, right, status=step.after):
+    right = sa.and_(IMAGES.c.status.in_(step.before), _as_expected(expected))
+    if not touch(connection, asking, image_id, right, status=step.after):
         image = get(connection, asking, image_id)
+        _require_expected(image, expected)
         raise errors.Forbidden(
             f'An image that is {image["status"]} cannot become {step.after}.'
         )
+
+
+def _as_expected(expected: contract.Expected) -> sa.ColumnElement[bool]:
+    if expected['row_version'] is None:
+        return sa.true()
+    return IMAGES.c.row_version == expected['row_version']
+
+
+def _require_expected(
+    image: contract.Image, expected: contract.Expected
+) -> None:
+    if expected['row_version'] not in (None, image['row_version']):
+        raise errors.PreconditionFailed
 
 
 def add_tag(
@@ -334,7 +248,7 @@ def add_tag(
         return
     if 0 <= quota < len(tags) + 1:
         raise errors.LimitExceeded(f'An image may have {quota} tags.')
-    _insert_tags(connection, image_id, [tag], models.now())
+    _insert_tags(connection, image_id, [tag], engine.now())
 
 
 def delete_tag(
@@ -350,7 +264,7 @@ def delete_tag(
     _remove_tags(connection, image_id, [tag])
 
 
-def _touch(
+def touch(
     connection: sa.Connection,
     asking: context.RequestContext,
     image_id: str,
@@ -371,7 +285,7 @@ def _touch(
         )
         .values(
             row_version=IMAGES.c.row_version + 1,
-            updated_at=models.now(),
+            updated_at=engine.now(),
             **values,
         )
     )
@@ -384,7 +298,7 @@ def _touch(
 def _touch_visible(
     connection: sa.Connection, asking: context.RequestContext, image_id: str
 ) -> None:
-    if not _touch(connection, asking, image_id, sa.true()):
+    if not touch(connection, asking, image_id, sa.true()):
         raise errors.NotFound(f'There is no image {image_id}.')
 
 
@@ -471,7 +385,7 @@ def _insert_properties(
         connection.execute(PROPERTIES.insert(), rows)
 
 
-def _change_properties(
+def change_properties(
     connection: sa.Connection,
     image_id: str,
     changes: dict[str, str | None],
@@ -479,7 +393,7 @@ def _change_properties(
     """Set or remove; a name keeps its row for the life of the image."""
     if not changes:
         return
-    now = models.now()
+    now = engine.now()
     named = sa.and_(
         PROPERTIES.c.image_id == image_id, PROPERTIES.c.name.in_(changes)
     )
@@ -524,7 +438,7 @@ def _change_tags(
     present, wanted = _live_tags(connection, image_id), dict.fromkeys(tags)
     _remove_tags(connection, image_id, [t for t in present if t not in wanted])
     fresh = [tag for tag in wanted if tag not in present]
-    _insert_tags(connection, image_id, fresh, models.now())
+    _insert_tags(connection, image_id, fresh, engine.now())
 
 
 def _insert_tags(
@@ -562,57 +476,11 @@ def _remove_tags(
     connection.execute(
         TAGS.update()
         .where(TAGS.c.id.in_(ids))
-        .values(deleted=True, deleted_at=models.now())
+        .values(deleted=True, deleted_at=engine.now())
     )
 
 
-def _insert_location(
-    connection: sa.Connection, image_id: str, location: contract.Location
-) -> None:
-    now = models.now()
-    connection.execute(
-        LOCATIONS.insert(),
-        {
-            'image_id': image_id,
-            'value': location['url'],
-            'meta_data': location['metadata'],
-            'status': 'active',
-            'created_at': now,
-            'updated_at': now,
-        },
-    )
-
-
-def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
-    row = connection.execute(
-        sa.select(TRANSFERS.c.id).where(
-            TRANSFERS.c.id == transfer_id, TRANSFERS.c.image_id == image_id
-        )
-    ).first()
-    return row is not None
-
-
-def _has_data(connection: sa.Connection, image_id: str) -> bool:
-    row = connection.execute(
-        sa.select(LOCATIONS.c.id).where(
-            LOCATIONS.c.image_id == image_id,
-            LOCATIONS.c.deleted == sa.false(),
-        )
-    ).first()
-    return row is not None
-
-
-def _is_outcome(image: contract.Image, stored: contract.Stored) -> bool:
-    """Whether this very upload was finished before (a lost answer)."""
-    urls = {location['url'] for location in image['locations']}
-    return (
-        image['status'] == 'active'
-        and image['os_hash_value'] == stored['os_hash_value']
-        and stored['location']['url'] in urls
-    )
-
-
-def _as_admin(asking: context.RequestContext) -> context.RequestContext:
+def as_admin(asking: context.RequestContext) -> context.RequestContext:
     """For reading back what the caller was just allowed to change.
 
     A change may take the image out of the caller's own sight (an admin

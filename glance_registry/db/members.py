@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
 from glance_registry.db import visibility
@@ -89,7 +90,7 @@ def update(
             MEMBERS.c.member == found['member_id'],
             MEMBERS.c.deleted == sa.false(),
         )
-        .values(status=status, updated_at=models.now())
+        .values(status=status, updated_at=engine.now())
     )
     return _one(connection, image_id, member)
 
@@ -110,7 +111,7 @@ def delete(
             MEMBERS.c.member == member,
             MEMBERS.c.deleted == sa.false(),
         )
-        .values(deleted=True, deleted_at=models.now())
+        .values(deleted=True, deleted_at=engine.now())
     )
 
 
@@ -135,7 +136,7 @@ def _lock_shared(
 
 
 def _insert(connection: sa.Connection, image_id: str, member: str) -> None:
-    now = models.now()
+    now = engine.now()
     connection.execute(
         MEMBERS.insert(),
         {
@@ -156,7 +157,7 @@ def _revive(connection: sa.Connection, row_id: int) -> None:
             status='pending',
             deleted=False,
             deleted_at=None,
-            updated_at=models.now(),
+            updated_at=engine.now(),
         )
     )
 

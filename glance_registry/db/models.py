@@ -10,13 +10,14 @@ written by older code stays valid. Indexes of ours begin with ``split_``.
 Times are naive UTC in whole seconds.
 """
 
-import datetime
 import json
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import schema
 from sqlalchemy import types
+
+from glance_registry.db import engine
 
 metadata = sa.MetaData()
 
@@ -39,12 +40,6 @@ class Json(types.TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-def now() -> datetime.datetime:
-    """The present as the tables hold it."""
-    present = datetime.datetime.now(datetime.UTC)
-    return present.replace(microsecond=0, tzinfo=None)
-
-
 def _bool(name: str, **kwargs: Any) -> sa.Column[bool]:
     kwargs.setdefault('nullable', False)
     return sa.Column(name, sa.Boolean(create_constraint=True), **kwargs)
@@ -52,8 +47,10 @@ def _bool(name: str, **kwargs: Any) -> sa.Column[bool]:
 
 def _times() -> tuple[sa.Column[Any], ...]:
     return (
-        sa.Column('created_at', sa.DateTime(), nullable=False, default=now),
-        sa.Column('updated_at', sa.DateTime(), default=now),
+        sa.Column(
+            'created_at', sa.DateTime(), nullable=False, default=engine.now
+        ),
+        sa.Column('updated_at', sa.DateTime(), default=engine.now),
     )
 
 

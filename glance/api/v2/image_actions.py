@@ -4,6 +4,7 @@ import webob
 
 from glance import registry_client
 from glance.api import policy
+from glance.api.v2 import conditions
 from glance.common import wsgi
 
 
@@ -24,7 +25,8 @@ class ImageActions:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'deactivate', image)
-        self._registry.deactivate_image(request.context, image_id)
+        expected = conditions.expected(request, image)
+        self._registry.deactivate_image(request.context, image_id, expected)
         return wsgi.empty()
 
     def reactivate(
@@ -33,5 +35,6 @@ class ImageActions:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'reactivate', image)
-        self._registry.reactivate_image(request.context, image_id)
+        expected = conditions.expected(request, image)
+        self._registry.reactivate_image(request.context, image_id, expected)
         return wsgi.empty()

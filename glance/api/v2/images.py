@@ -10,6 +10,7 @@ import webob
 
 from glance import registry_client
 from glance.api import policy
+from glance.api.v2 import conditions
 from glance.api.v2 import patch
 from glance.api.v2 import query
 from glance.api.v2 import schemas
@@ -85,7 +86,8 @@ class Images:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
-        return wsgi.json_response(views.image_document(image))
+        request.range = None  # WebOb would cut the document
+        return _answer(image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
@@ -107,18 +109,21 @@ class Images:
         patch.check_values(operations, self._schema)
         for tries_left in reversed(range(PATCH_TRIES)):
             try:
-                image = self._patch(request.context, image_id, operations)
+                image = self._patch(request, image_id, operations)
                 break
             except errors.Busy:
                 if not tries_left:
                     raise
-        return wsgi.json_response(views.image_document(image))
+        return _answer(image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
-        deletion.delete(request.context, self._registry, self._store, image_id)
+        expected = conditions.expected(request, image)
+        deletion.delete(
+            request.context, self._registry, self._store, image_id, expected
+        )
         return wsgi.empty()
 
     def _shows(
@@ -174,15 +179,22 @@ class Images:
 
     def _patch(
         self,
-        asking: context.RequestContext,
+        request: wsgi.Request,
         image_id: str,
         operations: list[patch.Operation],
     ) -> contract.Image:
+        """Read, change, write if nobody else wrote meanwhile.
+
+        :raises errors.Busy: somebody did
+        :raises errors.PreconditionFailed: before that, and the client cares
+        """
+        asking = request.context
         image = self._registry.get_image(asking, image_id)
         if not operations:
             self._policy.require(asking, 'get_image', image)
             return image
         self._policy.require(asking, 'modify_image', image)
+        conditions.expected(request, image)
         changes = patch.changes(operations, image, self._schema)
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
@@ -227,6 +239,14 @@ class Images:
                 len((own | added) - removed),
                 self._limits.properties,
             )
+
+
+def _answer(image: contract.Image) -> webob.Response:
+    """The entity with its version; 304 if the client knows it."""
+    response = wsgi.json_response(views.image_document(image))
+    response.etag = str(image['row_version'])
+    response.conditional_response = True
+    return response
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -89,7 +89,7 @@ def _name(path: Any) -> str:
     segments = path.lstrip('/').split('/') if path != '/' else ['']
     if segments[0].strip() == 'locations':
         raise errors.Forbidden('Locations are not visible here.')
-    if len(segments) > 1:
+    if len(segments) > 1 or path.endswith('//'):
         raise errors.BadRequest(f'{path}: a path has one segment.')
     segment = segments[0].strip()
     if re.search('~(?![01])', segment):

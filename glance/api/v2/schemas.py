@@ -1,6 +1,7 @@
 """/v2/schemas: what documents look like; and the validation by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+import re
 from typing import Any
 
 import jsonschema
@@ -17,6 +18,24 @@ MAX_NAME_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
 
 
+def _pattern(
+    _validator: Any, pattern: str, value: Any, _schema: Any
+) -> Iterator[jsonschema.ValidationError]:
+    """The keyword as JSON Schema means it.
+
+    Python's ``$`` also matches before a line feed at the end.
+    """
+    if isinstance(value, str) and (
+        value.endswith('\n') or not re.search(pattern, value)
+    ):
+        yield jsonschema.ValidationError(f'does not match {pattern}')
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, {'pattern': _pattern}
+)
+
+
 class ImageSchema:
     """Validates images and single members of them; compiled once."""
 
@@ -27,7 +46,7 @@ class ImageSchema:
             disk_formats, container_formats
         )
         self._validators = {
-            name: jsonschema.Draft202012Validator(constraints)
+            name: _Validator(constraints)
             for name, constraints in self.properties.items()
         }
 
@@ -53,7 +72,11 @@ class ImageSchema:
         if validator is None:
             _check_custom(name, value)
             return
-        for problem in validator.iter_errors(value):
+        try:
+            problem = next(validator.iter_errors(value), None)
+        except RecursionError as error:  # its message would quote the value
+            raise errors.BadRequest(f'{name} is nested too deeply.') from error
+        if problem is not None:
             raise errors.BadRequest(f'{name}: {problem.message}')
         if name in ('min_ram', 'min_disk') and not 0 <= value <= MAX_INTEGER:
             raise errors.BadRequest(

@@ -24,6 +24,9 @@ from glance.common.server import worker
 
 LOG = logging.getLogger(__name__)
 
+#: A new configuration that takes longer to try is refused.
+PROBE_SECONDS = 60
+
 LoadApp = Callable[[], WSGIApplication]
 
 
@@ -114,6 +117,7 @@ class _Service:
             code = 1
             try:
                 hubs.use_hub()
+                signal.alarm(PROBE_SECONDS)
                 if self._conf.reload_config_files():
                     self.check()
                     code = 0
@@ -141,7 +145,6 @@ class _Service:
         def stop() -> None:
             if served.draining:
                 os._exit(1)
-            self.release()
             served.drain()
 
         def reload() -> None:

@@ -17,13 +17,13 @@ from eventlet import greenio
 from eventlet import hubs
 from eventlet import patcher
 from eventlet import semaphore
-from eventlet import tpool
 from eventlet import wsgi
 from oslo_config import cfg
 
 from glance.common import threads
 from glance.common.server import http
 from glance.common.server import listening
+from glance.common.server import native
 from glance.common.server import processes
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Worker:
     def __init__(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        threads.install(tpool.execute)
+        threads.install(native.call, native.run, native.start)
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
         self._acceptor: Any = None
@@ -54,6 +54,7 @@ class Worker:
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
         """Take a configuration; open connections keep what they have."""
+        self._socket = sock
         self._tls = listening.tls_context(conf)
         self._server = http.Server(conf, sock, app, tls=self._tls is not None)
         self._head_seconds: int = conf.header_read_timeout
@@ -107,6 +108,7 @@ class Worker:
             return
         self.draining = self._server.draining = True
         self._acceptor.kill()
+        self._socket.close()
         for connection in list(self._connections.values()):
             if _is_idle(connection):
                 greenio.shutdown_safe(connection[1])

@@ -1,0 +1,105 @@
+"""Running transfers of this process, and the sign of life they give.
+
+The registry gives an image's data to one transfer at a time, on a lease.
+One thread renews the leases of all transfers of the process, so a client
+that sends slowly costs nothing and one that stalls loses nothing.
+"""
+
+import logging
+import threading
+import time
+import uuid
+
+from glance import registry_client
+from glance.common import context
+from glance.common import errors
+
+LOG = logging.getLogger(__name__)
+
+#: Renewals within one lease: two of them may fail.
+BEATS_PER_LEASE = 3
+
+
+class Transfer:
+    """One claim on an image's data."""
+
+    def __init__(self) -> None:
+        self.id = str(uuid.uuid4())
+        self.bytes_done = 0
+        self.is_lost = False
+        #: Until then no other can hold the claim, whatever happens.
+        self.held_until = 0.0
+
+    def check(self) -> None:
+        """:raises errors.Conflict: the claim was given to somebody else"""
+        if self.is_lost:
+            raise errors.Conflict('The claim on this upload was lost.')
+
+    def confirm(self) -> None:
+        """Be sure that nobody else can hold the claim now.
+
+        :raises errors.Conflict: its last renewal is too long ago
+        """
+        self.check()
+        if time.monotonic() >= self.held_until:
+            raise errors.Conflict('The claim on this upload has lapsed.')
+
+
+class Transfers:
+    """The transfers of this process.
+
+    :param registry: where their leases are
+    """
+
+    def __init__(self, registry: registry_client.RegistryClient) -> None:
+        self._registry = registry
+        self._running: dict[str, Transfer] = {}
+        self._lock = threading.Lock()
+        self._beating = False
+
+    def hold(
+        self, transfer: Transfer, lease_seconds: int, since: float
+    ) -> None:
+        """Keep a claim alive that was asked for at ``since``."""
+        transfer.held_until = since + lease_seconds
+        with self._lock:
+            self._running[transfer.id] = transfer
+            start, self._beating = not self._beating, True
+        if start:
+            threading.Thread(
+                target=self._beat, args=(lease_seconds,), daemon=True
+            ).start()
+
+    def drop(self, transfer: Transfer) -> None:
+        with self._lock:
+            self._running.pop(transfer.id, None)
+
+    def _beat(self, lease_seconds: int) -> None:
+        while True:
+            time.sleep(lease_seconds / BEATS_PER_LEASE)
+            with self._lock:
+                running = dict(self._running)
+                if not running:
+                    self._beating = False
+                    return
+            try:
+                self._renew(running, lease_seconds)
+            except errors.Error as error:
+                LOG.warning('Could not renew transfers: %s', error)
+
+    def _renew(
+        self, transfers: dict[str, Transfer], lease_seconds: int
+    ) -> None:
+        since = time.monotonic()
+        lost = self._registry.renew_transfers(
+            context.RequestContext(is_admin=True, overwrite=False),
+            {
+                'transfers': {
+                    transfer.id: transfer.bytes_done
+                    for transfer in transfers.values()
+                }
+            },
+        )
+        for transfer in transfers.values():
+            transfer.held_until = since + lease_seconds
+            transfer.is_lost = transfer.id in lost

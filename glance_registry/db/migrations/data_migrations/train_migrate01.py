@@ -1,0 +1,73 @@
+"""The key ``backend`` in the metadata of locations is called ``store``."""
+
+from collections.abc import Iterator, Sequence
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+
+LOG = logging.getLogger(__name__)
+
+BATCH = 1000
+OLD = '"backend":'
+NEW = '"store":'
+
+_locations = sa.table(
+    'image_locations',
+    sa.column('id', sa.Integer()),
+    sa.column('meta_data', sa.Text()),
+)
+
+_Rows = Sequence[sa.Row[Any]]
+
+
+def _batches(engine: sa.Engine) -> Iterator[_Rows]:
+    """Rows that hold the old key, by id.
+
+    The database may ignore case where we do not, so the pattern finds
+    candidates only, and reading goes on behind the last one seen.
+    """
+    last = 0
+    query = sa.select(_locations).where(
+        _locations.c.meta_data.like(f'%{OLD}%')
+    )
+    query = query.order_by(_locations.c.id).limit(BATCH)
+    while True:
+        with engine.connect() as connection:
+            rows = connection.execute(query.where(_locations.c.id > last))
+            found = rows.all()
+        if not found:
+            return
+        last = found[-1].id
+        yield [row for row in found if OLD in row.meta_data]
+
+
+def has_migrations(engine: sa.Engine) -> bool:
+    if not sa.inspect(engine).has_table('image_locations'):
+        return False
+    return any(_batches(engine))
+
+
+def _rename(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    # A row that changed meanwhile is left to the next run.
+    connection.execute(
+        sa.update(_locations)
+        .where(
+            _locations.c.id == row.id,
+            _locations.c.meta_data == row.meta_data,
+        )
+        .values(meta_data=row.meta_data.replace(OLD, NEW))
+    )
+
+
+def migrate(engine: sa.Engine) -> int:
+    if not sa.inspect(engine).has_table('image_locations'):
+        return 0
+    total = 0
+    for rows in _batches(engine):
+        with engine.begin() as connection:
+            for row in rows:
+                _rename(connection, row)
+        total += len(rows)
+        LOG.info('train_migrate01: %d locations name their store', total)
+    return total

@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = 'pike_expand01'
+down_revision = 'ocata_expand01'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = 'ussuri_contract01'
+down_revision = 'train_contract01'
+branch_labels = None
+depends_on = 'ussuri_expand01'
+
+
+def upgrade() -> None:
+    pass

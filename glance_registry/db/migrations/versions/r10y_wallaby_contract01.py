@@ -1,0 +1,10 @@
+"""Nothing to take away: this release only added."""
+
+revision = 'wallaby_contract01'
+down_revision = 'ussuri_contract01'
+branch_labels = None
+depends_on = 'wallaby_expand01'
+
+
+def upgrade() -> None:
+    pass

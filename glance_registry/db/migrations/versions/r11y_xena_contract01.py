@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = 'xena_contract01'
+down_revision = 'wallaby_contract01'
+branch_labels = None
+depends_on = 'xena_expand01'
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = 'yoga_contract01'
+down_revision = 'xena_contract01'
+branch_labels = None
+depends_on = 'yoga_expand01'
+
+
+def upgrade() -> None:
+    pass

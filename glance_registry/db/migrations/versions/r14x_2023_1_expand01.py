@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = '2023_1_expand01'
+down_revision = 'zed_expand01'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

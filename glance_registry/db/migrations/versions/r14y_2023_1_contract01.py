@@ -1,0 +1,10 @@
+"""Nothing changes; databases may carry this id."""
+
+revision = '2023_1_contract01'
+down_revision = 'zed_contract01'
+branch_labels = None
+depends_on = '2023_1_expand01'
+
+
+def upgrade() -> None:
+    pass

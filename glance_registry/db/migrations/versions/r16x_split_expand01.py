@@ -1,0 +1,126 @@
+"""Ours: versions of images, leases of transfers, indexes for lists.
+
+Each index was chosen at 100,000 images: a page of a list is then read from
+one index of what the caller owns and one of what anybody may see, in order.
+Statistics follow at once, because the engines choose plans by them.
+"""
+
+from alembic import op
+import sqlalchemy as sa
+
+from glance_registry.db.migrations import steps
+
+revision = 'split_expand01'
+down_revision = '2024_1_expand01'
+branch_labels = None
+depends_on = None
+
+TOUCHED = (
+    'images',
+    'image_properties',
+    'image_tags',
+    'image_locations',
+    'image_members',
+    'image_transfers',
+)
+
+
+def _big() -> sa.types.TypeEngine[int]:
+    return sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
+
+
+def _charset() -> dict[str, str]:
+    """What MySQL needs to tie a table to images.
+
+    A foreign key joins columns of one character set only, and operators
+    have converted their tables.
+    """
+    if steps.dialect() != 'mysql':
+        return {}
+    found = op.get_bind().execute(
+        sa.text(
+            'SELECT character_set_name, collation_name'
+            ' FROM information_schema.columns'
+            ' WHERE table_schema = DATABASE()'
+            " AND table_name = 'images' AND column_name = 'id'"
+        )
+    )
+    charset, collation = found.one()
+    return {'mysql_charset': charset, 'mysql_collate': collation}
+
+
+def _transfers() -> None:
+    name = 'image_transfers'
+    steps.create_table(
+        name,
+        sa.Column('id', sa.String(36), primary_key=True),
+        sa.Column(
+            'image_id',
+            sa.String(36),
+            sa.ForeignKey('images.id'),
+            nullable=False,
+        ),
+        sa.Column('kind', sa.String(20), nullable=False),
+        sa.Column('node', sa.String(255), nullable=False),
+        sa.Column('bytes_done', _big(), nullable=False, server_default='0'),
+        sa.Column('bytes_expected', _big()),
+        sa.Column('started_at', sa.DateTime(), nullable=False),
+        sa.Column('beat_at', sa.DateTime(), nullable=False),
+        sa.Column('expires_at', sa.DateTime(), nullable=False),
+        sa.UniqueConstraint(
+            'image_id', 'kind', name='split_image_transfers_image_id_kind'
+        ),
+        **_charset(),
+    )
+    steps.create_index('split_image_transfers_expires_at', name, 'expires_at')
+
+
+def _list_indexes() -> None:
+    for by in ('owner', 'visibility'):
+        fixed = (by, 'deleted', 'os_hidden')
+        for key in ('created_at', 'name', 'size'):
+            order = dict.fromkeys((key, 'created_at', 'id'))
+            steps.create_index(
+                f'split_images_{by}_{key}', 'images', *fixed, *order
+            )
+    steps.create_index(
+        'split_images_name', 'images', 'name', 'created_at', 'id'
+    )
+
+
+def _filter_indexes() -> None:
+    start = sa.text('"left"(value, 64)')
+    steps.create_index(
+        'split_image_properties_value',
+        'image_properties',
+        'name',
+        start if steps.dialect() == 'postgresql' else 'value',
+        'image_id',
+        mysql_length={'value': 64},
+        mariadb_length={'value': 64},
+    )
+    steps.create_index(
+        'split_image_members_member',
+        'image_members',
+        'member',
+        'status',
+        'deleted',
+        'image_id',
+    )
+
+
+def _analyze() -> None:
+    word = 'ANALYZE TABLE' if steps.dialect() == 'mysql' else 'ANALYZE'
+    for table in TOUCHED:
+        op.execute(f'{word} {table}')
+
+
+def upgrade() -> None:
+    version = sa.Column(
+        'row_version', _big(), nullable=False, server_default='1'
+    )
+    steps.add_column('images', version)
+    _transfers()
+    _list_indexes()
+    _filter_indexes()
+    _analyze()

@@ -1,0 +1,10 @@
+"""Nothing to take away: this release only added."""
+
+revision = 'split_contract01'
+down_revision = '2024_1_contract01'
+branch_labels = None
+depends_on = 'split_expand01'
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,236 @@
+"""Queries on running transfers: who may write an image's data, how long.
+
+A transfer is a row with a lease. Its holder renews it; one whose lease has
+lapsed belonged to a daemon that died, and :func:`sweep` gives its image
+back. The transfer's id is the right to finish or to abandon it: the
+caller's own rights may have ended while the bytes came.
+"""
+
+import datetime
+import logging
+
+import sqlalchemy as sa
+
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance_registry import lifecycle
+from glance_registry.db import engine
+from glance_registry.db import images
+from glance_registry.db import models
+
+LOG = logging.getLogger(__name__)
+
+IMAGES = models.images
+LOCATIONS = models.image_locations
+TRANSFERS = models.image_transfers
+
+#: Tells the owner why an image is ``queued`` again.
+FAILED_REASON = 'os_glance_failed_reason'
+_OUTCOME = frozenset(
+    ('size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value')
+)
+
+
+def claim(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    wanted: contract.Claim,
+    lease_seconds: int,
+) -> contract.Claimed:
+    """Give one caller the right to write the image's data.
+
+    :raises errors.Conflict: the image is not ``queued``
+    """
+    transfer_id, step = wanted['transfer_id'], lifecycle.CLAIM_UPLOAD
+    free = IMAGES.c.status.in_(step.before)
+    if images.touch(connection, asking, image_id, free, status=step.after):
+        now = engine.now()
+        connection.execute(
+            TRANSFERS.insert(),
+            {
+                'id': transfer_id,
+                'image_id': image_id,
+                'kind': 'upload',
+                'node': wanted['node'],
+                'bytes_done': 0,
+                'bytes_expected': wanted['size'],
+                'started_at': now,
+                'beat_at': now,
+                'expires_at': now + datetime.timedelta(seconds=lease_seconds),
+            },
+        )
+        images.change_properties(connection, image_id, {FAILED_REASON: None})
+    image = images.get(connection, asking, image_id)
+    if not _holds(connection, image_id, transfer_id):
+        raise errors.Conflict(
+            f'The image is {image["status"]}; data can be uploaded only '
+            'while it is queued.'
+        )
+    return {'image': image, 'lease_seconds': lease_seconds}
+
+
+def renew(
+    connection: sa.Connection,
+    renewal: contract.Renewal,
+    lease_seconds: int,
+) -> contract.Renewed:
+    """Prolong the leases of transfers that are still held."""
+    now = engine.now()
+    lost = []
+    for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
+        renewed = connection.execute(
+            TRANSFERS.update()
+            .where(TRANSFERS.c.id == transfer_id)
+            .values(
+                bytes_done=bytes_done,
+                beat_at=now,
+                expires_at=now + datetime.timedelta(seconds=lease_seconds),
+            )
+        )
+        if not renewed.rowcount:
+            lost.append(transfer_id)
+    return {'lost': lost}
+
+
+def finish(
+    connection: sa.Connection, image_id: str, stored: contract.Stored
+) -> contract.Image:
+    """Make the image ``active`` with the data of its claim.
+
+    :raises errors.NotFound: the image was deleted meanwhile
+    :raises errors.Conflict: the claim was given to somebody else
+    """
+    step = lifecycle.FINISH_UPLOAD
+    mine = sa.and_(
+        IMAGES.c.status.in_(step.before),
+        sa.exists().where(
+            TRANSFERS.c.id == stored['transfer_id'],
+            TRANSFERS.c.image_id == image_id,
+        ),
+    )
+    outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
+    if not images.touch(
+        connection, _ADMIN, image_id, mine, status=step.after, **outcome
+    ):
+        image = images.get(connection, _ADMIN, image_id)
+        if not _is_outcome(image, stored):
+            raise errors.Conflict('The claim on this upload was lost.')
+        return image
+    _insert_location(connection, image_id, stored['location'])
+    _remove(connection, stored['transfer_id'])
+    return images.get(connection, _ADMIN, image_id)
+
+
+def abandon(
+    connection: sa.Connection, image_id: str, transfer_id: str
+) -> contract.Unclaimed:
+    """Give a claim back. The image is ``queued`` again, if it is there.
+
+    The bytes are in use only if the upload was finished after all (the
+    answer to that may have been lost).
+    """
+    if not _remove(connection, transfer_id):
+        return {'data_is_unused': not _has_data(connection, image_id)}
+    _give_back(connection, image_id)
+    return {'data_is_unused': True}
+
+
+def sweep(connection: sa.Connection) -> list[str]:
+    """Give back the images of transfers whose lease has lapsed.
+
+    :returns: the ids of these images
+    """
+    now = engine.now()
+    lapsed = connection.execute(
+        sa.select(
+            TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node
+        ).where(TRANSFERS.c.expires_at < now)
+    ).all()
+    swept = []
+    for row in lapsed:
+        # Conditional: it may be renewed, or another worker sweeps too.
+        if not _remove(connection, row.id, TRANSFERS.c.expires_at < now):
+            continue
+        if _give_back(connection, row.image_id):
+            reason = f'The upload through {row.node} broke off.'
+            images.change_properties(
+                connection, row.image_id, {FAILED_REASON: reason}
+            )
+            swept.append(row.image_id)
+    return swept
+
+
+#: Finishing and giving back need no caller: the transfer's id is the right.
+_ADMIN = context.RequestContext(is_admin=True, overwrite=False)
+
+
+def _give_back(connection: sa.Connection, image_id: str) -> bool:
+    step = lifecycle.ABANDON_UPLOAD
+    return images.touch(
+        connection,
+        _ADMIN,
+        image_id,
+        IMAGES.c.status.in_(step.before),
+        status=step.after,
+        size=None,
+        virtual_size=None,
+    )
+
+
+def _remove(
+    connection: sa.Connection,
+    transfer_id: str,
+    condition: sa.ColumnElement[bool] | None = None,
+) -> bool:
+    statement = TRANSFERS.delete().where(TRANSFERS.c.id == transfer_id)
+    if condition is not None:
+        statement = statement.where(condition)
+    return connection.execute(statement).rowcount == 1
+
+
+def _insert_location(
+    connection: sa.Connection, image_id: str, location: contract.Location
+) -> None:
+    now = engine.now()
+    connection.execute(
+        LOCATIONS.insert(),
+        {
+            'image_id': image_id,
+            'value': location['url'],
+            'meta_data': location['metadata'],
+            'status': 'active',
+            'created_at': now,
+            'updated_at': now,
+        },
+    )
+
+
+def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
+    row = connection.execute(
+        sa.select(TRANSFERS.c.id).where(
+            TRANSFERS.c.id == transfer_id, TRANSFERS.c.image_id == image_id
+        )
+    ).first()
+    return row is not None
+
+
+def _has_data(connection: sa.Connection, image_id: str) -> bool:
+    row = connection.execute(
+        sa.select(LOCATIONS.c.id).where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.deleted == sa.false(),
+        )
+    ).first()
+    return row is not None
+
+
+def _is_outcome(image: contract.Image, stored: contract.Stored) -> bool:
+    """Whether this very upload was finished before (a lost answer)."""
+    urls = {location['url'] for location in image['locations']}
+    return (
+        image['status'] == 'active'
+        and image['os_hash_value'] == stored['os_hash_value']
+        and stored['location']['url'] in urls
+    )

@@ -1,0 +1,83 @@
+"""Loads gabbits/*.yaml: each file is a story told to one pair of daemons.
+
+A story names its caller in the header ``x-caller`` (see
+:data:`tests.base.CALLERS`; alice if absent, ``none`` for no identity); here
+it becomes the identity headers of the pipelines.
+"""
+
+from collections.abc import Iterable
+import pathlib
+import sys
+import tempfile
+from typing import Any
+import unittest
+
+from gabbi import driver
+from gabbi import fixture
+
+from tests import base
+
+GABBITS = pathlib.Path(__file__).with_name('gabbits')
+
+
+class Service(fixture.GabbiFixture):
+    """A pair of daemons for one file."""
+
+    options: dict[str, Any] = {}
+    #: Gabbi hands nothing from a fixture to its tests; the files of one
+    #: process run one after the other.
+    current: base.Service | None = None
+
+    def start_fixture(self) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        Service.current = base.Service(self._directory.name, self.options)
+
+    def stop_fixture(self) -> None:
+        if Service.current is not None:
+            Service.current.close()
+        Service.current = None
+        self._directory.cleanup()
+
+
+class TinyService(Service):
+    """With limits that a story reaches quickly."""
+
+    options = {
+        'image_tag_quota': 2,
+        'image_property_quota': 2,
+        'image_member_quota': 2,
+        'image_size_cap': 100,
+        'limit_param_default': 2,
+        'api_limit_max': 3,
+    }
+
+
+class AnonymousService(Service):
+    options = {'allow_anonymous_access': True}
+
+
+def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    # The client hands text over where WSGI wants bytes as Latin-1.
+    environ['PATH_INFO'] = environ['PATH_INFO'].encode().decode('latin-1')
+    caller = environ.pop('HTTP_X_CALLER', 'alice')
+    for name, value in base.identity(
+        None if caller == 'none' else caller
+    ).items():
+        environ['HTTP_' + name.upper().replace('-', '_')] = value
+    if Service.current is None:
+        raise AssertionError('the story names no fixture')
+    answer: Iterable[bytes] = Service.current.app(environ, start_response)
+    return answer
+
+
+def load_tests(
+    loader: unittest.TestLoader, _tests: Any, _pattern: Any
+) -> unittest.TestSuite:
+    suite: unittest.TestSuite = driver.build_tests(
+        str(GABBITS),
+        loader,
+        intercept=lambda: _app,
+        test_loader_name=__name__,
+        fixture_module=sys.modules[__name__],
+    )
+    return suite

@@ -1,0 +1,61 @@
+"""How far a request travels: files of ours that run for it, both daemons.
+
+doc/architecture.md names the numbers. As in the count they are compared
+with, the filters that log a caller in are left out: what is counted begins
+with the version in the path.
+"""
+
+from collections.abc import Callable
+import pathlib
+import sys
+import threading
+from typing import Any
+
+import glance
+import glance_registry
+from tests import base
+
+ROOTS = [
+    str(pathlib.Path(str(package.__file__)).parent)
+    for package in (glance, glance_registry)
+]
+
+LOGIN = {'glance/common/context.py', 'glance/common/middleware.py'}
+
+
+def files_run(journey: Callable[[], Any]) -> list[str]:
+    """Project files with a function that ran, in any thread."""
+    seen: set[str] = set()
+
+    def note(frame: Any, event: str, _argument: Any) -> None:
+        path = frame.f_code.co_filename
+        if event == 'call' and path.startswith(tuple(ROOTS)):
+            seen.add(path[path.rindex('/glance') + 1 :])
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        journey()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    return sorted(seen - LOGIN)
+
+
+class JourneysTestCase(base.ServiceTestCase):
+    def warm(self) -> str:
+        """Everything that runs only once has run."""
+        image_id = self.image(data=b'x')
+        self.show(image_id)
+        return image_id
+
+    def test_show_crosses_at_most_12_files(self) -> None:
+        image_id = self.warm()
+        files = files_run(lambda: self.call('GET', f'/v2/images/{image_id}'))
+        self.assertLessEqual(len(files), 12, files)
+
+    def test_upload_crosses_at_most_16_files(self) -> None:
+        self.warm()
+        image_id = self.image()
+        files = files_run(lambda: self.upload(image_id, b'data'))
+        self.assertLessEqual(len(files), 16, files)

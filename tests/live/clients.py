@@ -1,0 +1,106 @@
+"""The clients people use, unmodified, as programs."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+from tests.live import keystone
+from tests.live import servers
+
+SECONDS = 300
+
+
+class Failed(Exception):
+    """A client ended with an error; the text is what it said."""
+
+
+class Person:
+    """Somebody at a shell, logged in by OS_* variables."""
+
+    def __init__(self, home: pathlib.Path, **logins: dict[str, str]) -> None:
+        """Log in with these variables, for each client."""
+        home.mkdir(parents=True, exist_ok=True)
+        self._home = home
+        self._env = {
+            'PATH': os.environ['PATH'],
+            'LC_ALL': 'C.UTF-8',
+            'HOME': str(home),
+            'no_proxy': '127.0.0.1',
+            'COLUMNS': '400',
+        }
+        self._logins = logins
+
+    def run(self, client: str, *words: object) -> str:
+        program = pathlib.Path(sys.executable).parent / client
+        result = subprocess.run(
+            [str(program), *map(str, words)],
+            cwd=self._home,
+            env={**self._env, **self._logins.get(client, {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        if result.returncode:
+            said = (result.stderr + result.stdout).decode(errors='replace')
+            raise Failed(f'{client} {" ".join(map(str, words))}: {said}')
+        return result.stdout.decode()
+
+    def openstack(self, *words: object) -> Any:
+        """Run openstack -f json; give what it returned."""
+        return json.loads(self.run('openstack', *words, '-f', 'json'))
+
+    def glance(self, *words: object) -> list[dict[str, str]]:
+        """Run glance; give the rows of the table it printed."""
+        return table(self.run('glance', *words))
+
+    def glance_one(self, *words: object) -> dict[str, str]:
+        """Run glance; give the properties it printed."""
+        rows = self.glance(*words)
+        return {row['Property']: row['Value'] for row in rows}
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """Read a table of the glance client, which breaks long values."""
+    rows: list[list[str]] = []
+    for line in text.splitlines():
+        if not line.startswith('|'):
+            continue
+        cells = [cell.strip() for cell in line.strip('|').split('|')]
+        if rows and not cells[0]:
+            rows[-1] = [
+                above + more
+                for above, more in zip(rows[-1], cells, strict=True)
+            ]
+        else:
+            rows.append(cells)
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+
+
+def without_login(home: pathlib.Path, url: str) -> Person:
+    # Not both for both: each client stumbles over the other's variables.
+    return Person(
+        home,
+        openstack={'OS_AUTH_TYPE': 'none', 'OS_ENDPOINT': url},
+        glance={'OS_IMAGE_URL': url, 'OS_AUTH_TOKEN': 'none'},
+    )
+
+
+def logged_in(home: pathlib.Path, user: str, region: str) -> Person:
+    login = keystone.credentials(servers.keystone(), user)
+    variables = {
+        'OS_REGION_NAME': region,
+        'OS_IDENTITY_API_VERSION': '3',
+        **{f'OS_{name.upper()}': value for name, value in login.items()},
+    }
+    return Person(home, openstack=variables, glance=variables)
+
+
+def status_of(failure: Failed) -> int | None:
+    """Find the HTTP status in what a client said."""
+    found = re.search(r'\b([45]\d\d)\b', str(failure).split('\n', 1)[0])
+    return int(found.group(1)) if found else None

@@ -1,0 +1,142 @@
+"""tools/serve: the first thing a newcomer does."""
+
+import os
+import pathlib
+import signal
+import socket
+import time
+import unittest
+import urllib.request
+
+from tests.live import clients
+from tests.live import processes
+from tests.live import served
+
+SECOND_START_SECONDS = 5.0
+
+
+class Serve(unittest.TestCase):
+    def setUp(self) -> None:
+        self.directory = processes.private_directory()
+        self.data = self.directory / 'data'
+
+    def _service(self, **ports: int) -> served.Service:
+        service = served.Service(self.data, **ports)
+        self.addCleanup(service.stop)
+        return service
+
+    def _daemons(self, service: served.Service) -> dict[str, int]:
+        found = {}
+        for pid in processes.children(service.process.pid):
+            words = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+            for name in ('glance-api', 'glance-registry'):
+                if f'/{name}\0'.encode() in words:
+                    found[name] = pid
+        return found
+
+    def _assert_all_gone(self, service: served.Service) -> None:
+        for port in (service.api_port, service.registry_port):
+            processes.wait_until(
+                lambda port=port: not processes.accepts(('127.0.0.1', port)),
+                30,
+                f'port {port} is free again',
+            )
+
+    def test_prints_what_to_paste_and_it_works(self) -> None:
+        service = self._service()
+        service.start()
+        person = clients.Person(self.directory / 'home')
+        pasted = [
+            line.split()
+            for line in service.said().splitlines()
+            if service.api_url in line
+        ]
+        self.assertEqual(
+            ['openstack', 'glance'], [words[0] for words in pasted]
+        )
+        for words in pasted:
+            person.run(*words)
+
+    def test_starts_again_quickly_and_finds_the_images(self) -> None:
+        service = self._service()
+        service.start()
+        person = clients.without_login(
+            self.directory / 'home', service.api_url
+        )
+        source = self.directory / 'source'
+        source.write_bytes(os.urandom(1 << 20))
+        made = person.glance_one(
+            *('image-create', '--name', 'kept', '--disk-format', 'raw'),
+            *('--container-format', 'bare', '--file', source),
+        )
+        service.process.stop()
+        started = time.monotonic()
+        service.start()
+        self.assertLess(time.monotonic() - started, SECOND_START_SECONDS)
+        self.assertEqual(
+            [{'ID': made['id'], 'Name': 'kept'}], person.glance('image-list')
+        )
+        saved = self.directory / 'saved'
+        person.run('glance', 'image-download', '--file', saved, made['id'])
+        self.assertEqual(source.read_bytes(), saved.read_bytes())
+
+    def test_keeps_its_data_to_itself(self) -> None:
+        service = self._service()
+        service.start()
+        self.assertEqual(0o700, self.data.stat().st_mode & 0o777)
+        for path in self.data.rglob('*'):
+            self.assertEqual(0, path.stat().st_mode & 0o007, path)
+
+    def test_ctrl_c_ends_everything(self) -> None:
+        service = self._service()
+        service.start()
+        os.killpg(service.process.pid, signal.SIGINT)
+        self.assertEqual(0, service.process.wait(30), service.said())
+        self._assert_all_gone(service)
+
+    def test_a_killed_service_leaves_no_daemon(self) -> None:
+        service = self._service()
+        service.start()
+        os.kill(service.process.pid, signal.SIGKILL)
+        self._assert_all_gone(service)
+
+    def test_a_daemon_that_dies_ends_the_other(self) -> None:
+        for name in ('glance-api', 'glance-registry'):
+            with self.subTest(name):
+                service = self._service()
+                service.start()
+                os.kill(self._daemons(service)[name], signal.SIGKILL)
+                self.assertEqual(1, service.process.wait(60))
+                self.assertIn(f'{name} ended', service.said())
+                self._assert_all_gone(service)
+
+    def test_says_which_port_is_taken(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            for option in ('api_port', 'registry_port'):
+                said = self._service(**{option: port}).fail()
+                self.assertIn(f'port {port} ', said)
+                self.assertIn(f'--{option.replace("_", "-")} ', said)
+                self.assertNotIn('Traceback', said)
+
+    def test_runs_once_on_a_directory(self) -> None:
+        service = self._service()
+        service.start()
+        second = served.Service(self.data)
+        second.output = self.directory / 'second'
+        second.process.log = second.output
+        said = second.fail()
+        self.assertIn('already runs', said)
+        self.assertIn(str(self.data), said)
+        with urllib.request.urlopen(f'{service.api_url}/healthcheck') as ok:
+            self.assertEqual(200, ok.status)
+
+    def test_says_when_the_directory_cannot_be_used(self) -> None:
+        (self.directory / 'file').touch()
+        service = served.Service(self.directory / 'file/data')
+        service.output = service.process.log = self.directory / 'said'
+        said = service.fail()
+        self.assertIn('--data', said)
+        self.assertNotIn('Traceback', said)

@@ -1,0 +1,161 @@
+"""The closures decide as oslo.policy does, over rules nobody thought of."""
+
+import os
+import tempfile
+from typing import Any
+import unittest
+
+import hypothesis
+from hypothesis import strategies as st
+from oslo_config import cfg
+from oslo_policy import policy
+
+from glance.api import policies
+from glance.api import rules
+
+NAMES = ('a', 'b', 'c')
+WORDS = ('p1', 'p2', 'None', 'public', 'Admin', 'member')
+
+_LEAVES = st.sampled_from(
+    [
+        '@',
+        '!',
+        'role:admin',
+        'role:Member',
+        'role:%(wanted)s',
+        'project_id:%(project_id)s',
+        'project_id:p1',
+        'user.name:%(wanted)s',
+        'groups.name:p1',
+        'roles:admin',
+        'nothing:%(project_id)s',
+        'project_id:%(nothing)s',
+        "'public':%(visibility)s",
+        'True:%(flag)s',
+        'None:%(empty)s',
+        'rule:a',
+        'rule:b',
+        'rule:unknown',
+    ]
+)
+_EXPRESSIONS = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: f'({pair[0]} and {pair[1]})'),
+        st.tuples(inner, inner).map(lambda pair: f'({pair[0]} or {pair[1]})'),
+        inner.map(lambda part: f'(not {part})'),
+    ),
+    max_leaves=6,
+)
+_TARGETS = st.fixed_dictionaries(
+    {},
+    optional={
+        'project_id': st.sampled_from((*WORDS, None)),
+        'visibility': st.sampled_from(WORDS),
+        'wanted': st.sampled_from(WORDS),
+        'flag': st.booleans(),
+        'empty': st.none(),
+    },
+)
+_CREDENTIALS = st.fixed_dictionaries(
+    {'roles': st.lists(st.sampled_from(WORDS), max_size=3)},
+    optional={
+        'project_id': st.sampled_from((*WORDS, None)),
+        'user': st.fixed_dictionaries({'name': st.sampled_from(WORDS)}),
+        'groups': st.lists(
+            st.fixed_dictionaries({'name': st.sampled_from(WORDS)})
+        ),
+        'system_scope': st.sampled_from(('all', None)),
+        'domain_id': st.sampled_from(('d1', None)),
+    },
+)
+
+
+def enforcer(directory: str, texts: dict[str, str]) -> policy.Enforcer:
+    conf = cfg.ConfigOpts()
+    conf(args=[], default_config_files=[], default_config_dirs=[directory])
+    found = policy.Enforcer(conf, policy_file='absent.yaml')
+    found.suppress_default_change_warnings = True
+    for name, text in texts.items():
+        scopes = ['project'] if name == 'c' else None
+        found.register_default(
+            policy.RuleDefault(name, text, scope_types=scopes)
+        )
+    return found
+
+
+class AgreementTestCase(unittest.TestCase):
+    @hypothesis.settings(max_examples=300, deadline=None, derandomize=True)
+    @hypothesis.given(_EXPRESSIONS, _EXPRESSIONS, _TARGETS, _CREDENTIALS)
+    def test_closures_agree_with_the_library(
+        self,
+        first: str,
+        second: str,
+        target: dict[str, Any],
+        credentials: dict[str, Any],
+    ) -> None:
+        # Only c refers freely: a and b refer to nothing in a circle.
+        plain = {'a': first.replace('rule:', 'role:'), 'b': 'rule:a'}
+        original = enforcer('/nonexistent', {**plain, 'c': second})
+        compiled = rules.Rules(original)
+        for name in NAMES:
+            self.assertEqual(
+                bool(original.authorize(name, target, dict(credentials))),
+                compiled.allows(name, target, credentials),
+                (name, first, second),
+            )
+
+    def test_a_check_of_another_class_is_asked_itself(self) -> None:
+        class Asks(policy.Check):
+            def __call__(
+                self, target: Any, creds: Any, enforcer: Any, rule: Any = None
+            ) -> bool:
+                return bool(target['answer'])
+
+        policy.register('asks', Asks)
+        compiled = rules.Rules(
+            enforcer('/nonexistent', {'a': 'asks:it or role:admin'})
+        )
+        self.assertTrue(compiled.allows('a', {'answer': 1}, {'roles': []}))
+        self.assertFalse(compiled.allows('a', {'answer': 0}, {'roles': []}))
+
+
+class ReloadTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = os.path.join(directory.name, 'policy.json')
+        conf = cfg.ConfigOpts()
+        conf(args=[], default_config_files=[])
+        found = policy.Enforcer(conf, policy_file=self.path)
+        found.suppress_deprecation_warnings = True
+        found.register_defaults(policies.list_rules())
+        self.write('{}')
+        self.rules = rules.Rules(found)
+
+    def write(self, text: str) -> None:
+        with open(self.path, 'w') as file:
+            file.write(text)
+        self.stamp = getattr(self, 'stamp', 1_000_000_000) + 10
+        os.utime(self.path, (self.stamp, self.stamp))
+
+    def admin_is(self, role: str) -> bool:
+        self.rules._next_look = 0.0
+        return self.rules.allows('context_is_admin', {}, {'roles': [role]})
+
+    def test_a_changed_file_counts(self) -> None:
+        self.assertFalse(self.admin_is('chief'))
+        self.write('{"context_is_admin": "role:chief"}')
+        self.assertTrue(self.admin_is('chief'))
+        self.assertFalse(self.admin_is('admin'))
+
+    def test_a_broken_file_changes_nothing(self) -> None:
+        self.write('{"context_is_admin": "role:chief"}')
+        self.assertTrue(self.admin_is('chief'))
+        self.write('{"context_is_admin": ')
+        self.assertTrue(self.admin_is('chief'))
+        self.assertFalse(self.admin_is('admin'))
+
+    def test_a_rule_that_is_registered_nowhere_is_an_error(self) -> None:
+        with self.assertRaises(KeyError):
+            self.rules.allows('no_such_rule', {}, {'roles': ['admin']})
