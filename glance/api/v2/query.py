@@ -39,6 +39,8 @@ _NO_FILTERS = frozenset(('properties', 'locations', 'members'))
 #: Text items of an ``in:`` list; quoted ones may hold commas.
 _ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]*)')
 MAX_FILTERS = 64
+#: Values of one ``in:``; a page of ids has no more.
+MAX_ITEMS = 1000
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -188,6 +190,8 @@ def _items(name: str, text: str) -> list[str]:
             plain if quoted is None else re.sub(r'\\(.)', r'\1', quoted)
         )
         position = item.end()
+        if len(found) > MAX_ITEMS:
+            raise errors.BadRequest(f'{name}: in: takes {MAX_ITEMS} values.')
         if position == len(text):
             return [value for value in found if value] or ['']
         if text[position] != ',':

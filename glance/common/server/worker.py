@@ -17,13 +17,13 @@ from eventlet import greenio
 from eventlet import hubs
 from eventlet import patcher
 from eventlet import semaphore
-from eventlet import tpool
 from eventlet import wsgi
 from oslo_config import cfg
 
 from glance.common import threads
 from glance.common.server import http
 from glance.common.server import listening
+from glance.common.server import native
 from glance.common.server import processes
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Worker:
     def __init__(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        threads.install(tpool.execute)
+        threads.install(native.call, native.run, native.start)
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
         self._acceptor: Any = None
