@@ -11,14 +11,18 @@ tables as they were before it waited.)
 
 Drivers that block in C would stop every request of an eventlet worker, so
 with them a whole operation runs in a native thread (speed-lab: 73 us per
-operation, and a lock wait can no longer freeze the worker). PyMySQL and
-psycopg2 wait green by themselves.
+operation, and a lock wait can no longer freeze the worker). Nothing there
+may wait for a lock of Python: it is green, and one that is held in another
+native thread never wakes who waits. PyMySQL and psycopg2 wait green by
+themselves.
 """
 
 from collections.abc import Callable
 import datetime
+import functools
 import logging
 import random
+import threading
 import time
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -81,6 +85,8 @@ class Database:
         self._blocking = parsed.get_driver_name() in BLOCKING_DRIVERS
         self._reads = _engine(parsed, options, autocommit=True)
         self._writes = _engine(parsed, options, autocommit=False)
+        self._is_ready = not self._blocking
+        self._readying = threading.Lock()
 
     def read(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
@@ -125,9 +131,21 @@ class Database:
 
     def _run(self, attempt: Callable[[], T]) -> T:
         if self._blocking:
-            result: T = threads.call(_retried, attempt)
-            return result
+            return _retried(functools.partial(self._run_natively, attempt))
         return _retried(attempt)
+
+    def _run_natively(self, attempt: Callable[[], T]) -> T:
+        if not self._is_ready:
+            with self._readying:
+                threads.call(self._connect)
+                self._is_ready = True
+        result: T = threads.call(attempt)
+        return result
+
+    def _connect(self) -> None:
+        """Make the first connections, behind which SQLAlchemy has a lock."""
+        self._reads.connect().close()
+        self._writes.connect().close()
 
 
 def now() -> datetime.datetime:
@@ -202,7 +220,7 @@ def _engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
         }
     elif kind != 'sqlite':
         settings['isolation_level'] = 'READ COMMITTED'
-    if kind == 'sqlite':
+    if url.get_driver_name() in BLOCKING_DRIVERS:
         # A connection belongs to one native thread; no locks to share.
         settings |= {'poolclass': pool.SingletonThreadPool, 'pool_size': 1000}
     else:
