@@ -10,9 +10,11 @@ class TestAskedRange(unittest.TestCase):
 
     def check_refused(self, name: str, size: int, *headers: str) -> None:
         for header in headers:
-            with self.subTest(f'{name}: {header[:60]} of {size}'):
-                with self.assertRaises(errors.RangeNotSatisfiable):
-                    self.asked(header, size, name)
+            with (
+                self.subTest(f'{name}: {header[:60]} of {size}'),
+                self.assertRaises(errors.RangeNotSatisfiable),
+            ):
+                self.asked(header, size, name)
 
     def test_nothing_asked(self) -> None:
         self.assertIsNone(image_data.asked_range({}, 10))

@@ -73,9 +73,11 @@ class TestPaths(unittest.TestCase):
             '/~2',
         ) + ('/a~', '/~~', '/tags/-', '/tags/0', None, 1, ['/a'], {}):
             for op in (add(path, 'x'), replace(path, 'x'), remove(path)):  # type: ignore[arg-type]
-                with self.subTest(str(op)):
-                    with self.assertRaises(errors.BadRequest):
-                        operations(op)
+                with (
+                    self.subTest(str(op)),
+                    self.assertRaises(errors.BadRequest),
+                ):
+                    operations(op)
 
     def test_forbidden_for_every_op(self) -> None:
         for name in (
@@ -92,9 +94,11 @@ class TestPaths(unittest.TestCase):
                 replace(f'/{name}', 'x'),
                 remove(f'/{name}'),
             ):
-                with self.subTest(str(op)):
-                    with self.assertRaises(errors.Forbidden):
-                        operations(op)
+                with (
+                    self.subTest(str(op)),
+                    self.assertRaises(errors.Forbidden),
+                ):
+                    operations(op)
 
     def test_a_name_in_disguise_is_still_forbidden(self) -> None:
         for path in ('// status', '/ status ', '//os_glance_x', '/ locations'):
@@ -134,15 +138,19 @@ class TestForms(unittest.TestCase):
             (patch.V21, {'op': 'add', 'path': '/a'}),
             (patch.V20, {'replace': '/a'}),
         ):
-            with self.subTest(str(item)):
-                with self.assertRaises(errors.BadRequest):
-                    operations(item, media=media)
+            with (
+                self.subTest(str(item)),
+                self.assertRaises(errors.BadRequest),
+            ):
+                operations(item, media=media)
 
     def test_only_arrays_of_objects(self) -> None:
         for document in (None, {}, 'x', 5, [None], ['x'], [[]]):
-            with self.subTest(str(document)):
-                with self.assertRaises(errors.BadRequest):
-                    patch.parse(patch.V21, document)
+            with (
+                self.subTest(str(document)),
+                self.assertRaises(errors.BadRequest),
+            ):
+                patch.parse(patch.V21, document)
 
     def test_a_limit_of_operations(self) -> None:
         many = [add('/a', 'x')] * patch.MAX_OPERATIONS
@@ -170,11 +178,13 @@ class TestForms(unittest.TestCase):
             ('description', 'x', None),
         ):
             patch.check_values(operations(add(f'/{name}', good)), SCHEMA)
-            with self.subTest(f'{name} {bad!r:.40}'):
-                with self.assertRaises(errors.BadRequest):
-                    patch.check_values(
-                        operations(replace(f'/{name}', bad)), SCHEMA
-                    )
+            with (
+                self.subTest(f'{name} {bad!r:.40}'),
+                self.assertRaises(errors.BadRequest),
+            ):
+                patch.check_values(
+                    operations(replace(f'/{name}', bad)), SCHEMA
+                )
         patch.check_values(operations(remove('/color')), SCHEMA)
 
 
@@ -239,6 +249,8 @@ class TestChanges(unittest.TestCase):
             self.assertEqual({'disk_format': 'raw'}, found['values'])
         for status in ('saving', 'uploading', 'active', 'deactivated'):
             for name in ('disk_format', 'container_format'):
-                with self.subTest(f'{status} {name}'):
-                    with self.assertRaises(errors.Forbidden):
-                        self.changes(replace(f'/{name}', 'x'), status=status)
+                with (
+                    self.subTest(f'{status} {name}'),
+                    self.assertRaises(errors.Forbidden),
+                ):
+                    self.changes(replace(f'/{name}', 'x'), status=status)

@@ -22,9 +22,11 @@ class QueryTestCase(unittest.TestCase):
 
     def check_refused(self, *tables: tuple[tuple[str, str], ...]) -> None:
         for pairs in tables:
-            with self.subTest(str(pairs)[:80]):
-                with self.assertRaises(errors.BadRequest):
-                    parse(*pairs)
+            with (
+                self.subTest(str(pairs)[:80]),
+                self.assertRaises(errors.BadRequest),
+            ):
+                parse(*pairs)
 
 
 class TestDefaults(QueryTestCase):
