@@ -109,15 +109,14 @@ images = _table(
     sa.Index('os_hash_value_image_idx', 'os_hash_value'),
 )
 
-# A page of a list is read from an index alone: one for what the caller
-# owns, one for what anybody may see, per sort key worth it.
-for _key in ('created_at', 'name', 'size'):
-    for _by in ('owner', 'visibility'):
-        # The visibility of own images may be asked for.
-        _columns = [_by, 'deleted', 'os_hidden', _key]
-        _columns += ['created_at', 'id', 'visibility']
+# A page of a list is read from these indexes alone: from one for what a
+# project owns and one for what anybody may see, per sort key worth it.
+for _by in (('owner', 'visibility'), ('visibility',)):
+    for _key in ('created_at', 'name', 'size'):
+        _columns = [*_by, 'deleted', 'os_hidden', _key]
+        _columns += ['created_at', 'id', 'status']
         sa.Index(
-            f'split_images_{_by}_{_key}',
+            f'split_images_{_by[0]}_{_key}',
             *(images.c[name] for name in dict.fromkeys(_columns)),
         )
 sa.Index('split_images_name', images.c.name, images.c.created_at, images.c.id)

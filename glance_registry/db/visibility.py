@@ -48,74 +48,77 @@ def by_id(asking: context.RequestContext) -> sa.ColumnElement[bool]:
 class Branch(NamedTuple):
     """A part of what a list shows, read in order from one index.
 
-    The project is bound as ``:caller``, the status of memberships as
-    ``:member_status``.
+    The caller's project is bound as ``:caller``, the status of memberships
+    as ``:member_status``.
 
-    :ivar by: ``owner``: the caller's own; ``visibility``: anybody's of one;
-        ``member``: shared with the caller
-    :ivar visibility: only images of this one; None where it is all the same
+    :ivar by: ``owner``: images of the project ``:owner``; ``visibility``:
+        of anybody; ``member``: shared with the caller
+    :ivar visibility: all images of a branch have this one
     :ivar any_status: for ``member``: whatever the status of the membership
     """
 
     by: str
-    visibility: str | None = None
+    visibility: str
     any_status: bool = False
 
 
-_EVERYBODYS = tuple(Branch('visibility', each) for each in models.VISIBILITIES)
-
-
 def branches(
-    asking: context.RequestContext, visibility: str | None, member_status: str
+    asking: context.RequestContext,
+    visibility: str | None,
+    member_status: str,
+    owner: str | None = None,
 ) -> tuple[Branch, ...]:
     """What a list shows; an image may be in several parts.
 
     :param visibility: as asked for; None is the default view
     :param member_status: of images shared with the caller; or ``all``
+    :param owner: only images of this project; what is shared with the
+        caller is not reduced by that
     """
-    if asking.is_admin:
-        return _for_admin(asking.project_id, visibility)
-    found: list[Branch] = []
-    if asking.project_id:
-        if visibility in (None, 'all'):
-            found.append(Branch('owner'))
-        elif visibility in ('private', 'shared'):
-            found.append(Branch('owner', visibility))
-        if visibility in (None, 'all', 'shared'):
-            any_status = member_status == 'all'
-            found.append(Branch('member', 'shared', any_status))
-    if visibility in (None, 'all', 'public'):
-        found.append(Branch('visibility', 'public'))
-    if visibility in ('all', 'community'):
-        found.append(Branch('visibility', 'community'))
+    project = asking.project_id
+    anybodys = _anybodys(asking.is_admin, visibility)
+    own = _own(project, visibility)
+    if owner is None:
+        found = [Branch('owner', each) for each in own if each not in anybodys]
+        found += [Branch('visibility', each) for each in anybodys]
+    else:
+        shown = anybodys + (own if owner == project else ())
+        found = [Branch('owner', each) for each in dict.fromkeys(shown)]
+    shares = project and not asking.is_admin and owner != project
+    if shares and visibility in (None, 'all', 'shared'):
+        found.append(Branch('member', 'shared', member_status == 'all'))
     return tuple(found)
 
 
-def _for_admin(
-    project: str | None, visibility: str | None
-) -> tuple[Branch, ...]:
+def _anybodys(is_admin: bool, visibility: str | None) -> tuple[str, ...]:
+    """The visibilities of which a list shows the images of all projects."""
+    if visibility is None:
+        return ('private', 'public', 'shared') if is_admin else ('public',)
     if visibility == 'all':
-        return _EVERYBODYS
-    if visibility is not None:
-        return tuple(each for each in _EVERYBODYS if each[1] == visibility)
-    listed = [each for each in _EVERYBODYS if each[1] != 'community']
-    if project:
-        listed.append(Branch('owner'))
-    return tuple(listed)
+        return models.VISIBILITIES if is_admin else ('public', 'community')
+    known = models.VISIBILITIES if is_admin else ('public', 'community')
+    return (visibility,) if visibility in known else ()
+
+
+def _own(project: str | None, visibility: str | None) -> tuple[str, ...]:
+    """The visibilities of which a list shows the caller's own images."""
+    if not project:
+        return ()
+    if visibility in (None, 'all'):
+        return models.VISIBILITIES
+    return (visibility,) if visibility in models.VISIBILITIES else ()
 
 
 def condition(branch: Branch) -> sa.ColumnElement[bool]:
     """The images of a branch."""
-    wanted: list[sa.ColumnElement[bool]] = []
+    shown = IMAGES.c.visibility == branch.visibility
     if branch.by == 'owner':
-        wanted.append(IMAGES.c.owner == sa.bindparam('caller'))
-    if branch.visibility is not None:
-        wanted.append(IMAGES.c.visibility == branch.visibility)
+        return sa.and_(IMAGES.c.owner == sa.bindparam('owner'), shown)
     if branch.by == 'member':
         memberships = shared_with_caller(branch.any_status)
         member = memberships.where(MEMBERS.c.image_id == IMAGES.c.id)
-        wanted.append(sa.exists(member.correlate(IMAGES)))
-    return sa.and_(*wanted)
+        return sa.and_(shown, sa.exists(member.correlate(IMAGES)))
+    return shown
 
 
 def shared_with_caller(any_status: bool) -> sa.Select[Any]:

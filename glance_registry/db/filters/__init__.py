@@ -76,8 +76,12 @@ class _Page:
         index = statements.pointer(asked)
         if index is not None:
             return self._ids(statements.pointed(asked, index))
-        self._values |= {'few': self._few, 'window': self._window}
-        if asked.properties or asked.tags:
+        self._values |= {
+            'few': self._few,
+            'window': self._window,
+            'before_window': self._window - 1,
+        }
+        if asked.tags or asked.properties:
             return self._by_children()
         if statements.residual(asked):
             edge = self._probe(self._window)[-1]
@@ -86,12 +90,12 @@ class _Page:
         return self._ids(statements.plain(asked, edge))
 
     def _by_children(self) -> list[str]:
-        *counts, visible, edge = self._probe(self._window)
+        *counts, many_visible, edge = self._probe(self._window)
         fewest = min(counts)
         start = statements.from_child(self._asked, counts.index(fewest))
-        if fewest < min(self._few, visible):
+        if fewest < self._few:
             return self._ids(start)
-        if visible < self._window:
+        if many_visible is None:
             return self._ids(statements.full(self._asked))
         return self._in_window(edge) or self._ids(start)
 
@@ -102,7 +106,7 @@ class _Page:
 
     def _probe(self, size: int) -> list[Any]:
         """The probe, its last item told as whether there is an edge."""
-        children = self._asked.properties or self._asked.tags
+        children = self._asked.tags or self._asked.properties
         if not children and not statements.needs_edge(self._asked):
             return [False]
         self._values['before_edge'] = size - 1

@@ -77,7 +77,7 @@ def _as_bytes(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 def property_is(number: int, dialect: str) -> Condition:
     """A live property of that name has that value, by its index."""
-    same = _property_is(number, dialect)
+    same = _property_is(number, dialect, PROPERTIES)
     if dialect == 'postgresql':
         # Its index holds only the start of each value.
         value = sa.bindparam(f'value_{number}', type_=sa.Text)
@@ -86,48 +86,51 @@ def property_is(number: int, dialect: str) -> Condition:
     return same
 
 
-def tag_is(number: int, dialect: str) -> Condition:
+def tag_is(
+    number: int, dialect: str, table: sa.FromClause = TAGS
+) -> Condition:
     """A live tag is this one."""
     return sa.and_(
-        exact(TAGS.c.value, f'tag_{number}', dialect),
-        TAGS.c.deleted == sa.false(),
+        exact(table.c.value, f'tag_{number}', dialect),
+        table.c.deleted == sa.false(),
     )
 
 
-def children(asked: shape.Shape, image_id: Any) -> list[Condition]:
-    """All wanted properties and tags are there, looked up by image."""
+def children(
+    asked: shape.Shape, image_id: Any, without: int | None = None
+) -> list[Condition]:
+    """All wanted tags and properties are there, looked up by image.
+
+    :param without: the number of one that is known to be there
+    """
     found: list[Condition] = []
-    for number in range(asked.properties):
-        same = _property_is(number, asked.dialect)
-        rows = _of_image(PROPERTIES, image_id).where(same)
-        index = 'ix_image_properties_image_id_name'
-        rows = hinted(rows, PROPERTIES, index, asked.dialect)
-        found.append(sa.exists(rows))
-    for number in range(asked.tags):
-        same = tag_is(number, asked.dialect)
-        rows = _of_image(TAGS, image_id).where(same)
-        index = 'ix_image_tags_image_id_tag_value'
-        rows = hinted(rows, TAGS, index, asked.dialect)
-        found.append(sa.exists(rows))
+    for number in range(asked.tags + asked.properties):
+        if number == without:
+            continue
+        if number < asked.tags:
+            table, index = TAGS.alias(), 'ix_image_tags_image_id_tag_value'
+            same = tag_is(number, asked.dialect, table)
+        else:
+            table = PROPERTIES.alias()
+            index = 'ix_image_properties_image_id_name'
+            same = _property_is(number - asked.tags, asked.dialect, table)
+        rows: sa.Select[Any] = sa.select(sa.literal_column('1'))
+        rows = rows.select_from(table).where(table.c.image_id == image_id)
+        rows = hinted(rows.where(same), table, index, asked.dialect)
+        found.append(sa.exists(rows.correlate_except(table)))
     return found
 
 
-def _of_image(table: sa.Table, image_id: Any) -> sa.Select[Any]:
-    found: sa.Select[Any] = sa.select(sa.literal_column('1'))
-    found = found.select_from(table).where(table.c.image_id == image_id)
-    return found.correlate_except(table)
-
-
-def _property_is(number: int, dialect: str) -> Condition:
+def _property_is(number: int, dialect: str, table: sa.FromClause) -> Condition:
     return sa.and_(
-        exact(PROPERTIES.c.name, f'property_{number}', dialect),
-        exact(PROPERTIES.c.value, f'value_{number}', dialect),
-        PROPERTIES.c.deleted == sa.false(),
+        exact(table.c.name, f'property_{number}', dialect),
+        exact(table.c.value, f'value_{number}', dialect),
+        table.c.deleted == sa.false(),
     )
 
 
 def hinted(
-    statement: sa.Select[Any], table: sa.Table, index: str, dialect: str
+    statement: sa.Select[Any], table: sa.FromClause, index: str, dialect: str
 ) -> sa.Select[Any]:
     """Read a table by one index where the planner would not by itself."""
     if dialect in shape.MYSQL:

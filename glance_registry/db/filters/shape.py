@@ -74,8 +74,10 @@ def parse(
     :raises errors.BadRequest: a field or value that no client library sends
     """
     fields, values = _fields(query['filters'])
+    owner = _owner(query['filters'])
     values |= {
         'caller': asking.project_id,
+        'owner': asking.project_id if owner is None else owner,
         'member_status': query['member_status'],
         'hidden': bool(query['os_hidden']),
         'limit': query['limit'],
@@ -91,7 +93,7 @@ def parse(
         nulls = tuple(key for key, _ in keys if found[key] is None)
         values |= {f'marker_{key}': found[key] for key, _ in keys}
     branches = visibility.branches(
-        asking, query['visibility'], query['member_status']
+        asking, query['visibility'], query['member_status'], owner
     )
     counts = len(query['properties']), len(query['tags'])
     return Shape(dialect, branches, keys, nulls, fields, *counts), values
@@ -106,6 +108,15 @@ def sort_keys(sort: Sequence[Sequence[str]]) -> Keys:
     if 'id' not in dict(keys):
         raise errors.BadRequest('The sort keys must end with id.')
     return keys
+
+
+def _owner(filters: Sequence[contract.Filter]) -> str | None:
+    """The project that a list is restricted to."""
+    for asked in filters:
+        if (asked['field'], asked['op']) == ('owner', 'eq'):
+            owner: str = asked['value']
+            return owner
+    return None
 
 
 def _fields(

@@ -92,15 +92,19 @@ def window(asked: shape.Shape, edge: bool = False) -> Statement:
 @functools.lru_cache(_KEPT)
 def pointed(asked: shape.Shape, index: str) -> Statement:
     """The page from the few images that a column points at."""
-    found = sa.select(*order.columns(asked.keys)).where(*_every(asked))
+    children = conditions.children(asked, IMAGES.c.id)
+    found = sa.select(*order.columns(asked.keys))
+    found = found.where(*_every(asked), *children)
     found = conditions.hinted(found, IMAGES, index, asked.dialect)
     return _cut(found, asked, IMAGES.c)
 
 
 @functools.lru_cache(_KEPT)
 def from_child(asked: shape.Shape, number: int) -> Statement:
-    """The page from all images that have one of the properties or tags."""
-    few = _having(asked, number).distinct().subquery()
+    """The page from all images that have one of the tags or properties."""
+    table, having = _having(asked, number)
+    others = conditions.children(asked, table.c.image_id, number)
+    few = having.where(*others).distinct().subquery()
     found = _joined(few, asked).where(*_every(asked))
     return _cut(found, asked, IMAGES.c)
 
@@ -109,18 +113,30 @@ def from_child(asked: shape.Shape, number: int) -> Statement:
 def probe(asked: shape.Shape) -> Statement:
     """What helps to choose: one row.
 
-    How many images have each property and tag, up to ``:few``; how many are
-    visible, up to ``:window`` or a little more; and :func:`edge`.
+    How many images have each tag and property, up to ``:few``; the id of a
+    visible image, if there are more than :func:`full` should read; the edge.
     """
     counts: list[Any] = []
-    if asked.properties or asked.tags:
-        counts = [
-            _count(_having(asked, number).limit(_bound('few')))
-            for number in range(asked.properties + asked.tags)
-        ]
-        parts = _branches(asked, 'window', False, ())
-        counts.append(_count(_union(parts)))
+    if asked.tags or asked.properties:
+        for number in range(asked.tags + asked.properties):
+            rows = _having(asked, number)[1].limit(_bound('few')).subquery()
+            count = sa.select(sa.func.count()).select_from(rows)
+            counts.append(count.scalar_subquery())
+        counts.append(_many(asked))
     return sa.select(*counts, _edge(asked))
+
+
+def _many(asked: shape.Shape) -> Any:
+    """The id of image number ``:window`` of a branch that has so many."""
+    parts = _branches(asked, None, keys=())
+    ids = [
+        part.with_only_columns(IMAGES.c.id)
+        .offset(_bound('before_window'))
+        .limit(1)
+        .scalar_subquery()
+        for part in parts
+    ]
+    return sa.func.coalesce(*ids) if len(ids) > 1 else ids[0]
 
 
 def _edge(asked: shape.Shape) -> Any:
@@ -128,8 +144,8 @@ def _edge(asked: shape.Shape) -> Any:
     if not needs_edge(asked):
         return sa.null()
     keys = _keys(asked)[:1]
-    whole = bool(residual(asked) or asked.properties or asked.tags)
-    parts = _branches(asked, 'window' if whole else 'limit', False, (), keys)
+    whole = bool(residual(asked) or asked.tags or asked.properties)
+    parts = _branches(asked, 'window' if whole else 'limit', keys=keys)
     merged = _union(parts).subquery()
     distinct = sa.select(merged).distinct().subquery()
     found = sa.select(distinct.c[keys[0][0]])
@@ -157,27 +173,29 @@ def _union(parts: list[Statement]) -> Any:
 
 def _branches(
     asked: shape.Shape,
-    limit: str,
-    edge: bool,
-    extra: tuple[conditions.Condition, ...],
+    limit: str | None,
+    edge: bool = False,
+    extra: tuple[conditions.Condition, ...] = (),
     keys: shape.Keys | None = None,
 ) -> list[Statement]:
-    """Every branch and range, each ordered and cut by itself."""
+    """Every branch and range, each ordered and cut by itself.
+
+    :param keys: another order than that of the list
+    """
     behind = _ranges(asked, edge)
-    by = order.by(
-        keys or _keys(asked), IMAGES.c, asked.dialect, len(behind) > 1
-    )
+    keys = _keys(asked) if keys is None else keys
+    by = order.by(keys, IMAGES.c, asked.dialect, len(behind) > 1)
     wanted = [*conditions.listed(), *extra]
     for each in _inner(asked):
         wanted.append(conditions.field(each, asked.dialect))
-    return [
-        _branch(asked, branch)
-        .where(*wanted, *part)
-        .order_by(*by)
-        .limit(_bound(limit))
+    found = [
+        _branch(asked, branch).where(*wanted, *part).order_by(*by)
         for branch in asked.branches
         for part in behind
     ]
+    if limit is None:
+        return found
+    return [part.limit(_bound(limit)) for part in found]
 
 
 def _branch(asked: shape.Shape, branch: visibility.Branch) -> Statement:
@@ -206,25 +224,25 @@ def _first(statement: Statement, dialect: str) -> Statement:
     return conditions.hinted(statement, IMAGES, 'PRIMARY', dialect)
 
 
-def _having(asked: shape.Shape, number: int) -> Statement:
-    """The ids of images with a property or, after those, a tag."""
-    if number < asked.properties:
-        index, table = 'split_image_properties_value', PROPERTIES
-        same = conditions.property_is(number, asked.dialect)
-    else:
+def _having(asked: shape.Shape, number: int) -> tuple[sa.Table, Statement]:
+    """The ids of images with a tag or, after those, a property."""
+    if number < asked.tags:
         index, table = 'split_image_tags_value', TAGS
-        same = conditions.tag_is(number - asked.properties, asked.dialect)
+        same = conditions.tag_is(number, asked.dialect)
+    else:
+        index, table = 'split_image_properties_value', PROPERTIES
+        same = conditions.property_is(number - asked.tags, asked.dialect)
     found = sa.select(table.c.image_id).where(same)
-    return conditions.hinted(found, table, index, asked.dialect)
+    return table, conditions.hinted(found, table, index, asked.dialect)
 
 
 def _every(asked: shape.Shape) -> list[conditions.Condition]:
-    """All conditions, for plans that do not start from the branches."""
+    """Conditions on an image, for plans that start elsewhere."""
     found = [*conditions.listed(), conditions.visible(asked)]
-    found += [conditions.field(each, asked.dialect) for each in _inner(asked)]
+    found += [conditions.field(each, asked.dialect) for each in asked.fields]
     if asked.nulls is not None:
         found.append(order.behind(asked.keys, asked.nulls))
-    return found + _others(asked, IMAGES.c.id)
+    return found
 
 
 def _others(asked: shape.Shape, image_id: Any) -> list[conditions.Condition]:
@@ -235,9 +253,13 @@ def _others(asked: shape.Shape, image_id: Any) -> list[conditions.Condition]:
 
 
 def _inner(asked: shape.Shape) -> tuple[shape.Field, ...]:
-    """Conditions on the column after which the branches are walked."""
-    walked = _walked(asked)
-    return tuple(each for each in asked.fields if each.name == walked)
+    """Conditions that the indexes of the branches answer."""
+    inner = (_walked(asked), 'status')
+    return tuple(
+        each
+        for each in asked.fields
+        if each.name in inner or each[:2] == ('owner', 'eq')
+    )
 
 
 def _walked(asked: shape.Shape) -> str:
@@ -273,11 +295,6 @@ def _cut(
 ) -> Statement:
     by = order.by(_keys(asked), source, asked.dialect)
     return found.order_by(*by).limit(_bound(limit))
-
-
-def _count(rows: Any) -> Any:
-    rows = rows.subquery()
-    return sa.select(sa.func.count()).select_from(rows).scalar_subquery()
 
 
 def _bound(name: str) -> sa.BindParameter[int]:

@@ -76,12 +76,14 @@ def _transfers() -> None:
 
 
 def _list_indexes() -> None:
-    for by in ('owner', 'visibility'):
+    for by in (('owner', 'visibility'), ('visibility',)):
         for key in ('created_at', 'name', 'size'):
-            columns = [by, 'deleted', 'os_hidden', key]
-            columns += ['created_at', 'id', 'visibility']
+            columns = [*by, 'deleted', 'os_hidden', key]
+            columns += ['created_at', 'id', 'status']
             steps.create_index(
-                f'split_images_{by}_{key}', 'images', *dict.fromkeys(columns)
+                f'split_images_{by[0]}_{key}',
+                'images',
+                *dict.fromkeys(columns),
             )
     steps.create_index(
         'split_images_name', 'images', 'name', 'created_at', 'id'
