@@ -45,6 +45,12 @@ def by_id(asking: context.RequestContext) -> sa.ColumnElement[bool]:
     return _BY_ID
 
 
+#: Images of others; the own ones are in other branches already.
+FOREIGN = sa.or_(
+    IMAGES.c.owner.is_(None), IMAGES.c.owner != sa.bindparam('caller')
+)
+
+
 class Branch(NamedTuple):
     """A part of what a list shows, read in order from one index.
 
@@ -68,7 +74,7 @@ def branches(
     member_status: str,
     owner: str | None = None,
 ) -> tuple[Branch, ...]:
-    """What a list shows; an image may be in several parts.
+    """What a list shows; each image is in one part.
 
     :param visibility: as asked for; None is the default view
     :param member_status: of images shared with the caller; or ``all``
@@ -90,7 +96,9 @@ def branches(
     return tuple(found)
 
 
-def _anybodys(is_admin: bool, visibility: str | None) -> tuple[str, ...]:
+def _anybodys(
+    is_admin: bool | None, visibility: str | None
+) -> tuple[str, ...]:
     """The visibilities of which a list shows the images of all projects."""
     if visibility is None:
         return ('private', 'public', 'shared') if is_admin else ('public',)

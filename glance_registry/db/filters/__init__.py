@@ -28,7 +28,7 @@ from glance_registry.db.filters import statements
 #: So many matches of a property are looked at one by one: 4 us each.
 FEW = 300
 #: So many visible images are searched before all matches are.
-WINDOW = 500
+WINDOW = 1000
 
 
 def page(
@@ -69,7 +69,7 @@ class _Page:
         self._values = values
         self._limit = limit
         self._few = max(FEW, 2 * limit)
-        self._window = max(WINDOW, limit, min(20 * limit, 10_000))
+        self._window = max(WINDOW, limit, min(40 * limit, 10_000))
 
     def find(self) -> list[str]:
         asked = self._asked

@@ -144,12 +144,15 @@ def _edge(asked: shape.Shape) -> Any:
     if not needs_edge(asked):
         return sa.null()
     keys = _keys(asked)[:1]
+    # A bound that holds for a part holds for all. Memberships have no index
+    # by key, and would be read twice.
+    part = [each for each in asked.branches if each.by != 'member']
+    asked = asked._replace(branches=tuple(part) or asked.branches)
     whole = bool(residual(asked) or asked.tags or asked.properties)
     parts = _branches(asked, 'window' if whole else 'limit', keys=keys)
     merged = _union(parts).subquery()
-    distinct = sa.select(merged).distinct().subquery()
-    found = sa.select(distinct.c[keys[0][0]])
-    found = found.order_by(*order.by(keys, distinct.c, asked.dialect))
+    found = sa.select(merged.c[keys[0][0]])
+    found = found.order_by(*order.by(keys, merged.c, asked.dialect))
     return found.offset(_bound('before_edge')).limit(1).scalar_subquery()
 
 
@@ -163,7 +166,7 @@ def _merged(
     if len(parts) == 1:
         return parts[0]
     merged = _union(parts).subquery()
-    return _cut(sa.select(merged).distinct(), asked, merged.c, limit)
+    return _cut(sa.select(merged), asked, merged.c, limit)
 
 
 def _union(parts: list[Statement]) -> Any:
@@ -203,7 +206,9 @@ def _branch(asked: shape.Shape, branch: visibility.Branch) -> Statement:
         # Memberships first: what others share is most of a large cloud.
         few = visibility.shared_with_caller(branch.any_status)
         found = _joined(few.distinct().subquery(), asked)
-        return found.where(IMAGES.c.visibility == branch.visibility)
+        return found.where(
+            IMAGES.c.visibility == branch.visibility, visibility.FOREIGN
+        )
     found = sa.select(*order.columns(asked.keys))
     index = f'split_images_{branch.by}_{_walked(asked)}'
     found = conditions.hinted(found, IMAGES, index, asked.dialect)
