@@ -352,7 +352,7 @@ def _documents(
         documents[row.id] = document
     children = connection.execute(
         _CHILDREN, {'ids': list(documents), 'caller': asking.project_id}
-    )
+    ).all()
     for kind, image_id, first, second, row_id in children:
         document = documents[image_id]
         if kind == 'property':
@@ -381,7 +381,7 @@ def _location(
 
 def timestamp(moment: datetime.datetime) -> str:
     """A time as both wires show it: UTC, whole seconds, literal Z."""
-    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+    return f'{moment.isoformat(timespec="seconds")}Z'
 
 
 def _insert_properties(
