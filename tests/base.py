@@ -29,6 +29,7 @@ from glance_registry import app as registry_app
 from glance_registry import conf as registry_conf
 from glance_registry.db import engine
 from glance_registry.db import models
+from tests import databases
 
 SECRET = 'a-secret-that-both-daemons-share'
 ADMIN = ('admin', 'admin,member,reader')
@@ -85,7 +86,7 @@ class Service:
 
     :param directory: where database and images are
     :param api: options of glance-api that are not the default
-    :param url: database instead of SQLite in the directory; has the tables
+    :param url: database instead of SQLite in the directory
     :param wrap_store: makes what the api gets of the store it would have
     """
 
@@ -101,8 +102,7 @@ class Service:
             url = f'sqlite:///{directory}/glance.sqlite'
         conf = configuration(registry_conf, directory)
         self.database = engine.Database(url, conf.database)
-        if url.startswith('sqlite'):
-            self.database.write(models.metadata.create_all)
+        self.database.write(models.metadata.create_all)
         registry = registry_app.registry(self.database, lease_seconds=60)
         self.registry_app = middleware.TrustedAuth(
             middleware.Context(registry), SECRET
@@ -172,6 +172,8 @@ class ServiceTestCase(unittest.TestCase):
 
     #: Options of glance-api; a subclass sets what it needs.
     api_options: dict[str, Any] = {}
+    #: Kind of the database; a subclass may name another.
+    kind = 'sqlite'
 
     @staticmethod
     def wrap_store(store: Any) -> Any:
@@ -182,7 +184,10 @@ class ServiceTestCase(unittest.TestCase):
         super().setUp()
         self.directory = temporary_directory(self)
         self.service = Service(
-            self.directory, self.api_options, wrap_store=self.wrap_store
+            self.directory,
+            self.api_options,
+            self.enterContext(databases.TemporaryDatabase(self.kind)),
+            self.wrap_store,
         )
         self.addCleanup(self.service.close)
 

@@ -96,10 +96,17 @@ def exact(
     MariaDB's usual collations do not; the first comparison there serves
     the index, the second is the truth.
     """
+    if dialect in _IGNORING_CASE and _is_wide(value):
+        return sa.false()
     same: sa.ColumnElement[bool] = column == value
     if dialect in _IGNORING_CASE:
         return sa.and_(same, sa.collate(column, 'utf8mb3_bin') == value)
     return same
+
+
+def _is_wide(text: str) -> bool:
+    """Whether it has characters that utf8mb3 columns cannot even compare."""
+    return max(text, default='') > '\uffff'
 
 
 def _merged(
@@ -256,6 +263,8 @@ def _among(
     # Not a chain of OR: SQLite refuses expressions deeper than 1000.
     if len(values) == 1:
         return exact(column, values[0], dialect)
+    if dialect in _IGNORING_CASE:
+        values = [value for value in values if not _is_wide(value)]
     same: sa.ColumnElement[bool] = column.in_(values)
     if dialect in _IGNORING_CASE:
         binary = sa.collate(column, 'utf8mb3_bin')

@@ -76,8 +76,10 @@ def _for_admin(
 ) -> Sequence[sa.ColumnElement[bool]]:
     if visibility == 'all':
         return [sa.true()]
-    if visibility is not None:
+    if visibility in models.VISIBILITIES:
         return [IMAGES.c.visibility == visibility]
+    if visibility is not None:
+        return []  # PostgreSQL's enum refuses to compare other words
     listed = IMAGES.c.visibility != 'community'
     if project:
         listed = sa.or_(listed, IMAGES.c.owner == project)
