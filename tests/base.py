@@ -172,7 +172,7 @@ class ServiceTestCase(unittest.TestCase):
 
     #: Options of glance-api; a subclass sets what it needs.
     api_options: dict[str, Any] = {}
-    #: Kind of the database; a subclass may name another.
+    #: Of :data:`tests.databases.KINDS`.
     kind = 'sqlite'
 
     @staticmethod
@@ -183,11 +183,11 @@ class ServiceTestCase(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = temporary_directory(self)
+        url = None
+        if self.kind != 'sqlite':
+            url = self.enterContext(databases.TemporaryDatabase(self.kind))
         self.service = Service(
-            self.directory,
-            self.api_options,
-            self.enterContext(databases.TemporaryDatabase(self.kind)),
-            self.wrap_store,
+            self.directory, self.api_options, url, wrap_store=self.wrap_store
         )
         self.addCleanup(self.service.close)
 

@@ -74,17 +74,28 @@ _BY_IDS = sa.select(*_SHOWN).where(
     IMAGES.c.id.in_(sa.bindparam('ids', expanding=True))
 )
 _ONE = sa.select(*_SHOWN).where(IMAGES.c.id == sa.bindparam('image_id'), _LIVE)
+_LOCK = (
+    sa.select(IMAGES.c.id)
+    .where(IMAGES.c.id == sa.bindparam('image_id'))
+    .with_for_update()
+)
 
 
 def get(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    *,
+    lock: bool = False,
 ) -> contract.Image:
     """One live image that the caller can see. Two statements.
 
+    :param lock: nobody else may change it before the transaction's end
     :raises errors.NotFound: not there, deleted, not visible
     """
+    statement = _ONE.where(visibility.by_id(asking))
     rows = connection.execute(
-        _ONE.where(visibility.by_id(asking)),
+        statement.with_for_update() if lock else statement,
         {'image_id': image_id, 'caller': asking.project_id},
     ).all()
     # MariaDB compares ids without minding letter case; ids are exact.
@@ -180,14 +191,13 @@ def delete(
     :raises errors.Forbidden: it is protected
     :raises errors.PreconditionFailed: it is not as expected
     """
-    image = get(connection, asking, image_id)
-    now = engine.now()
-    gone = {'deleted': True, 'deleted_at': now}
-    free = sa.and_(IMAGES.c.protected == sa.false(), _as_expected(expected))
-    if not touch(connection, asking, image_id, free, status='deleted', **gone):
-        image = get(connection, asking, image_id)  # deleted meanwhile: 404
-        _require_expected(image, expected)
+    # Locked: an upload that ends right now would add a location.
+    image = get(connection, asking, image_id, lock=True)
+    _require_expected(image, expected)
+    if image['protected']:
         raise errors.Forbidden('The image is protected from deletion.')
+    gone = {'deleted': True, 'deleted_at': engine.now()}
+    touch(connection, asking, image_id, sa.true(), status='deleted', **gone)
     for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS):
         live = sa.and_(
             table.c.image_id == image_id, table.c.deleted == sa.false()
@@ -293,6 +303,15 @@ def touch(
     if not asking.is_admin and asking.project_id:
         bound['caller'] = asking.project_id
     return connection.execute(statement, bound).rowcount == 1
+
+
+def lock(connection: sa.Connection, image_id: str) -> None:
+    """Be the only one to change the image until the transaction's end.
+
+    Who changes an image and what belongs to it takes the image's lock
+    first: two that took them in different orders would wait for each other.
+    """
+    connection.execute(_LOCK, {'image_id': image_id})
 
 
 def _touch_visible(

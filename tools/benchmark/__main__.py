@@ -87,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--against', action='append', default=[], metavar='TARGET'
     )
+    parser.add_argument(
+        '--option',
+        action='append',
+        default=[],
+        metavar='DAEMON:GROUP.NAME=VALUE',
+        help='a setting of api or registry, to compare with and without',
+    )
     parser.add_argument('--json', type=pathlib.Path, metavar='FILE')
     parser.add_argument(
         '--svg', type=pathlib.Path, metavar='FILE', help='picture of growth'
@@ -123,13 +130,6 @@ class Run:
         self._counted = counted
         self.rows: list[Row] = []
 
-    def item(self, name: str) -> None:
-        """Measure it and print its table."""
-        if name in metadata.ITEMS:
-            self._add(self._calls(name))
-            return
-        getattr(self, f'_{name}')()
-
     def items(self, names: list[str]) -> None:
         """Calls on metadata make one table, everything else its own."""
         calls = [name for name in names if name in metadata.ITEMS]
@@ -142,8 +142,10 @@ class Run:
     def _add(self, rows: list[Row]) -> None:
         report.compare(rows)
         report.table(rows, _say)
-        share = max((row.get('others_share', 0) for row in rows), default=0)
-        _say(f'(others used up to {share:.0%} of the machine)\n')
+        shares = [row['others_share'] for row in rows if 'others_share' in row]
+        if shares:
+            _say(f'(others used up to {max(shares):.0%} of the machine)')
+        _say('')
         self.rows += rows
 
     def _calls(self, name: str) -> list[Row]:
@@ -231,7 +233,7 @@ def _run(
     server = databases.BY_NAME[arguments.db](home)
     if server.process is not None:
         stack.callback(pair.stop, server.process)
-    ours = pair.Pair(home, server, arguments.workers, stack)
+    ours = pair.Pair(home, server, arguments.workers, stack, arguments.option)
     mine = targets.Target(
         targets.OURS,
         f'http://{pair.HOST}:{ours.api.port}',

@@ -21,6 +21,8 @@ MIX = {'show': 45, 'list': 25, 'property': 10, 'patch': 10, 'create': 10}
 SLOW_BYTES = 64 * 1024**2
 SLOW_BYTES_A_SECOND = 1024
 _PROBE_PAUSE = 0.01
+#: until the crowd has been let in
+SETTLE_SECONDS = 3.0
 
 
 def mixed(
@@ -133,7 +135,7 @@ def _besides(
     proc.forget_peak(target.daemons())
     crowd = Crowd(target.address, request, count)
     try:
-        time.sleep(1)
+        time.sleep(SETTLE_SECONDS)
         waits, failures, used = _probe(target, seconds)
     finally:
         crowd.end()

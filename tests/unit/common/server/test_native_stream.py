@@ -44,7 +44,9 @@ class NativeStreamTestCase(unittest.TestCase):
         body = incoming.Body(
             self.ours.makefile('rb'),
             length,
-            detach=lambda first: incoming.NativeStream(self.ours.dup(), first),
+            detach=lambda first, looks_ahead: incoming.NativeStream(
+                self.ours.dup(), first, looks_ahead
+            ),
         )
         self.assertTrue(body.go_native())
         assert body.native is not None
