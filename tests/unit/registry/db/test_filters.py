@@ -325,7 +325,7 @@ class Lists(unittest.TestCase):
                 self.assertEqual(wanted, self.walk(asking, query))
 
     def test_random_queries(self) -> None:
-        self.check(1, 150, 250)
+        self.check(1, 120, 200)
 
     def test_random_queries_where_few_are_many(self) -> None:
         with (
@@ -333,7 +333,7 @@ class Lists(unittest.TestCase):
             mock.patch.object(filters, 'WINDOW', 3),
             mock.patch.object(filters, 'SPREAD', 1),
         ):
-            self.check(2, 150, 250)
+            self.check(2, 120, 200)
 
     def test_statements_are_built_once_per_shape(self) -> None:
         asking = self.callers()[0]
