@@ -186,7 +186,8 @@ def _branches(
     """
     behind = _ranges(asked, edge)
     keys = _keys(asked) if keys is None else keys
-    by = order.by(keys, IMAGES.c, asked.dialect, len(behind) > 1)
+    apart = bool(keys) and keys[0][0] in _INDEXED
+    by = order.by(keys, IMAGES.c, asked.dialect, apart)
     wanted = [*conditions.listed(), *extra]
     for each in _inner(asked):
         wanted.append(conditions.field(each, asked.dialect))
