@@ -137,7 +137,7 @@ class Supervisor:
 
     def _spawn(self) -> None:
         gc.collect()
-        gc.freeze()  # 
+        gc.freeze()  #
         pid = os.fork()
         if not pid:
             self._become_worker()

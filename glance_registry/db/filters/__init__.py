@@ -27,8 +27,10 @@ from glance_registry.db.filters import statements
 
 #: So many matches of a property are looked at one by one: 4 us each.
 FEW = 300
-#: So many visible images are searched before all matches are.
-WINDOW = 1000
+#: So many visible images are searched before all matches are, at least; and
+#: so many per image of a page.
+WINDOW = 750
+SPREAD = 30
 
 
 def page(
@@ -69,7 +71,7 @@ class _Page:
         self._values = values
         self._limit = limit
         self._few = max(FEW, 2 * limit)
-        self._window = max(WINDOW, limit, min(40 * limit, 10_000))
+        self._window = max(WINDOW, limit, min(SPREAD * limit, 10_000))
 
     def find(self) -> list[str]:
         asked = self._asked

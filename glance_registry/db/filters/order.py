@@ -23,11 +23,11 @@ def columns(keys: shape.Keys) -> list[sa.Column[Any]]:
 
 
 def by(
-    keys: shape.Keys, source: Any, dialect: str, split: bool = False
+    keys: shape.Keys, source: Any, dialect: str, apart: bool = False
 ) -> list[sa.ColumnElement[Any]]:
     """ORDER BY of the columns of ``source``.
 
-    :param split: null and other values of the first key are apart, as
+    :param apart: null and other values of the first key are apart, as
         :func:`ranges` gives them; PostgreSQL's indexes have null as the
         largest value and so keep the order only inside either
     """
@@ -35,7 +35,7 @@ def by(
     for number, (key, way) in enumerate(keys):
         column = source[key]
         each = column.asc() if way == 'asc' else column.desc()
-        nulls_matter = IMAGES.c[key].nullable and not (split and number == 0)
+        nulls_matter = IMAGES.c[key].nullable and not (apart and number == 0)
         if nulls_matter and dialect == 'postgresql':
             each = each.nulls_first() if way == 'asc' else each.nulls_last()
         found.append(each)

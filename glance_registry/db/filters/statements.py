@@ -104,8 +104,7 @@ def from_child(asked: shape.Shape, number: int) -> Statement:
     """The page from all images that have one of the tags or properties."""
     table, having = _having(asked, number)
     others = conditions.children(asked, table.c.image_id, number)
-    few = having.where(*others).distinct().subquery()
-    found = _joined(few, asked).where(*_every(asked))
+    found = _joined(having.where(*others), asked).where(*_every(asked))
     return _cut(found, asked, IMAGES.c)
 
 
@@ -187,7 +186,8 @@ def _branches(
     """
     behind = _ranges(asked, edge)
     keys = _keys(asked) if keys is None else keys
-    by = order.by(keys, IMAGES.c, asked.dialect, len(behind) > 1)
+    apart = bool(keys) and keys[0][0] in _INDEXED
+    by = order.by(keys, IMAGES.c, asked.dialect, apart)
     wanted = [*conditions.listed(), *extra]
     for each in _inner(asked):
         wanted.append(conditions.field(each, asked.dialect))
@@ -205,7 +205,7 @@ def _branch(asked: shape.Shape, branch: visibility.Branch) -> Statement:
     if branch.by == 'member':
         # Memberships first: what others share is most of a large cloud.
         few = visibility.shared_with_caller(branch.any_status)
-        found = _joined(few.distinct().subquery(), asked)
+        found = _joined(few, asked)
         return found.where(
             IMAGES.c.visibility == branch.visibility, visibility.FOREIGN
         )
@@ -215,10 +215,15 @@ def _branch(asked: shape.Shape, branch: visibility.Branch) -> Statement:
     return found.where(visibility.condition(branch))
 
 
-def _joined(few: sa.Subquery, asked: shape.Shape) -> Statement:
-    """Some images by id; ``few`` is read first."""
+def _joined(few: Statement, asked: shape.Shape) -> Statement:
+    """The images whose ids ``few`` finds, each once; it is read first."""
     found = sa.select(*order.columns(asked.keys))
-    found = found.join_from(few, IMAGES, IMAGES.c.id == few.c.image_id)
+    if asked.dialect == 'postgresql':
+        # Of a join it would rather read all images.
+        array = sa.func.array(few.scalar_subquery())
+        return found.where(IMAGES.c.id == sa.any_(array))
+    ids = few.distinct().subquery()
+    found = found.join_from(ids, IMAGES, IMAGES.c.id == ids.c.image_id)
     return _first(found, asked.dialect)
 
 
