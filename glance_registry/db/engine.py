@@ -51,6 +51,7 @@ LOCK_SECONDS = 20
 #: A server that has not connected, or not said a word, so long is lost.
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 45
+#: SQLite: so much of the file is read without a system call per page; a
 #: look-up by id takes a third of the time.
 MAPPED_BYTES = 256 * 2**20
 #: What a URL without a driver means; both wait green.
