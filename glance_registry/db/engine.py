@@ -54,6 +54,9 @@ LOCK_SECONDS = 20
 #: A server that has not connected, or not said a word, so long is lost.
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 45
+#: SQLite: so much of the file is read without a system call per page; a
+#: look-up by id takes a third of the time.
+MAPPED_BYTES = 256 * 2**20
 #: What a URL without a driver means; both wait green.
 _DRIVERS = {
     'mysql': 'mysql+pymysql',
@@ -136,16 +139,22 @@ class Database:
 
     def _run_natively(self, attempt: Callable[[], T]) -> T:
         if not self._is_ready:
-            with self._readying:
-                threads.call(self._connect)
-                self._is_ready = True
+            self._make_ready()
         result: T = threads.call(attempt)
         return result
 
-    def _connect(self) -> None:
-        """Make the first connections, behind which SQLAlchemy has a lock."""
-        self._reads.connect().close()
-        self._writes.connect().close()
+    def _make_ready(self) -> None:
+        """Let one thread alone make the first connections.
+
+        SQLAlchemy runs its hooks for them under a lock. Under eventlet that
+        is a green one, at which two native threads would wait for ever.
+        """
+        with self._readying:
+            if self._is_ready:
+                return
+            for engine in (self._reads, self._writes):
+                threads.call(lambda it=engine: it.connect().close())
+            self._is_ready = True
 
 
 def now() -> datetime.datetime:
@@ -304,6 +313,7 @@ def _prepare_sqlite(engine: sa.Engine, options: Any, autocommit: bool) -> None:
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
         connection.execute(f'PRAGMA busy_timeout = {LOCK_SECONDS * 1000}')
+        connection.execute(f'PRAGMA mmap_size = {MAPPED_BYTES}')
         connection.execute('PRAGMA journal_mode = WAL')
         connection.execute('PRAGMA foreign_keys = ON')
         connection.execute(f'PRAGMA synchronous = {synchronous}')

@@ -111,17 +111,16 @@ def get_page(
     query: contract.ImageQuery,
     dialect: str,
 ) -> list[contract.Image]:
-    """One page of a list: three statements, four behind a marker.
+    """One page of a list: at most six statements.
+
+    The marker's row, at most three for the ids, the images, their children.
 
     :raises errors.InvalidMarker: the marker is not visible
     """
     if query['limit'] <= 0:
         return []
     marker = _marker(connection, asking, query)
-    statement = filters.page(asking, query, marker, dialect)
-    if statement is None:
-        return []
-    ids = [row.id for row in connection.execute(statement)]
+    ids = filters.page(connection, asking, query, marker, dialect)
     if not ids:
         return []
     rows = connection.execute(_BY_IDS, {'ids': ids}).all()
@@ -328,7 +327,8 @@ def _marker(
 ) -> sa.Row[Any] | None:
     if query['marker'] is None:
         return None
-    statement = sa.select(*filters.marker_columns(query['sort'])).where(
+    columns = filters.marker_columns(filters.shape.sort_keys(query['sort']))
+    statement = sa.select(*columns).where(
         IMAGES.c.id == query['marker'], _LIVE, visibility.by_id(asking)
     )
     row = connection.execute(statement, {'caller': asking.project_id}).first()
@@ -352,7 +352,7 @@ def _documents(
         documents[row.id] = document
     children = connection.execute(
         _CHILDREN, {'ids': list(documents), 'caller': asking.project_id}
-    )
+    ).all()
     for kind, image_id, first, second, row_id in children:
         document = documents[image_id]
         if kind == 'property':
@@ -381,7 +381,7 @@ def _location(
 
 def timestamp(moment: datetime.datetime) -> str:
     """A time as both wires show it: UTC, whole seconds, literal Z."""
-    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+    return f'{moment.isoformat(timespec="seconds")}Z'
 
 
 def _insert_properties(

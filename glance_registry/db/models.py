@@ -109,15 +109,15 @@ images = _table(
     sa.Index('os_hash_value_image_idx', 'os_hash_value'),
 )
 
-# A page of a list is read from an index alone: one for what the caller
-# owns, one for what anybody may see, per sort key worth it.
-for _key in ('created_at', 'name', 'size'):
-    _order = dict.fromkeys((_key, 'created_at', 'id'))
-    for _by in ('owner', 'visibility'):
+# A page of a list is read from these indexes alone: from one for what a
+# project owns and one for what anybody may see, per sort key worth it.
+for _by in (('owner', 'visibility'), ('visibility',)):
+    for _key in ('created_at', 'name', 'size'):
+        _columns = [*_by, 'deleted', 'os_hidden', _key]
+        _columns += ['created_at', 'id', 'status']
         sa.Index(
-            f'split_images_{_by}_{_key}',
-            *(images.c[name] for name in (_by, 'deleted', 'os_hidden')),
-            *(images.c[name] for name in _order),
+            f'split_images_{_by[0]}_{_key}',
+            *(images.c[name] for name in dict.fromkeys(_columns)),
         )
 sa.Index('split_images_name', images.c.name, images.c.created_at, images.c.id)
 
@@ -179,6 +179,7 @@ image_tags = _table(
     *_soft_delete(),
     sa.Index('ix_image_tags_image_id', 'image_id'),
     sa.Index('ix_image_tags_image_id_tag_value', 'image_id', 'value'),
+    sa.Index('split_image_tags_value', 'value', 'deleted', 'image_id'),
 )
 
 image_locations = _table(

@@ -5,7 +5,7 @@ owner; their own; and shared ones whose member they are, whatever the
 member's status. Lists show less: see :func:`branches`.
 """
 
-from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -45,51 +45,96 @@ def by_id(asking: context.RequestContext) -> sa.ColumnElement[bool]:
     return _BY_ID
 
 
+#: Images of others; the own ones are in other branches already.
+FOREIGN = sa.or_(
+    IMAGES.c.owner.is_(None), IMAGES.c.owner != sa.bindparam('caller')
+)
+
+
+class Branch(NamedTuple):
+    """A part of what a list shows, read in order from one index.
+
+    The caller's project is bound as ``:caller``, the status of memberships
+    as ``:member_status``.
+
+    :ivar by: ``owner``: images of the project ``:owner``; ``visibility``:
+        of anybody; ``member``: shared with the caller
+    :ivar visibility: all images of a branch have this one
+    :ivar any_status: for ``member``: whatever the status of the membership
+    """
+
+    by: str
+    visibility: str
+    any_status: bool = False
+
+
 def branches(
-    asking: context.RequestContext, visibility: str | None, member_status: str
-) -> Sequence[sa.ColumnElement[bool]]:
-    """What a list shows, as conditions of which each walks one index.
+    asking: context.RequestContext,
+    visibility: str | None,
+    member_status: str,
+    owner: str | None = None,
+) -> tuple[Branch, ...]:
+    """What a list shows; each image is in one part.
 
     :param visibility: as asked for; None is the default view
     :param member_status: of images shared with the caller; or ``all``
+    :param owner: only images of this project; what is shared with the
+        caller is not reduced by that
     """
-    if asking.is_admin:
-        return _for_admin(asking.project_id, visibility)
-    found: list[sa.ColumnElement[bool]] = []
-    mine = IMAGES.c.owner == asking.project_id
-    if asking.project_id:
-        if visibility in (None, 'all'):
-            found.append(mine)
-        elif visibility in ('private', 'shared'):
-            found.append(sa.and_(mine, IMAGES.c.visibility == visibility))
-        if visibility in (None, 'all', 'shared'):
-            found.append(_shared_with(asking.project_id, member_status))
-    if visibility in (None, 'all', 'public'):
-        found.append(IMAGES.c.visibility == 'public')
-    if visibility in ('all', 'community'):
-        found.append(IMAGES.c.visibility == 'community')
-    return found
+    project = asking.project_id
+    anybodys = _anybodys(asking.is_admin, visibility)
+    own = _own(project, visibility)
+    if owner is None:
+        found = [Branch('owner', each) for each in own if each not in anybodys]
+        found += [Branch('visibility', each) for each in anybodys]
+    else:
+        shown = anybodys + (own if owner == project else ())
+        found = [Branch('owner', each) for each in dict.fromkeys(shown)]
+    shares = project and not asking.is_admin and owner != project
+    if shares and visibility in (None, 'all', 'shared'):
+        found.append(Branch('member', 'shared', member_status == 'all'))
+    return tuple(found)
 
 
-def _for_admin(
-    project: str | None, visibility: str | None
-) -> Sequence[sa.ColumnElement[bool]]:
+def _anybodys(
+    is_admin: bool | None, visibility: str | None
+) -> tuple[str, ...]:
+    """The visibilities of which a list shows the images of all projects."""
+    if visibility is None:
+        return ('private', 'public', 'shared') if is_admin else ('public',)
     if visibility == 'all':
-        return [sa.true()]
-    if visibility is not None:
-        return [IMAGES.c.visibility == visibility]
-    listed = IMAGES.c.visibility != 'community'
-    if project:
-        listed = sa.or_(listed, IMAGES.c.owner == project)
-    return [listed]
+        return models.VISIBILITIES if is_admin else ('public', 'community')
+    known = models.VISIBILITIES if is_admin else ('public', 'community')
+    return (visibility,) if visibility in known else ()
 
 
-def _shared_with(project: str, member_status: str) -> sa.ColumnElement[bool]:
-    membership = sa.exists().where(
-        MEMBERS.c.image_id == IMAGES.c.id,
-        MEMBERS.c.member == project,
+def _own(project: str | None, visibility: str | None) -> tuple[str, ...]:
+    """The visibilities of which a list shows the caller's own images."""
+    if not project:
+        return ()
+    if visibility in (None, 'all'):
+        return models.VISIBILITIES
+    return (visibility,) if visibility in models.VISIBILITIES else ()
+
+
+def condition(branch: Branch) -> sa.ColumnElement[bool]:
+    """The images of a branch."""
+    shown = IMAGES.c.visibility == branch.visibility
+    if branch.by == 'owner':
+        return sa.and_(IMAGES.c.owner == sa.bindparam('owner'), shown)
+    if branch.by == 'member':
+        memberships = shared_with_caller(branch.any_status)
+        member = memberships.where(MEMBERS.c.image_id == IMAGES.c.id)
+        return sa.and_(shown, sa.exists(member.correlate(IMAGES)))
+    return shown
+
+
+def shared_with_caller(any_status: bool) -> sa.Select[Any]:
+    """The ids of images whose member the caller is."""
+    found = sa.select(MEMBERS.c.image_id).where(
+        MEMBERS.c.member == sa.bindparam('caller'),
         MEMBERS.c.deleted == sa.false(),
     )
-    if member_status != 'all':
-        membership = membership.where(MEMBERS.c.status == member_status)
-    return sa.and_(IMAGES.c.visibility == 'shared', membership)
+    if any_status:
+        return found
+    return found.where(MEMBERS.c.status == sa.bindparam('member_status'))

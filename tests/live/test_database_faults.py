@@ -397,17 +397,6 @@ class Sqlite(Faults, unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.serve(None)
 
-    def test_first_requests_come_at_once(self) -> None:
-        """They meet where SQLAlchemy makes its first connection."""
-        glance = daemons.Glance(workers=1)
-        self.addCleanup(glance.stop)
-        glance.start()
-        with concurrent.futures.ThreadPoolExecutor(20) as executor:
-            since = time.monotonic()
-            for made in [executor.submit(glance.create) for _ in range(20)]:
-                made.result(SETTLE_SECONDS)
-            self.assertLess(time.monotonic() - since, 10)
-
     def test_writer_of_another_program_blocks_only_writers(self) -> None:
         image_id = self.glance.create()
         file = pathlib.Path(self.glance.directory, 'glance.sqlite')

@@ -87,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--against', action='append', default=[], metavar='TARGET'
     )
+    parser.add_argument(
+        '--option',
+        action='append',
+        default=[],
+        metavar='DAEMON:GROUP.NAME=VALUE',
+        help='a setting of api or registry, to compare with and without',
+    )
     parser.add_argument('--json', type=pathlib.Path, metavar='FILE')
     parser.add_argument(
         '--svg', type=pathlib.Path, metavar='FILE', help='picture of growth'
@@ -226,7 +233,7 @@ def _run(
     server = databases.BY_NAME[arguments.db](home)
     if server.process is not None:
         stack.callback(pair.stop, server.process)
-    ours = pair.Pair(home, server, arguments.workers, stack)
+    ours = pair.Pair(home, server, arguments.workers, stack, arguments.option)
     mine = targets.Target(
         targets.OURS,
         f'http://{pair.HOST}:{ours.api.port}',

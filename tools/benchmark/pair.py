@@ -1,5 +1,6 @@
 """The two daemons of this checkout, private to one run."""
 
+from collections.abc import Sequence
 import contextlib
 import importlib.util
 import os
@@ -76,6 +77,7 @@ class Counts(NamedTuple):
 class Pair:
     """Starts in the constructor's order: tables, registry, api.
 
+    :param options: more settings, each ``DAEMON:GROUP.NAME=VALUE``
     :raises Failed: one of them did not start
     """
 
@@ -85,11 +87,13 @@ class Pair:
         server: databases.Server,
         workers: int,
         stack: contextlib.ExitStack,
+        options: Sequence[str] = (),
     ) -> None:
         self._home = home
         self._server = server
         self._workers = workers
         self._stack = stack
+        self._options = [_option(text) for text in options]
         _make_tables(home, server.url)
         self.registry = self._start_registry('registry', server.url, workers)
         self.api = self._start_api('api', self.registry.port, workers)
@@ -128,6 +132,11 @@ class Pair:
 
     def _start(self, name: str, module: str, text: str, port: int) -> Daemon:
         config = self._home / f'{name}.conf'
+        text += ''.join(
+            f'[{group}]\n{setting}\n'
+            for daemon, group, setting in self._options
+            if name.startswith(daemon)
+        )
         config.write_text(text)
         with (self._home / f'{name}.out').open('ab') as out:
             process = subprocess.Popen(
@@ -173,6 +182,14 @@ class CountedPair:
             else self._file.stat().st_size
         )
         return Counts(statements, self._to_registry.turns)
+
+
+def _option(text: str) -> tuple[str, str, str]:
+    daemon, _, rest = text.partition(':')
+    group, _, setting = rest.partition('.')
+    if daemon not in ('api', 'registry') or '=' not in setting:
+        raise ValueError(f'{text} is not DAEMON:GROUP.NAME=VALUE')
+    return daemon, group, setting
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

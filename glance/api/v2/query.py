@@ -225,7 +225,8 @@ def _sort(pairs: Pairs) -> list[tuple[str, str]]:
     if compact:
         if keys or ways:
             raise errors.BadRequest('Use sort, or sort_key and sort_dir.')
-        return _complete(_compact(compact[0]), 'desc')
+        found = _compact(compact[0])
+        return _complete(found, found[0][1] if len(found) == 1 else 'desc')
     if not keys and len(ways) > 1 or len(ways) > max(len(keys), 1):
         raise errors.BadRequest('There are more sort_dir than sort_key.')
     if len(ways) not in (0, 1, len(keys)):

@@ -76,12 +76,14 @@ def _transfers() -> None:
 
 
 def _list_indexes() -> None:
-    for by in ('owner', 'visibility'):
-        fixed = (by, 'deleted', 'os_hidden')
+    for by in (('owner', 'visibility'), ('visibility',)):
         for key in ('created_at', 'name', 'size'):
-            order = dict.fromkeys((key, 'created_at', 'id'))
+            columns = [*by, 'deleted', 'os_hidden', key]
+            columns += ['created_at', 'id', 'status']
             steps.create_index(
-                f'split_images_{by}_{key}', 'images', *fixed, *order
+                f'split_images_{by[0]}_{key}',
+                'images',
+                *dict.fromkeys(columns),
             )
     steps.create_index(
         'split_images_name', 'images', 'name', 'created_at', 'id'
@@ -106,6 +108,9 @@ def _filter_indexes() -> None:
         'status',
         'deleted',
         'image_id',
+    )
+    steps.create_index(
+        'split_image_tags_value', 'image_tags', 'value', 'deleted', 'image_id'
     )
 
 

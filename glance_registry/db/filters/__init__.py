@@ -1,0 +1,123 @@
+"""A typed list query -> the ids of one page.
+
+Paging is by keyset on the sort keys, never by OFFSET, and no page costs
+more because the catalogue is larger:
+
+- What the indexes of a list answer (order, visibility, name) is one
+  statement, :func:`statements.plain`.
+- Properties and tags are counted first, up to a limit. Few: start from
+  them. Else look for a page among the first visible images, and only when
+  those hold too few matches start from the property after all.
+- Other conditions have no index: look among the first visible images, then
+  among all of them.
+
+At most three statements beside the marker's, each built once per shape of
+query (:mod:`shape`).
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from glance.common import context
+from glance.common import contract
+from glance_registry.db.filters import order
+from glance_registry.db.filters import shape
+from glance_registry.db.filters import statements
+
+#: So many matches of a property are looked at one by one: 4 us each.
+FEW = 300
+#: So many visible images are searched before all matches are, at least; and
+#: so many per image of a page.
+WINDOW = 750
+SPREAD = 30
+
+
+def page(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    query: contract.ImageQuery,
+    marker: sa.Row[Any] | None,
+    dialect: str,
+) -> list[str]:
+    """The ids of a page, in order.
+
+    :param marker: the row of the marker, see :func:`marker_columns`
+    :raises errors.BadRequest: a field or value that no client library sends
+    """
+    asked, values = shape.parse(asking, query, marker, dialect)
+    if not asked.branches:
+        return []
+    return _Page(connection, asked, values).find()
+
+
+def marker_columns(keys: shape.Keys) -> list[sa.Column[Any]]:
+    """What must be known of the marker's row to continue behind it."""
+    return order.columns(keys)
+
+
+class _Page:
+    """One page: which statements find it."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        asked: shape.Shape,
+        values: shape.Values,
+    ) -> None:
+        limit = values['limit']
+        self._connection = connection
+        self._asked = asked
+        self._values = values
+        self._limit = limit
+        self._few = max(FEW, 2 * limit)
+        self._window = max(WINDOW, limit, min(SPREAD * limit, 10_000))
+
+    def find(self) -> list[str]:
+        asked = self._asked
+        index = statements.pointer(asked)
+        if index is not None:
+            return self._ids(statements.pointed(asked, index))
+        self._values |= {
+            'few': self._few,
+            'window': self._window,
+            'before_window': self._window - 1,
+        }
+        if asked.tags or asked.properties:
+            return self._by_children()
+        if statements.residual(asked):
+            edge = self._probe(self._window)[-1]
+            return self._in_window(edge) or self._ids(statements.full(asked))
+        edge = self._probe(self._limit)[-1]
+        return self._ids(statements.plain(asked, edge))
+
+    def _by_children(self) -> list[str]:
+        *counts, many_visible, edge = self._probe(self._window)
+        fewest = min(counts)
+        start = statements.from_child(self._asked, counts.index(fewest))
+        if fewest < self._few:
+            return self._ids(start)
+        if many_visible is None:
+            return self._ids(statements.full(self._asked))
+        return self._in_window(edge) or self._ids(start)
+
+    def _in_window(self, edge: bool) -> list[str] | None:
+        """None: there is no full page among the first visible images."""
+        found = self._ids(statements.window(self._asked, edge))
+        return found if len(found) == self._limit else None
+
+    def _probe(self, size: int) -> list[Any]:
+        """The probe, its last item told as whether there is an edge."""
+        children = self._asked.tags or self._asked.properties
+        if not children and not statements.needs_edge(self._asked):
+            return [False]
+        self._values['before_edge'] = size - 1
+        statement = statements.probe(self._asked)
+        found = list(self._connection.execute(statement, self._values).one())
+        self._values['edge'] = found[-1]
+        found[-1] = found[-1] is not None
+        return found
+
+    def _ids(self, statement: sa.Select[Any]) -> list[str]:
+        rows = self._connection.execute(statement, self._values)
+        return [row[0] for row in rows]

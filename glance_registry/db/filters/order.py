@@ -1,0 +1,119 @@
+"""The order of a list, and where a page begins in it.
+
+Null is the smallest value of a key on every engine.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from glance_registry.db import models
+from glance_registry.db.filters import shape
+
+IMAGES = models.images
+
+Condition = sa.ColumnElement[bool]
+
+
+def columns(keys: shape.Keys) -> list[sa.Column[Any]]:
+    """The id and the sort keys: what an index of ours holds."""
+    names = dict.fromkeys(['id', *(key for key, _ in keys)])
+    return [IMAGES.c[name] for name in names]
+
+
+def by(
+    keys: shape.Keys, source: Any, dialect: str, apart: bool = False
+) -> list[sa.ColumnElement[Any]]:
+    """ORDER BY of the columns of ``source``.
+
+    :param apart: null and other values of the first key are apart, as
+        :func:`ranges` gives them; PostgreSQL's indexes have null as the
+        largest value and so keep the order only inside either
+    """
+    found = []
+    for number, (key, way) in enumerate(keys):
+        column = source[key]
+        each = column.asc() if way == 'asc' else column.desc()
+        nulls_matter = IMAGES.c[key].nullable and not (apart and number == 0)
+        if nulls_matter and dialect == 'postgresql':
+            each = each.nulls_first() if way == 'asc' else each.nulls_last()
+        found.append(each)
+    return found
+
+
+def mixed(keys: shape.Keys) -> bool:
+    """Whether the keys go in both directions, as no index does."""
+    return len({way for _, way in keys}) > 1
+
+
+def ranges(
+    keys: shape.Keys, nulls: Sequence[str] | None, dialect: str, edge: bool
+) -> list[list[Condition]]:
+    """What lies behind the marker, as ranges of an index on the first key.
+
+    :param nulls: the keys in which the marker is null; None: no marker
+    :param edge: nothing is wanted whose first key lies behind ``:edge``
+    """
+    key, way = keys[0]
+    column = IMAGES.c[key]
+    present: list[Condition]
+    absent: list[Condition]
+    if nulls is None:
+        if not edge and not (column.nullable and dialect == 'postgresql'):
+            return [[]]
+        present = []
+        absent = [column.is_(None)]
+        if column.nullable and not edge:
+            present = [column.is_not(None)]
+    elif key in nulls:
+        absent = [column.is_(None), behind(keys[1:], nulls)]
+        present = [column.is_not(None)] if way == 'asc' else [sa.false()]
+    else:
+        present = [behind(keys, nulls, False)]
+        absent = [column.is_(None) if way == 'desc' else sa.false()]
+    if edge:
+        bound = sa.bindparam('edge', type_=column.type)
+        present.append(column <= bound if way == 'asc' else column >= bound)
+        if way == 'desc':
+            absent = [sa.false()]
+    if not column.nullable:
+        return [present]
+    return [each for each in (present, absent) if not _is_false(each[0])]
+
+
+def behind(
+    keys: shape.Keys, nulls: Sequence[str], null_too: bool = True
+) -> Condition:
+    """Behind the marker, as ``k <= x AND (k < x OR rest)``.
+
+    The only form that MariaDB, PostgreSQL and SQLite all turn into a range
+    of the index on the first key (speed-lab section 5, rule 2).
+
+    :param null_too: include null in a descending first key
+    """
+    rest: Condition = sa.false()
+    for number, (key, way) in reversed(list(enumerate(keys))):
+        wide = null_too or number > 0
+        rest = _key_behind(IMAGES.c[key], way, key in nulls, wide, rest)
+    return rest
+
+
+def _key_behind(
+    column: sa.Column[Any], way: str, null: bool, null_too: bool, rest: Any
+) -> Condition:
+    if null:
+        if way == 'asc':
+            return sa.or_(column.is_not(None), rest)
+        return sa.and_(column.is_(None), rest)
+    value = sa.bindparam(f'marker_{column.name}', type_=column.type)
+    if way == 'asc':
+        return sa.and_(column >= value, sa.or_(column > value, rest))
+    found = sa.and_(column <= value, sa.or_(column < value, rest))
+    if column.nullable and null_too:
+        return sa.or_(column.is_(None), found)
+    return found
+
+
+def _is_false(condition: Condition) -> bool:
+    return isinstance(condition, sa.False_)
