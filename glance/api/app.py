@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 import contextlib
 import functools
-import http.client
 import logging
 import socket
 from typing import Any
+import urllib.parse
 
 from keystoneauth1 import exceptions as keystone_exceptions
 from keystoneauth1 import loading
@@ -138,40 +138,67 @@ def _store(conf: cfg.ConfigOpts) -> store_base.Store:
 
 
 def _registry(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
-    timeout = float(conf.registry_client_timeout)
-    transport = registry_client.HTTPTransport(
-        _connector(conf, timeout), conf.registry_client_connections, timeout
-    )
-    names_caller = _names_caller(conf)
-    service_token = None if names_caller else _service_token(conf)
+    service_token = None
+    if not conf.send_identity_headers:
+        service_token = _service_token(conf)
     return registry_client.RegistryClient(
-        transport,
-        send_identity_headers=names_caller,
+        _transport(conf),
+        send_identity_headers=conf.send_identity_headers,
         secret=conf.trusted_auth_secret,
         service_token=service_token,
     )
 
 
-def _names_caller(conf: cfg.ConfigOpts) -> bool:
-    """Whether the registry learns the caller from headers.
+def _transport(conf: cfg.ConfigOpts) -> registry_client.Transport:
+    endpoints = conf.registry_endpoints or [_classic_endpoint(conf)]
+    # All of them together may take as long as one.
+    seconds = conf.registry_client_timeout / len(endpoints)
+    transports = {
+        endpoint: registry_client.HTTPTransport(
+            _connector(conf, endpoint, seconds),
+            conf.registry_client_connections,
+            seconds,
+        )
+        for endpoint in endpoints
+    }
+    if len(transports) == 1:
+        return transports.popitem()[1]
+    return registry_client.Failover(transports)
 
-    Where no token comes in, there is none to pass on.
-    """
-    flavor = conf.paste_deploy.flavor or ''
-    return conf.send_identity_headers or not flavor.startswith('keystone')
+
+def _classic_endpoint(conf: cfg.ConfigOpts) -> str:
+    if conf.registry_socket:
+        return f'unix:{conf.registry_socket}'
+    host = str(conf.registry_host)
+    if ':' in host:
+        host = f'[{host}]'
+    return f'{conf.registry_client_protocol}://{host}:{conf.registry_port}'
 
 
 def _connector(
-    conf: cfg.ConfigOpts, timeout: float
-) -> Callable[[], http.client.HTTPConnection]:
-    if conf.registry_socket:
+    conf: cfg.ConfigOpts, endpoint: str, seconds: float
+) -> Callable[[], registry_client.Connection]:
+    """Makes connections to http://HOST:PORT, https:// or unix:PATH.
+
+    :raises errors.ConfigurationError: it is none of these
+    """
+    parts = urllib.parse.urlsplit(endpoint)
+    if parts.scheme == 'unix' and parts.path.startswith('/'):
         return functools.partial(
-            registry_client.UnixConnection, conf.registry_socket, timeout
+            registry_client.UnixConnection, parts.path, seconds
         )
-    address = (conf.registry_host, conf.registry_port)
-    if conf.registry_client_protocol == 'http':
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in ('http', 'https') or not host or not port:
+        raise errors.ConfigurationError(
+            f'registry_endpoints: {endpoint} is not http://HOST:PORT, '
+            'https://HOST:PORT or unix:/PATH.'
+        )
+    if parts.scheme == 'http':
         return functools.partial(
-            registry_client.TCPConnection, *address, timeout=timeout
+            registry_client.TCPConnection, host, port, timeout=seconds
         )
     tls = registry_client.tls_context(
         conf.registry_client_ca_file,
@@ -180,7 +207,7 @@ def _connector(
         conf.registry_client_insecure,
     )
     return functools.partial(
-        registry_client.TLSConnection, *address, timeout=timeout, context=tls
+        registry_client.TLSConnection, host, port, seconds, context=tls
     )
 
 
@@ -199,6 +226,8 @@ def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     if auth is None:
         return None
     session = loading.load_session_from_conf_options(conf, group, auth=auth)
+    if session.timeout is None:  # would wait for ever
+        session.timeout = float(conf.registry_client_timeout)
 
     def token(renew: bool) -> str:
         try:

@@ -23,6 +23,16 @@ _REGISTRY: list[cfg.Opt] = [
         help='Unix socket of a glance-registry on this host (its '
         'bind_socket); registry_host and registry_port are not used then.',
     ),
+    cfg.ListOpt(
+        'registry_endpoints',
+        default=[],
+        help='Ours: several registries of one database, the preferred one '
+        'first, each http://HOST:PORT, https://HOST:PORT or unix:/PATH. One '
+        'that does not answer is put aside for some seconds and the next is '
+        'asked; registry_client_timeout is shared among them. registry_host, '
+        'registry_port, registry_client_protocol and registry_socket are not '
+        'used then.',
+    ),
     cfg.StrOpt(
         'registry_client_protocol',
         default='http',

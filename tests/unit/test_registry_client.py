@@ -5,13 +5,18 @@ from collections.abc import Callable
 import functools
 import http.server
 import socket
+import tempfile
 import threading
+import time
 from typing import Any
 import unittest
 from unittest import mock
 
 from glance import registry_client
+from glance.api import app as api_app
+from glance.api import conf as api_conf
 from glance.common import errors
+from tests import base
 
 TIMEOUT_SECONDS = 5.0
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
@@ -154,7 +159,9 @@ class TestConnections(TransportTestCase):
 
     def test_an_idle_connection_gets_old(self) -> None:
         self.send()
-        with mock.patch.object(registry_client, 'MAX_IDLE_SECONDS', 0.0):
+        with mock.patch.object(
+            registry_client.transport, 'MAX_IDLE_SECONDS', 0.0
+        ):
             self.send()
         self.assertEqual(2, self.server.connections)
 
@@ -162,7 +169,7 @@ class TestConnections(TransportTestCase):
         self.server.scripts.append(raw(OK, close=True))
         self.send()
         kept, _since = self.transport._idle[0]
-        while registry_client._alive(kept.sock):
+        while registry_client.transport._alive(kept.sock.socket):
             pass  # until the kernel has seen the end
         self.send(repeatable=False)
         self.assertEqual(2, self.server.connections)
@@ -207,7 +214,7 @@ class TestStaleConnections(TransportTestCase):
         self.server.requests.clear()
         # The peer's end is not seen before the request is sent.
         patched = mock.patch.object(
-            registry_client, '_alive', return_value=True
+            registry_client.transport, '_alive', return_value=True
         )
         patched.start()
         self.addCleanup(patched.stop)
@@ -241,7 +248,7 @@ class TestStaleConnections(TransportTestCase):
 
     def test_a_request_that_was_never_sent_is_sent(self) -> None:
         kept, _since = self.transport._idle[0]
-        kept.sock.shutdown(socket.SHUT_WR)
+        kept.sock.socket.shutdown(socket.SHUT_WR)
         self.assertEqual(200, self.send(repeatable=False).status)
         self.assertEqual(1, len(self.server.requests))
 
@@ -294,13 +301,230 @@ class TestTrouble(TransportTestCase):
 
     def test_an_answer_without_end(self) -> None:
         large = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n[123456789]'
-        with mock.patch.object(registry_client, 'MAX_ANSWER_BYTES', 10):
+        with mock.patch.object(
+            registry_client.transport, 'MAX_ANSWER_BYTES', 10
+        ):
             self.server.scripts.append(raw(large))
             self.assert_unavailable()
             self.assertEqual(0, len(self.transport._idle))
-        with mock.patch.object(registry_client, 'MAX_ANSWER_BYTES', 11):
+        with mock.patch.object(
+            registry_client.transport, 'MAX_ANSWER_BYTES', 11
+        ):
             self.server.scripts.append(raw(large))
             self.assertEqual(b'[123456789]', self.send().body)
+
+
+def trickle(
+    content: bytes, until: threading.Event, pause_seconds: float = 0.02
+) -> Script:
+    """A byte now and then."""
+
+    def send(connection: socket.socket) -> None:
+        for number in range(len(content)):
+            if until.wait(pause_seconds):
+                return
+            connection.sendall(content[number : number + 1])
+
+    return send
+
+
+class TestDeadline(TransportTestCase):
+    """A byte now and then is not progress."""
+
+    def assert_in_time(self, seconds: float) -> None:
+        since = time.monotonic()
+        self.assert_unavailable()
+        self.assertLess(time.monotonic() - since, seconds)
+        self.assertEqual(0, len(self.transport._idle))
+
+    def test_a_head_that_trickles(self) -> None:
+        self.transport = self.make(timeout=0.3)
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Y: '
+        self.server.scripts.append(
+            trickle(head + b'z' * 1000, self.server.release)
+        )
+        self.assert_in_time(1)
+
+    def test_a_body_that_trickles(self) -> None:
+        self.transport = self.make(timeout=0.3)
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n'
+
+        def script(connection: socket.socket) -> None:
+            connection.sendall(head)
+            trickle(b'z' * 1000, self.server.release)(connection)
+
+        self.server.scripts.append(script)
+        self.assert_in_time(1)
+
+    def test_the_next_request_has_all_the_time(self) -> None:
+        self.transport = self.make(timeout=0.5)
+        for _ in range(3):
+            self.server.scripts.append(
+                lambda connection: (time.sleep(0.3), connection.sendall(OK))
+            )
+            self.assertEqual(200, self.send().status)
+        self.assertEqual(1, self.server.connections)
+
+    def test_a_slot_and_the_answer_share_the_time(self) -> None:
+        self.transport = self.make(most=1, timeout=0.5)
+        self.server.scripts.extend(
+            [lambda _connection: self.server.release.wait()] * 2  # type: ignore
+        )
+        since = time.monotonic()
+        threads = [
+            threading.Thread(target=self.assert_unavailable) for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertLess(time.monotonic() - since, 0.9)
+
+
+class _Fake:
+    """A transport that does what a test says."""
+
+    def __init__(self) -> None:
+        self.outcome: Any = registry_client.Answer(200, b'{}')
+        self.requests = 0
+
+    def send(self, *_request: Any) -> registry_client.Answer:
+        self.requests += 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        answer: registry_client.Answer = self.outcome
+        return answer
+
+
+WITHOUT_DATABASE = registry_client.Answer(
+    503, b'{"error": {"code": "database_unavailable", "message": "m"}}'
+)
+REFUSED = registry_client.transport.Unreached()
+LOST = errors.RegistryUnavailable()
+
+
+class TestFailover(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.one, self.two = _Fake(), _Fake()
+        self.failover = registry_client.Failover(
+            {'one': self.one, 'two': self.two}
+        )
+
+    def send(self, repeatable: bool = True) -> int:
+        answer = self.failover.send('GET', '/', {}, None, repeatable)
+        return answer.status
+
+    def assert_requests(self, one: int, two: int) -> None:
+        self.assertEqual((one, two), (self.one.requests, self.two.requests))
+        self.one.requests = self.two.requests = 0
+
+    def later(self) -> Any:
+        later = time.monotonic() + registry_client.failover.ASIDE_SECONDS
+        return mock.patch.object(time, 'monotonic', return_value=later + 0.1)
+
+    def test_the_first_is_preferred(self) -> None:
+        self.send()
+        self.send()
+        self.assert_requests(2, 0)
+
+    def test_who_refuses_is_put_aside_for_a_while(self) -> None:
+        for repeatable in (True, False):
+            self.one.outcome = REFUSED
+            self.assertEqual(200, self.send(repeatable))
+            self.assert_requests(1, 1)
+            self.send(repeatable)
+            self.assert_requests(0, 1)
+            self.one.outcome = registry_client.Answer(200, b'')
+            with self.later():
+                self.send(repeatable)
+                self.send(repeatable)
+            self.assert_requests(2, 0)
+
+    def test_one_request_tries_it_again(self) -> None:
+        self.one.outcome = REFUSED
+        self.send()
+        self.assert_requests(1, 1)
+        with self.later():
+            self.send()
+            self.assert_requests(1, 1)
+            self.send()
+            self.assert_requests(0, 1)
+
+    def test_what_may_be_done_is_not_done_elsewhere(self) -> None:
+        self.one.outcome = LOST
+        with self.assertRaises(errors.RegistryUnavailable):
+            self.send(repeatable=False)
+        self.assert_requests(1, 0)
+        self.assertEqual(200, self.send(repeatable=False))
+        self.assert_requests(0, 1)
+
+    def test_what_can_be_repeated_is_asked_elsewhere(self) -> None:
+        self.one.outcome = LOST
+        self.assertEqual(200, self.send())
+        self.assert_requests(1, 1)
+
+    def test_a_registry_without_its_database(self) -> None:
+        self.one.outcome = WITHOUT_DATABASE
+        self.assertEqual(503, self.send(repeatable=False))
+        self.assert_requests(1, 0)
+        self.assertEqual(200, self.send(repeatable=False))
+        self.assert_requests(0, 1)
+        with self.later():
+            self.assertEqual(200, self.send())
+            self.assert_requests(1, 1)
+
+    def test_other_failures_are_answers(self) -> None:
+        for body in (b'', b'[]', b'{"error": {"code": "unavailable"}}'):
+            self.one.outcome = registry_client.Answer(503, body)
+            self.assertEqual(503, self.send())
+        self.assert_requests(3, 0)
+
+    def test_when_all_fail_all_are_asked(self) -> None:
+        self.one.outcome = self.two.outcome = REFUSED
+        for _ in range(2):
+            with self.assertRaises(errors.RegistryUnavailable):
+                self.send()
+            self.assert_requests(1, 1)
+        self.one.outcome = WITHOUT_DATABASE
+        self.assertEqual(503, self.send())
+
+
+class TestEndpoints(unittest.TestCase):
+    def transport(self, **options: Any) -> Any:
+        with tempfile.TemporaryDirectory() as directory:
+            conf = base.configuration(api_conf, directory, default=options)
+        return api_app._transport(conf)
+
+    def test_the_classic_options_name_one(self) -> None:
+        for options in (
+            {},
+            {'registry_host': '::1', 'registry_client_protocol': 'https'},
+            {'registry_socket': '/run/registry'},
+        ):
+            self.assertIsInstance(
+                self.transport(**options), registry_client.HTTPTransport
+            )
+
+    def test_several_share_the_time(self) -> None:
+        found = self.transport(
+            registry_endpoints=['http://a:1', 'https://[::1]:2', 'unix:/c'],
+            registry_client_timeout=60,
+        )
+        self.assertEqual(
+            [20.0, 20.0, 20.0],
+            [each._seconds for each in found._registries.values()],
+        )
+        connections = [each._connect() for each in found._registries.values()]
+        self.assertEqual(('a', 1), (connections[0].host, connections[0].port))
+        self.assertEqual('::1', connections[1].host)
+
+    def test_nonsense_is_named(self) -> None:
+        for wrong in ('a:1', 'http://a', 'ftp://a:1', 'http://a:b', 'unix:c'):
+            with self.assertRaisesRegex(
+                errors.ConfigurationError, 'registry_endpoints'
+            ):
+                self.transport(registry_endpoints=['http://a:1', wrong])
 
 
 class TestUnixSocket(unittest.TestCase):

@@ -1,19 +1,8 @@
-"""glance-api's view of the registry: one method per operation.
+"""One method per operation of the contract between the daemons."""
 
-The network sits behind :class:`Transport`, so that tests plug the
-registry's application in. Everything that goes wrong between the daemons
-becomes :class:`errors.RegistryUnavailable`, a 503 for the client.
-"""
-
-from collections import deque
 from collections.abc import Callable
-import http.client
 import logging
-import socket
-import ssl
-import threading
-import time
-from typing import Any, cast, NamedTuple, Protocol
+from typing import Any, cast
 import urllib.parse
 
 import orjson
@@ -21,156 +10,9 @@ import orjson
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.registry_client import transport
 
 LOG = logging.getLogger(__name__)
-
-#: Larger answers are refused: a page of 1,000 images with 128 properties
-#: each stays below it.
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
-#: A kept connection is not used again after this long; the registry closes
-#: idle ones after client_socket_timeout (900 s by default).
-MAX_IDLE_SECONDS = 60.0
-_TCP_ESTABLISHED = 1
-
-
-class Answer(NamedTuple):
-    status: int
-    body: bytes
-
-
-class Transport(Protocol):
-    """Sends one request, returns the answer, keeps its connections."""
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes | None,
-        repeatable: bool,
-    ) -> Answer: ...
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str, timeout: float | None) -> None:
-        super().__init__('localhost', timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class TCPConnection(http.client.HTTPConnection):
-    """HTTP without Nagle's delay: a small body follows its head at once."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class TLSConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class HTTPTransport:
-    """Pooled keep-alive connections to one registry.
-
-    :param connect: makes an unconnected connection with its time-out set
-    :param most: connections at a time; more requests wait for one
-    :param wait_seconds: how long a request waits for a connection
-    """
-
-    def __init__(
-        self,
-        connect: Callable[[], http.client.HTTPConnection],
-        most: int,
-        wait_seconds: float,
-    ) -> None:
-        self._connect = connect
-        self._wait_seconds = wait_seconds
-        self._slots = threading.BoundedSemaphore(most)
-        self._idle: deque[tuple[http.client.HTTPConnection, float]] = deque()
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes | None,
-        repeatable: bool,
-    ) -> Answer:
-        if not self._slots.acquire(timeout=self._wait_seconds):
-            raise errors.RegistryUnavailable
-        try:
-            kept = self._take()
-            if kept is not None:
-                try:
-                    return self._exchange(kept, method, path, headers, body)
-                except _Unsent:
-                    pass
-                except (OSError, http.client.HTTPException) as error:
-                    if not repeatable or isinstance(error, TimeoutError):
-                        raise
-            return self._exchange(self._connect(), method, path, headers, body)
-        except (_Unsent, OSError, http.client.HTTPException) as error:
-            LOG.error('%s %s at the registry: %r', method, path, error)
-            raise errors.RegistryUnavailable from error
-        finally:
-            self._slots.release()
-
-    def _take(self) -> http.client.HTTPConnection | None:
-        """The connection used last, if it is still good."""
-        while self._idle:
-            connection, since = self._idle.pop()
-            if time.monotonic() - since < MAX_IDLE_SECONDS and _alive(
-                connection.sock
-            ):
-                return connection
-            connection.close()
-        return None
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes | None,
-    ) -> Answer:
-        try:
-            try:
-                connection.request(method, path, body, headers)
-            except ConnectionError as error:
-                raise _Unsent from error
-            response = connection.getresponse()
-            content = response.read(MAX_ANSWER_BYTES)
-            if not response.isclosed():
-                raise http.client.HTTPException('the answer is too large')
-        except BaseException:
-            connection.close()
-            raise
-        if response.will_close:
-            connection.close()
-        else:
-            self._idle.append((connection, time.monotonic()))
-        return Answer(response.status, content)
-
-
-class _Unsent(Exception):
-    """The peer was gone before it could have read the request."""
-
-
-def _alive(sock: socket.socket) -> bool:
-    if sock.family == socket.AF_UNIX:
-        return True  # a dead peer shows at the first send
-    state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    return state[0] == _TCP_ESTABLISHED
 
 
 class RegistryClient:
@@ -184,13 +26,13 @@ class RegistryClient:
 
     def __init__(
         self,
-        transport: Transport,
+        wire: transport.Transport,
         *,
         send_identity_headers: bool = False,
         secret: str | None = None,
         service_token: Callable[[bool], str] | None = None,
     ) -> None:
-        self._transport = transport
+        self._transport = wire
         self._send_identity_headers = send_identity_headers
         self._secret = secret
         self._service_token = service_token
@@ -367,7 +209,7 @@ class RegistryClient:
         path: str,
         body: bytes | None,
         renew: bool,
-    ) -> Answer:
+    ) -> transport.Answer:
         headers = context.to_headers(asking, self._send_identity_headers)
         if body is not None:
             headers['Content-Type'] = 'application/json'
@@ -383,7 +225,7 @@ class RegistryClient:
         )
 
 
-def _result(operation: contract.Operation, answer: Answer) -> Any:
+def _result(operation: contract.Operation, answer: transport.Answer) -> Any:
     """The document of a success, the error of a failure.
 
     :raises errors.Error: what the registry said
@@ -405,7 +247,7 @@ def _result(operation: contract.Operation, answer: Answer) -> Any:
     raise raised
 
 
-def _document(operation: contract.Operation, answer: Answer) -> Any:
+def _document(operation: contract.Operation, answer: transport.Answer) -> Any:
     """:raises ValueError: not what the contract says"""
     if operation.answer is None:
         if answer.status != 204:
@@ -417,28 +259,3 @@ def _document(operation: contract.Operation, answer: Answer) -> Any:
     ):
         raise ValueError('another document is expected')
     return document
-
-
-def tls_context(
-    ca_file: str | None,
-    cert_file: str | None,
-    key_file: str | None,
-    insecure: bool,
-) -> ssl.SSLContext:
-    """TLS as glance-api speaks it to the registry.
-
-    :raises errors.ConfigurationError: a file cannot be used
-    """
-    try:
-        tls = ssl.create_default_context(cafile=ca_file or None)
-        if cert_file:
-            tls.load_cert_chain(cert_file, key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise errors.ConfigurationError(
-            'registry_client_ca_file, registry_client_cert_file or '
-            f'registry_client_key_file cannot be used: {error}'
-        ) from error
-    if insecure:
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-    return tls
