@@ -358,7 +358,7 @@ class RegistryClient:
         if answer.status == 401 and self._service_token is not None:
             # Nothing was done: our own token may have been revoked.
             answer = self._send(asking, operation, path, body, renew=True)
-        return _result(answer)
+        return _result(operation, answer)
 
     def _send(
         self,
@@ -383,19 +383,18 @@ class RegistryClient:
         )
 
 
-def _result(answer: Answer) -> Any:
+def _result(operation: contract.Operation, answer: Answer) -> Any:
     """The document of a success, the error of a failure.
 
     :raises errors.Error: what the registry said
     :raises errors.RegistryUnavailable: nothing that the registry would say
     """
+    if answer.status == 401:
+        raise errors.Unauthorized
     try:
-        document = orjson.loads(answer.body) if answer.body else None
         if answer.status < 300:
-            return document
-        if answer.status == 401:
-            raise errors.Unauthorized
-        error = cast(dict[str, dict[str, str]], document)['error']
+            return _document(operation, answer)
+        error = orjson.loads(answer.body)['error']
         raised = errors.BY_CODE[error['code']](error['message'])
     except (ValueError, KeyError, TypeError) as trouble:
         LOG.error('The registry answered %s in a strange way', answer.status)
@@ -404,6 +403,20 @@ def _result(answer: Answer) -> Any:
         LOG.error('The registry failed: %s', raised)
         raise errors.RegistryUnavailable
     raise raised
+
+
+def _document(operation: contract.Operation, answer: Answer) -> Any:
+    """:raises ValueError: not what the contract says"""
+    if operation.answer is None:
+        if answer.status != 204:
+            raise ValueError('an answer without a body is expected')
+        return None
+    document = orjson.loads(answer.body)
+    if not isinstance(document, dict) or not (
+        operation.answer.__required_keys__ <= document.keys()
+    ):
+        raise ValueError('another document is expected')
+    return document
 
 
 def tls_context(

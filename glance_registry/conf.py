@@ -20,9 +20,16 @@ _TRANSFERS: list[cfg.Opt] = [
 ]
 
 
+#: Connections that a worker keeps. With the library's 5, a worker that
+#: serves 32 clients opens and closes one per call, which is 47 % of its CPU
+#: (doc/performance.md).
+POOL_SIZE = 16
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     for group, opts in list_opts():
         conf.register_opts(opts, group=group)
+    conf.set_default('max_pool_size', POOL_SIZE, group='database')
 
 
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:

@@ -142,15 +142,23 @@ def _registry(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
     transport = registry_client.HTTPTransport(
         _connector(conf, timeout), conf.registry_client_connections, timeout
     )
-    service_token = None
-    if not conf.send_identity_headers:
-        service_token = _service_token(conf)
+    names_caller = _names_caller(conf)
+    service_token = None if names_caller else _service_token(conf)
     return registry_client.RegistryClient(
         transport,
-        send_identity_headers=conf.send_identity_headers,
+        send_identity_headers=names_caller,
         secret=conf.trusted_auth_secret,
         service_token=service_token,
     )
+
+
+def _names_caller(conf: cfg.ConfigOpts) -> bool:
+    """Whether the registry learns the caller from headers.
+
+    Where no token comes in, there is none to pass on.
+    """
+    flavor = conf.paste_deploy.flavor or ''
+    return conf.send_identity_headers or not flavor.startswith('keystone')
 
 
 def _connector(

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 class Operation(NamedTuple):
     """One operation of the registry.
 
+    :ivar answer: the document of a success; None: it has no body
     :ivar repeatable: twice is as good as once, so that the client may send
         it again when a kept connection turned out to be dead
     """
@@ -24,7 +25,8 @@ class Operation(NamedTuple):
     name: str
     method: str
     path: str
-    repeatable: bool = False
+    answer: Any
+    repeatable: bool
 
 
 class Location(TypedDict):
@@ -226,26 +228,26 @@ class NewTag(TypedDict):
 
 
 _IMAGE = '/v1/images/{image_id}'
+_MEMBER = f'{_IMAGE}/members/{{member}}'
+_TAG = f'{_IMAGE}/tags/{{tag}}'
+_TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
+    ('list_images', 'POST', '/v1/query/images', Images, True),
+    ('create_image', 'POST', '/v1/images', Image, False),
+    ('get_image', 'GET', _IMAGE, Image, True),
+    ('update_image', 'PATCH', _IMAGE, Image, False),
+    ('delete_image', 'DELETE', _IMAGE, Image, False),
+    ('claim_upload', 'POST', f'{_IMAGE}/claim-upload', Claimed, True),
+    ('finish_upload', 'POST', f'{_IMAGE}/finish-upload', Image, True),
+    ('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', Unclaimed, True),
+    ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
+    ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
+    ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),
+    ('add_tag', 'PUT', _TAG, None, True),
+    ('delete_tag', 'DELETE', _TAG, None, False),
+    ('list_members', 'GET', f'{_IMAGE}/members', Members, True),
+    ('create_member', 'POST', f'{_IMAGE}/members', Member, False),
+    ('update_member', 'PUT', _MEMBER, Member, False),
+    ('delete_member', 'DELETE', _MEMBER, None, False),
+)
 
-OPERATIONS = {
-    operation.name: operation
-    for operation in (
-        Operation('list_images', 'POST', '/v1/query/images', True),
-        Operation('create_image', 'POST', '/v1/images'),
-        Operation('get_image', 'GET', _IMAGE, True),
-        Operation('update_image', 'PATCH', _IMAGE),
-        Operation('delete_image', 'DELETE', _IMAGE),
-        Operation('claim_upload', 'POST', f'{_IMAGE}/claim-upload', True),
-        Operation('finish_upload', 'POST', f'{_IMAGE}/finish-upload', True),
-        Operation('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', True),
-        Operation('renew_transfers', 'POST', '/v1/transfers/renew', True),
-        Operation('deactivate_image', 'POST', f'{_IMAGE}/deactivate', True),
-        Operation('reactivate_image', 'POST', f'{_IMAGE}/reactivate', True),
-        Operation('add_tag', 'PUT', f'{_IMAGE}/tags/{{tag}}', True),
-        Operation('delete_tag', 'DELETE', f'{_IMAGE}/tags/{{tag}}'),
-        Operation('list_members', 'GET', f'{_IMAGE}/members', True),
-        Operation('create_member', 'POST', f'{_IMAGE}/members'),
-        Operation('update_member', 'PUT', f'{_IMAGE}/members/{{member}}'),
-        Operation('delete_member', 'DELETE', f'{_IMAGE}/members/{{member}}'),
-    )
-}
+OPERATIONS = {line[0]: Operation(*line) for line in _TABLE}

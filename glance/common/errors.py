@@ -27,6 +27,9 @@ Error                          500 (never raised itself)
 and is stable, ``headers`` go out with the answer.
 """
 
+#: A message may quote what a client sent; megabytes do not go back.
+MAX_MESSAGE_LENGTH = 1000
+
 
 class Error(Exception):
     """An error with its answer.
@@ -42,7 +45,7 @@ class Error(Exception):
     def __init__(
         self, message: str = '', headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(message or self.text)
+        super().__init__((message or self.text)[:MAX_MESSAGE_LENGTH])
         self.headers = headers or {}
 
 

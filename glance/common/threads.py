@@ -1,21 +1,36 @@
 """Run blocking work where it cannot stop the event loop.
 
-Both daemons say ``threads.call(func, *args)`` for work that blocks in C:
-disk, hashes, database drivers that know nothing of green threads. Under a
-server with native threads that is a plain call. The eventlet server
-installs its thread pool here when a worker starts, so nothing else has to
-know eventlet.
+Both daemons say ``threads.call(func, *args)`` for a short piece of work that
+blocks in C (disk, hashes, database drivers that know nothing of green
+threads), ``threads.run(func, *args)`` for a long one, which gets a native
+thread of its own, and ``threads.start(func)`` for a helper beside it. Under
+a server with native threads these are plain calls. The eventlet server
+installs its own when a worker starts, so nothing else has to know eventlet.
 """
 
 from collections.abc import Callable
 import operator
+import threading
 from typing import Any
+
+
+def _start(func: Callable[[], None]) -> None:
+    threading.Thread(target=func, daemon=True).start()
+
 
 #: ``call(func, *args, **kwargs)`` returns or raises what ``func`` does.
 call: Callable[..., Any] = operator.call
+#: The same for work of seconds or hours.
+run: Callable[..., Any] = operator.call
+#: Starts ``func()`` in a native thread; nobody waits for it.
+start: Callable[[Callable[[], None]], None] = _start
 
 
-def install(runner: Callable[..., Any]) -> None:
-    """Let ``runner(func, *args, **kwargs)`` carry every later call."""
-    global call
-    call = runner
+def install(
+    call_runner: Callable[..., Any],
+    long_runner: Callable[..., Any],
+    starter: Callable[[Callable[[], None]], None],
+) -> None:
+    """Let these three carry every later call."""
+    global call, run, start
+    call, run, start = call_runner, long_runner, starter

@@ -35,6 +35,15 @@ class Transfer:
         if self.is_lost:
             raise errors.Conflict('The claim on this upload was lost.')
 
+    def confirm(self) -> None:
+        """Be sure that nobody else can hold the claim now.
+
+        :raises errors.Conflict: its last renewal is too long ago
+        """
+        self.check()
+        if time.monotonic() >= self.held_until:
+            raise errors.Conflict('The claim on this upload has lapsed.')
+
 
 class Transfers:
     """The transfers of this process.
@@ -64,17 +73,6 @@ class Transfers:
     def drop(self, transfer: Transfer) -> None:
         with self._lock:
             self._running.pop(transfer.id, None)
-
-    def confirm(self, transfer: Transfer) -> None:
-        """Make sure that the claim is held now.
-
-        Costs a round trip only when the last renewal is too long ago.
-
-        :raises errors.Conflict: it is not
-        """
-        if time.monotonic() >= transfer.held_until:
-            self._renew({transfer.id: transfer}, 0)
-        transfer.check()
 
     def _beat(self, lease_seconds: int) -> None:
         while True:

@@ -1,14 +1,15 @@
 """One upload: first byte to active image, and its undoing."""
 
 from collections.abc import Iterator
-import functools
 import logging
+import operator
 import time
 
 from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import threads
 from glance.images import streams
 from glance.images import transfers
 from glance.store import base as store_base
@@ -62,17 +63,29 @@ class Uploads:
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
-            url = self._store.write(
-                image_id,
-                _watched(data, transfer),
-                functools.partial(self._transfers.confirm, transfer),
-            )
+            url = self._write(image_id, transfer, data)
             self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
             self._undo(asking, image_id, transfer, url, error)
             raise
         finally:
             self._transfers.drop(transfer)
+
+    def _write(
+        self,
+        image_id: str,
+        transfer: transfers.Transfer,
+        data: streams.Measured,
+    ) -> str:
+        """Store the data, in a native thread if it can be read by one."""
+        run = threads.run if data.go_native() else operator.call
+        url: str = run(
+            self._store.write,
+            image_id,
+            _watched(data, transfer),
+            transfer.confirm,
+        )
+        return url
 
     def _finish(
         self,
@@ -112,7 +125,12 @@ class Uploads:
         registry says the image is active with these bytes, they stay; if
         it says nothing they stay too, for the next upload to replace.
         """
-        LOG.warning('The upload of image %s failed: %r', image_id, cause)
+        LOG.warning(
+            'The upload of image %s failed: %r (%r)',
+            image_id,
+            cause,
+            cause.__cause__,
+        )
         try:
             unused = self._registry.abandon_upload(
                 asking, image_id, {'transfer_id': transfer.id}
@@ -125,7 +143,7 @@ class Uploads:
 
 def _watched(
     data: streams.Measured, transfer: transfers.Transfer
-) -> Iterator[bytes]:
+) -> Iterator[memoryview]:
     """The data, as long as it is wanted."""
     for chunk in data:
         transfer.check()

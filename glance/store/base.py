@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+Buffer = bytes | memoryview
+
 
 class Body(Protocol):
     """Open data on its way out. ``length`` bytes come, or it raises."""
@@ -24,10 +26,14 @@ class Store(Protocol):
     def write(
         self,
         image_id: str,
-        data: Iterable[bytes],
+        data: Iterable[Buffer],
         confirm: Callable[[], None],
     ) -> str:
         """Store everything that ``data`` gives and return its URL.
+
+        It may run in a native thread, so it says ``threads.call`` for work
+        that blocks and nothing that waits green. A piece of ``data`` is
+        valid until the next one is asked for.
 
         Called by the holder of the image's claim, so data that lies there
         under the same id belongs to nobody and is replaced; right before

@@ -22,6 +22,7 @@ import uuid
 from glance.common import errors
 from glance.common import filebody
 from glance.common import threads
+from glance.store import base
 
 LOG = logging.getLogger(__name__)
 
@@ -66,19 +67,19 @@ class FilesystemStore:
     def write(
         self,
         image_id: str,
-        data: Iterable[bytes],
+        data: Iterable[base.Buffer],
         confirm: Callable[[], None],
     ) -> str:
         path = self._directory / _checked(image_id)
-        partial = _translated(_Partial, self._directory, self._mode)
+        partial = _for_writing(_Partial, self._directory, self._mode)
         try:
             for chunk in data:
-                _translated(partial.write, chunk)
-            if not _translated(partial.publish, path):
+                _for_writing(partial.write, chunk)
+            if not _for_writing(partial.publish, path):
                 confirm()
                 LOG.warning('Replaced data of nobody: %s', path.name)
                 _translated(path.unlink, missing_ok=True)
-                _require(_translated(partial.publish, path))
+                _require(_for_writing(partial.publish, path))
         finally:
             threads.call(partial.close)
         return f'file://{urllib.parse.quote(str(path))}'
@@ -113,27 +114,31 @@ class FilesystemStore:
         Whatever made its way into the database, no other file of the host
         is read or deleted (OSSA-2014-041).
         """
-        parts = urllib.parse.urlsplit(url)
-        path = pathlib.Path(urllib.parse.unquote(parts.path))
-        if (
-            parts.scheme not in ('file', 'filesystem')
-            or parts.netloc
-            or not _NAME.fullmatch(path.name)
-            or os.path.realpath(path.parent) != str(self._directory)
-        ):
+        try:
+            parts = urllib.parse.urlsplit(url)
+            path = pathlib.Path(urllib.parse.unquote(parts.path))
+            ours = (
+                parts.scheme in ('file', 'filesystem')
+                and not parts.netloc
+                and _NAME.fullmatch(path.name)
+                and os.path.realpath(path.parent) == str(self._directory)
+            )
+        except ValueError:  # no URL, or no path
+            ours = False
+        if not ours:
             LOG.error('A location lies outside of filesystem_store_datadir')
             raise errors.NotFound('There is no such data.')
         return self._directory / path.name
 
     def _remove_leftovers(self) -> None:
         for path in self._directory.glob(f'{_PARTIAL}*'):
-            with path.open('rb') as file:
-                try:
+            try:
+                with path.open('rb') as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue  # another process writes it right now
+                    path.unlink(missing_ok=True)
                 LOG.warning('Removed the unfinished upload %s', path.name)
-                path.unlink(missing_ok=True)
+            except (BlockingIOError, FileNotFoundError):
+                continue  # another process writes it, or was faster here
 
 
 class _Partial:
@@ -154,7 +159,7 @@ class _Partial:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         os.fchmod(self._fd, mode)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: base.Buffer) -> None:
         view = memoryview(chunk)
         while view:
             view = view[os.write(self._fd, view) :]
@@ -198,6 +203,15 @@ def _checked(image_id: str) -> str:
     return image_id
 
 
+def _for_writing(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a step of a write: it is the directory that is missing."""
+    try:
+        return _translated(func, *args, **kwargs)
+    except errors.NotFound as error:
+        LOG.error('filesystem_store_datadir is gone')
+        raise errors.StoreUnavailable from error
+
+
 def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run disk work in a native thread; its errors are answers."""
     try:
@@ -208,5 +222,4 @@ def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except OSError as error:
         if error.errno in _FULL:
             raise errors.LimitExceeded('The image store is full.') from error
-        LOG.error('The image store failed: %s', error)
         raise errors.StoreUnavailable from error

@@ -7,6 +7,7 @@ images of an answer come in one statement.
 
 from collections.abc import Iterable, Sequence
 import datetime
+import functools
 import json
 from typing import Any
 
@@ -73,19 +74,44 @@ _CHILDREN = _children(sa.bindparam('ids', expanding=True))
 _BY_IDS = sa.select(*_SHOWN).where(
     IMAGES.c.id.in_(sa.bindparam('ids', expanding=True))
 )
-_ONE = sa.select(*_SHOWN).where(IMAGES.c.id == sa.bindparam('image_id'), _LIVE)
+_ID = IMAGES.c.id == sa.bindparam('image_id')
+_LOCK = (
+    sa.select(IMAGES.c.id)
+    .where(IMAGES.c.id == sa.bindparam('image_id'))
+    .with_for_update()
+)
+
+
+@functools.cache
+def _one(is_admin: bool, has_project: bool, lock: bool) -> sa.Select[Any]:
+    seen = visibility.seen_by_id(is_admin, has_project)
+    found = sa.select(*_SHOWN).where(_ID, _LIVE, seen)
+    return found.with_for_update() if lock else found
+
+
+@functools.lru_cache(100)
+def _marked(
+    is_admin: bool, has_project: bool, keys: filters.shape.Keys
+) -> sa.Select[Any]:
+    seen = visibility.seen_by_id(is_admin, has_project)
+    return sa.select(*filters.marker_columns(keys)).where(_ID, _LIVE, seen)
 
 
 def get(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    *,
+    lock: bool = False,
 ) -> contract.Image:
     """One live image that the caller can see. Two statements.
 
+    :param lock: nobody else may change it before the transaction's end
     :raises errors.NotFound: not there, deleted, not visible
     """
+    statement = _one(bool(asking.is_admin), bool(asking.project_id), lock)
     rows = connection.execute(
-        _ONE.where(visibility.by_id(asking)),
-        {'image_id': image_id, 'caller': asking.project_id},
+        statement, {'image_id': image_id, 'caller': asking.project_id}
     ).all()
     # MariaDB compares ids without minding letter case; ids are exact.
     rows = [row for row in rows if row.id == image_id]
@@ -179,14 +205,13 @@ def delete(
     :raises errors.Forbidden: it is protected
     :raises errors.PreconditionFailed: it is not as expected
     """
-    image = get(connection, asking, image_id)
-    now = engine.now()
-    gone = {'deleted': True, 'deleted_at': now}
-    free = sa.and_(IMAGES.c.protected == sa.false(), _as_expected(expected))
-    if not touch(connection, asking, image_id, free, status='deleted', **gone):
-        image = get(connection, asking, image_id)  # deleted meanwhile: 404
-        _require_expected(image, expected)
+    # Locked: an upload that ends right now would add a location.
+    image = get(connection, asking, image_id, lock=True)
+    _require_expected(image, expected)
+    if image['protected']:
         raise errors.Forbidden('The image is protected from deletion.')
+    gone = {'deleted': True, 'deleted_at': engine.now()}
+    touch(connection, asking, image_id, sa.true(), status='deleted', **gone)
     for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS):
         live = sa.and_(
             table.c.image_id == image_id, table.c.deleted == sa.false()
@@ -294,6 +319,15 @@ def touch(
     return connection.execute(statement, bound).rowcount == 1
 
 
+def lock(connection: sa.Connection, image_id: str) -> None:
+    """Be the only one to change the image until the transaction's end.
+
+    Who changes an image and what belongs to it takes the image's lock
+    first: two that took them in different orders would wait for each other.
+    """
+    connection.execute(_LOCK, {'image_id': image_id})
+
+
 def _touch_visible(
     connection: sa.Connection, asking: context.RequestContext, image_id: str
 ) -> None:
@@ -308,11 +342,11 @@ def _marker(
 ) -> sa.Row[Any] | None:
     if query['marker'] is None:
         return None
-    columns = filters.marker_columns(filters.shape.sort_keys(query['sort']))
-    statement = sa.select(*columns).where(
-        IMAGES.c.id == query['marker'], _LIVE, visibility.by_id(asking)
-    )
-    row = connection.execute(statement, {'caller': asking.project_id}).first()
+    keys = filters.shape.sort_keys(query['sort'])
+    row = connection.execute(
+        _marked(bool(asking.is_admin), bool(asking.project_id), keys),
+        {'image_id': query['marker'], 'caller': asking.project_id},
+    ).first()
     if row is None or row.id != query['marker']:
         raise errors.InvalidMarker
     return row
@@ -333,7 +367,7 @@ def _documents(
         documents[row.id] = document
     children = connection.execute(
         _CHILDREN, {'ids': list(documents), 'caller': asking.project_id}
-    )
+    ).all()
     for kind, image_id, first, second, row_id in children:
         document = documents[image_id]
         if kind == 'property':
@@ -362,7 +396,7 @@ def _location(
 
 def timestamp(moment: datetime.datetime) -> str:
     """A time as both wires show it: UTC, whole seconds, literal Z."""
-    return moment.strftime('%Y-%m-%dT%H:%M:%SZ')
+    return f'{moment.isoformat(timespec="seconds")}Z'
 
 
 def _insert_properties(

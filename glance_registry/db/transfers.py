@@ -103,23 +103,20 @@ def finish(
     :raises errors.Conflict: the claim was given to somebody else
     """
     step = lifecycle.FINISH_UPLOAD
-    mine = sa.and_(
-        IMAGES.c.status.in_(step.before),
-        sa.exists().where(
-            TRANSFERS.c.id == stored['transfer_id'],
-            TRANSFERS.c.image_id == image_id,
-        ),
-    )
+    running = IMAGES.c.status.in_(step.before)
     outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
     if not images.touch(
-        connection, _ADMIN, image_id, mine, status=step.after, **outcome
+        connection, _ADMIN, image_id, running, status=step.after, **outcome
     ):
         image = images.get(connection, _ADMIN, image_id)
         if not _is_outcome(image, stored):
-            raise errors.Conflict('The claim on this upload was lost.')
+            raise _lost()
         return image
+    # Asked for behind the lock: in the condition of the UPDATE PostgreSQL
+    # would look for it as of before the wait.
+    if not _remove(connection, stored['transfer_id'], _of(image_id)):
+        raise _lost()
     _insert_location(connection, image_id, stored['location'])
-    _remove(connection, stored['transfer_id'])
     return images.get(connection, _ADMIN, image_id)
 
 
@@ -128,13 +125,16 @@ def abandon(
 ) -> contract.Unclaimed:
     """Give a claim back. The image is ``queued`` again, if it is there.
 
-    The bytes are in use only if the upload was finished after all (the
-    answer to that may have been lost).
+    The bytes are in use if the upload was finished after all (the answer
+    to that may have been lost), and perhaps if another one runs: a store
+    may have given its bytes the same place.
     """
-    if not _remove(connection, transfer_id):
-        return {'data_is_unused': not _has_data(connection, image_id)}
-    _give_back(connection, image_id)
-    return {'data_is_unused': True}
+    images.lock(connection, image_id)
+    if _remove(connection, transfer_id, _of(image_id)):
+        _give_back(connection, image_id)
+        return {'data_is_unused': True}
+    used = _has_data(connection, image_id) or _is_claimed(connection, image_id)
+    return {'data_is_unused': not used}
 
 
 def sweep(connection: sa.Connection) -> list[str]:
@@ -144,12 +144,13 @@ def sweep(connection: sa.Connection) -> list[str]:
     """
     now = engine.now()
     lapsed = connection.execute(
-        sa.select(
-            TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node
-        ).where(TRANSFERS.c.expires_at < now)
+        sa.select(TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node)
+        .where(TRANSFERS.c.expires_at < now)
+        .order_by(TRANSFERS.c.image_id)
     ).all()
     swept = []
     for row in lapsed:
+        images.lock(connection, row.image_id)
         # Conditional: it may be renewed, or another worker sweeps too.
         if not _remove(connection, row.id, TRANSFERS.c.expires_at < now):
             continue
@@ -179,14 +180,23 @@ def _give_back(connection: sa.Connection, image_id: str) -> bool:
     )
 
 
+def _lost() -> errors.Conflict:
+    return errors.Conflict('The claim on this upload was lost.')
+
+
+def _of(image_id: str) -> sa.ColumnElement[bool]:
+    return TRANSFERS.c.image_id == image_id
+
+
 def _remove(
     connection: sa.Connection,
     transfer_id: str,
-    condition: sa.ColumnElement[bool] | None = None,
+    condition: sa.ColumnElement[bool],
 ) -> bool:
-    statement = TRANSFERS.delete().where(TRANSFERS.c.id == transfer_id)
-    if condition is not None:
-        statement = statement.where(condition)
+    """End a transfer; behind the image's lock, like every change."""
+    statement = TRANSFERS.delete().where(
+        TRANSFERS.c.id == transfer_id, condition
+    )
     return connection.execute(statement).rowcount == 1
 
 
@@ -210,8 +220,15 @@ def _insert_location(
 def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
     row = connection.execute(
         sa.select(TRANSFERS.c.id).where(
-            TRANSFERS.c.id == transfer_id, TRANSFERS.c.image_id == image_id
+            TRANSFERS.c.id == transfer_id, _of(image_id)
         )
+    ).first()
+    return row is not None
+
+
+def _is_claimed(connection: sa.Connection, image_id: str) -> bool:
+    row = connection.execute(
+        sa.select(TRANSFERS.c.id).where(_of(image_id))
     ).first()
     return row is not None
 

@@ -38,11 +38,14 @@ _BY_ID_WITHOUT_PROJECT = sa.or_(
 
 def by_id(asking: context.RequestContext) -> sa.ColumnElement[bool]:
     """The images the caller can see by id; binds ``:caller``."""
-    if asking.is_admin:
+    return seen_by_id(bool(asking.is_admin), bool(asking.project_id))
+
+
+def seen_by_id(is_admin: bool, has_project: bool) -> sa.ColumnElement[bool]:
+    """The same, for statements that are kept."""
+    if is_admin:
         return sa.true()
-    if not asking.project_id:
-        return _BY_ID_WITHOUT_PROJECT
-    return _BY_ID
+    return _BY_ID if has_project else _BY_ID_WITHOUT_PROJECT
 
 
 #: Images of others; the own ones are in other branches already.

@@ -6,6 +6,7 @@ it becomes the identity headers of the pipelines.
 """
 
 from collections.abc import Iterable
+import contextlib
 import pathlib
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from gabbi import driver
 from gabbi import fixture
 
 from tests import base
+from tests import databases
 
 GABBITS = pathlib.Path(__file__).with_name('gabbits')
 
@@ -24,19 +26,22 @@ class Service(fixture.GabbiFixture):
     """A pair of daemons for one file."""
 
     options: dict[str, Any] = {}
+    #: Of :data:`tests.databases.KINDS`.
+    kind = 'sqlite'
     #: Gabbi hands nothing from a fixture to its tests; the files of one
     #: process run one after the other.
     current: base.Service | None = None
 
     def start_fixture(self) -> None:
-        self._directory = tempfile.TemporaryDirectory()
-        Service.current = base.Service(self._directory.name, self.options)
+        self._stack = contextlib.ExitStack()
+        directory = self._stack.enter_context(tempfile.TemporaryDirectory())
+        url = self._stack.enter_context(databases.TemporaryDatabase(self.kind))
+        Service.current = base.Service(directory, self.options, url)
+        self._stack.callback(Service.current.close)
 
     def stop_fixture(self) -> None:
-        if Service.current is not None:
-            Service.current.close()
         Service.current = None
-        self._directory.cleanup()
+        self._stack.close()
 
 
 class TinyService(Service):
@@ -56,6 +61,9 @@ class AnonymousService(Service):
     options = {'allow_anonymous_access': True}
 
 
+FIXTURES = (Service, TinyService, AnonymousService)
+
+
 def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     # The client hands text over where WSGI wants bytes as Latin-1.
     environ['PATH_INFO'] = environ['PATH_INFO'].encode().decode('latin-1')
@@ -73,11 +81,21 @@ def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def load_tests(
     loader: unittest.TestLoader, _tests: Any, _pattern: Any
 ) -> unittest.TestSuite:
+    return stories(loader, __name__, sys.modules[__name__])
+
+
+def stories(
+    loader: unittest.TestLoader, name: str, fixtures: Any
+) -> unittest.TestSuite:
+    """Every story as tests called ``name.FILE_SENTENCE``.
+
+    :param fixtures: has the classes that the stories name
+    """
     suite: unittest.TestSuite = driver.build_tests(
         str(GABBITS),
         loader,
         intercept=lambda: _app,
-        test_loader_name=__name__,
-        fixture_module=sys.modules[__name__],
+        test_loader_name=name,
+        fixture_module=fixtures,
     )
     return suite

@@ -139,13 +139,30 @@ class TransfersTestCase(base.ServiceTestCase):
         self.assertEqual('active', self.show(image_id)['status'])
         self.assertEqual([image_id], self.files())
 
-    def test_upload_stops_when_its_claim_is_lost(self) -> None:
+    def test_lapsed_claim_is_not_confirmed(self) -> None:
         transfer = transfers.Transfer()
-        running = transfers.Transfers(self.service.registry)
-        running.hold(transfer, 60, time.monotonic() - 61)
+        transfer.held_until = time.monotonic() + 60
+        transfer.confirm()
+        transfer.held_until = time.monotonic() - 1
         with self.assertRaises(errors.Conflict):
-            running.confirm(transfer)
-        running.drop(transfer)
+            transfer.confirm()
+
+    def test_beat_renews_what_runs_and_learns_what_is_lost(self) -> None:
+        image_id = self.image()
+        held, lost = transfers.Transfer(), transfers.Transfer()
+        self.claim(image_id, held.id)
+        running = transfers.Transfers(self.service.registry)
+        held.bytes_done = 3
+        for transfer in (held, lost):
+            running.hold(transfer, 1, time.monotonic() - 100)
+        self.addCleanup(running.drop, held)
+        self.addCleanup(running.drop, lost)
+        deadline = time.monotonic() + 10
+        while not lost.is_lost and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with self.assertRaises(errors.Conflict):
+            lost.check()
+        held.confirm()
 
     def test_data_of_a_killed_upload_is_replaced(self) -> None:
         image_id = self.image()

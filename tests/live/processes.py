@@ -17,6 +17,8 @@ import urllib.request
 
 PR_SET_PDEATHSIG = 1
 LOG_TAIL_BYTES = 4000
+MEMORY_DISK = '/dev/shm'
+DATABASE_BYTES = 2 << 30
 
 
 class Process:
@@ -211,10 +213,21 @@ def keep_log(process: Process) -> None:
         shutil.copyfile(process.log, where / f'{process.name}-{name}')
 
 
-def private_directory(user: str | None = None) -> pathlib.Path:
+def private_directory(
+    user: str | None = None, for_database: bool = False
+) -> pathlib.Path:
     """Make a directory that goes when we go; short, for socket names."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix='glance-'))
+    where = MEMORY_DISK if for_database and has_memory_disk() else None
+    path = pathlib.Path(tempfile.mkdtemp(prefix='glance-', dir=where))
     if user is not None and os.getuid() == 0:
         shutil.chown(path, user, user)
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
+
+
+def has_memory_disk() -> bool:
+    """Migrations are many small writes, each waiting for the disk."""
+    try:
+        return shutil.disk_usage(MEMORY_DISK).free > DATABASE_BYTES
+    except OSError:
+        return False

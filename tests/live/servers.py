@@ -34,7 +34,7 @@ class MariaDB:
     def __init__(self) -> None:
         server = processes.find('mariadbd', 'mariadb-server')
         install = processes.find('mariadb-install-db', 'mariadb-server')
-        directory = processes.private_directory('mysql')
+        directory = processes.private_directory('mysql', True)
         socket = str(directory / 'socket')
         (directory / 'tmp').mkdir(mode=0o777)
         (directory / 'tmp').chmod(0o777)
@@ -60,6 +60,7 @@ class MariaDB:
                 f'--pid-file={directory}/pid',
                 '--skip-networking',
                 '--innodb-flush-log-at-trx-commit=2',
+                '--skip-innodb-doublewrite',
                 '--max-connections=500',
             ],
             directory / 'log',
@@ -87,7 +88,7 @@ class PostgreSQL:
     def __init__(self) -> None:
         places = '/usr/lib/postgresql/*/bin'
         server = processes.find('postgres', 'postgresql', places)
-        directory = processes.private_directory('postgres')
+        directory = processes.private_directory('postgres', True)
         processes.run(
             [
                 server.parent / 'initdb',

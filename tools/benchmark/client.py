@@ -162,13 +162,21 @@ class Connection:
             return self._chunks()
         if 'content-length' in fields:
             size = int(fields['content-length'])
-            while len(self._buffer) < size:
-                self._more()
-            body = self._buffer[:size]
-            self._buffer = self._buffer[size:]
-            return body
+            return self._exactly(size)
         fields['connection'] = 'close'
         return self._until_closed()
+
+    def _exactly(self, size: int) -> bytes:
+        body = bytearray(size)
+        have = min(size, len(self._buffer))
+        body[:have], self._buffer = self._buffer[:have], self._buffer[have:]
+        view, peer = memoryview(body), self._connected()
+        while have < size:
+            got = peer.recv_into(view[have:])
+            if not got:
+                raise Failed('the body was cut')
+            have += got
+        return bytes(body)
 
     def _until_closed(self) -> bytes:
         parts, self._buffer = [self._buffer], b''

@@ -198,7 +198,7 @@ _WRITERS: dict[str, Callable[..., None]] = {
 def _batch(numbers: Iterable[int], mix: Mix, dialect: str) -> Rows:
     rows: Rows = {table: [] for table in COLUMNS}
     for number in numbers:
-        image_id = _id(mix.seed, number)
+        image_id = id_of(mix.seed, number)
         when = _moment(number, dialect)
         times = (when, when, 0)
         rows['images'].append(_image(image_id, number, when, mix))
@@ -225,7 +225,7 @@ def _batch(numbers: Iterable[int], mix: Mix, dialect: str) -> Rows:
     return rows
 
 
-def _id(seed: int, number: int) -> str:
+def id_of(seed: int, number: int) -> str:
     digest = hashlib.sha256(f'{seed}/{number}'.encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 

@@ -49,7 +49,7 @@ class ImageData:
         self._policy.require(request.context, 'upload_image', image)
         _require_formats(image)
         data = streams.Measured(
-            request.chunks(streams.CHUNK_BYTES),
+            request.source(),
             cap_bytes=self._limits.size_cap_bytes,
             expected_bytes=expected,
             hash_name=self._limits.hash_name,

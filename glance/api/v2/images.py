@@ -86,6 +86,7 @@ class Images:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
+        request.range = None  # WebOb would cut the document
         return _answer(image)
 
     def create(self, request: wsgi.Request) -> webob.Response:

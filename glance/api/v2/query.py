@@ -39,6 +39,8 @@ _NO_FILTERS = frozenset(('properties', 'locations', 'members'))
 #: Text items of an ``in:`` list; quoted ones may hold commas.
 _ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]*)')
 MAX_FILTERS = 64
+#: Values of one ``in:``; a page of ids has no more.
+MAX_ITEMS = 1000
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -188,6 +190,8 @@ def _items(name: str, text: str) -> list[str]:
             plain if quoted is None else re.sub(r'\\(.)', r'\1', quoted)
         )
         position = item.end()
+        if len(found) > MAX_ITEMS:
+            raise errors.BadRequest(f'{name}: in: takes {MAX_ITEMS} values.')
         if position == len(text):
             return [value for value in found if value] or ['']
         if text[position] != ',':
@@ -221,7 +225,8 @@ def _sort(pairs: Pairs) -> list[tuple[str, str]]:
     if compact:
         if keys or ways:
             raise errors.BadRequest('Use sort, or sort_key and sort_dir.')
-        return _complete(_compact(compact[0]), 'desc')
+        found = _compact(compact[0])
+        return _complete(found, found[0][1] if len(found) == 1 else 'desc')
     if not keys and len(ways) > 1 or len(ways) > max(len(keys), 1):
         raise errors.BadRequest('There are more sort_dir than sort_key.')
     if len(ways) not in (0, 1, len(keys)):

@@ -72,7 +72,11 @@ class ImageSchema:
         if validator is None:
             _check_custom(name, value)
             return
-        for problem in validator.iter_errors(value):
+        try:
+            problem = next(validator.iter_errors(value), None)
+        except RecursionError as error:  # its message would quote the value
+            raise errors.BadRequest(f'{name} is nested too deeply.') from error
+        if problem is not None:
             raise errors.BadRequest(f'{name}: {problem.message}')
         if name in ('min_ram', 'min_disk') and not 0 <= value <= MAX_INTEGER:
             raise errors.BadRequest(

@@ -48,6 +48,8 @@ SLICE_BYTES = 1 << 20
 #: one that does not is waited for by the event loop.
 BURST_SECONDS = 0.1
 FAST_CLIENT_MS = 10
+#: A native socket without any time-out would make the descriptor blocking.
+_NO_TIMEOUT_SECONDS = 10.0 * 365 * 86400
 
 
 class SlowHead(Exception):
@@ -205,7 +207,10 @@ class Connection(wsgi.HttpProtocol):
         expect = environ.get('HTTP_EXPECT', '').lower()
         waits = expect == '100-continue' and self.request_version != 'HTTP/1.0'
         self._body = incoming.Body(
-            self.rfile, length, self._invite if waits else None
+            self.rfile,
+            length,
+            self._invite if waits else None,
+            None if self.server.tls else self._detach,
         )
         environ['wsgi.input'] = environ['eventlet.input'] = self._body
         return environ
@@ -213,6 +218,19 @@ class Connection(wsgi.HttpProtocol):
     def _invite(self) -> None:
         self.wfile.write(b'HTTP/1.1 100 Continue\r\n\r\n')
         self.wfile.flush()
+
+    def _detach(
+        self, first: bytes, looks_ahead: bool
+    ) -> incoming.NativeStream:
+        """The connection for a native thread.
+
+        A time-out keeps the descriptor, which both share, non-blocking:
+        the thread polls, and the event loop goes on.
+        """
+        descriptor = os.dup(self.connection.fileno())
+        sock = _socket.socket(fileno=descriptor)
+        sock.settimeout(self.server.socket_timeout or _NO_TIMEOUT_SECONDS)
+        return incoming.NativeStream(sock, first, looks_ahead)
 
     def handle_one_response(self) -> None:
         started = time.monotonic()
@@ -241,6 +259,11 @@ class Connection(wsgi.HttpProtocol):
     def _settle_body(self) -> None:
         """Skip a small body nobody read; before a large one, close."""
         body = self._body
+        if body.native is not None:
+            # Nothing of it is left for the event loop to read.
+            body.native.close()
+            if not body.finished or body.native.has_surplus:
+                self.close_connection = True
         if body.broken:
             self.close_connection = True
         if self.close_connection or body.finished:

@@ -8,6 +8,7 @@ front of us. Knows nothing of the server but buffered files.
 from collections.abc import Callable
 import io
 import re
+import socket
 from typing import Any, BinaryIO, NoReturn
 
 from glance.common import errors
@@ -127,6 +128,80 @@ def check_framing(headers: Headers, version: str) -> None:
         raise BadHead(400, 'More than one Host')
 
 
+#: What a native thread receives at a time when it looks for chunks; larger
+#: reads go straight into the reader's buffer (speed-lab section 8).
+READ_AHEAD = 256 * 1024
+
+
+class NativeStream:
+    """A connection as one native thread reads it.
+
+    :param sock: blocks in the calling thread, with its time-out
+    :param first: what was received before
+    :param looks_ahead: receive more than is asked for, to find chunks
+    """
+
+    def __init__(
+        self, sock: socket.socket, first: bytes, looks_ahead: bool
+    ) -> None:
+        self._sock = sock
+        self._direct_bytes = READ_AHEAD // 2 if looks_ahead else 0
+        self._ahead = bytearray(READ_AHEAD if looks_ahead else len(first))
+        self._ahead[: len(first)] = first
+        self._start, self._end = 0, len(first)
+
+    @property
+    def has_surplus(self) -> bool:
+        """Bytes behind the body were received too."""
+        return self._start < self._end
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view``; less only at the end of the connection."""
+        got = 0
+        while got < len(view):
+            rest = view[got:]
+            if self.has_surplus:
+                amount = self._take(rest)
+            elif len(rest) >= self._direct_bytes:
+                amount = self._sock.recv_into(rest)
+            else:
+                amount = self._receive() and self._take(rest)
+            if not amount:
+                break
+            got += amount
+        return got
+
+    def read(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        return bytes(buffer[: self.readinto(memoryview(buffer))])
+
+    def readline(self, limit: int) -> bytes:
+        line = bytearray()
+        while len(line) < limit and not line.endswith(b'\n'):
+            if not self.has_surplus and not self._receive():
+                break
+            stop = min(self._end, self._start + limit - len(line))
+            newline = self._ahead.find(b'\n', self._start, stop)
+            stop = newline + 1 if newline >= 0 else stop
+            line += self._ahead[self._start : stop]
+            self._start = stop
+        return bytes(line)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def _take(self, view: memoryview) -> int:
+        amount = min(len(view), self._end - self._start)
+        stop = self._start + amount
+        view[:amount] = memoryview(self._ahead)[self._start : stop]
+        self._start = stop
+        return amount
+
+    def _receive(self) -> int:
+        self._start, self._end = 0, self._sock.recv_into(self._ahead)
+        return self._end
+
+
 class Body(io.RawIOBase):
     """The body of one request: ``wsgi.input``.
 
@@ -140,6 +215,8 @@ class Body(io.RawIOBase):
     :param rfile: the buffered connection
     :param length: bytes announced; None: the body is chunked
     :param invite: sends "100 Continue"; None: the client does not wait
+    :param detach: gives the connection as a stream for a native thread,
+        behind the bytes that were read of it; None: there is no such way
     """
 
     def __init__(
@@ -147,9 +224,12 @@ class Body(io.RawIOBase):
         rfile: BinaryIO,
         length: int | None,
         invite: Callable[[], None] | None = None,
+        detach: Callable[[bytes, bool], NativeStream] | None = None,
     ) -> None:
         self._rfile = rfile
         self._invite = invite
+        self._detach = detach
+        self.native: NativeStream | None = None
         self._left = length or 0  # of the body, or of the current chunk
         self.chunked_input = length is None
         self.content_length = length
@@ -190,6 +270,22 @@ class Body(io.RawIOBase):
             readinto = self._rfile.readinto  # type: ignore[attr-defined]
             self._took(self._call(readinto, view[:amount]), amount)
         return amount
+
+    def go_native(self) -> bool:
+        """Let one native thread read the rest of the body.
+
+        Called where the body was read until then, before that thread
+        starts; False if there is no rest or no way to read it so.
+        """
+        if self._detach is None or not self._ready(None):
+            return False
+        most = READ_AHEAD if self.chunked_input else self._left
+        read1 = self._rfile.read1  # type: ignore[attr-defined]
+        first: bytes = self._call(read1, min(most, READ_AHEAD))
+        self.native = self._detach(first, self.chunked_input)
+        self._rfile = self.native  # type: ignore[assignment]
+        self._detach = None
+        return True
 
     def discard(self) -> None:
         """Leave it: the server decides about a body nobody read."""

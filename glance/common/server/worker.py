@@ -17,13 +17,13 @@ from eventlet import greenio
 from eventlet import hubs
 from eventlet import patcher
 from eventlet import semaphore
-from eventlet import tpool
 from eventlet import wsgi
 from oslo_config import cfg
 
 from glance.common import threads
 from glance.common.server import http
 from glance.common.server import listening
+from glance.common.server import native
 from glance.common.server import processes
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ Actions = Mapping[int, Callable[[], None]]
 
 #: A pause when accepting fails, as it does without free descriptors.
 ACCEPT_PAUSE_SECONDS = 0.1
+#: A connection of which no request came yet. A client that just connected
+#: would take its end for a failure, so a drained worker waits a little.
+STATE_FRESH = 'fresh'
+FRESH_SECONDS = 2.0
 
 
 class Worker:
@@ -42,7 +46,7 @@ class Worker:
     def __init__(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        threads.install(tpool.execute)
+        threads.install(native.call, native.run, native.start)
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
         self._acceptor: Any = None
@@ -110,13 +114,21 @@ class Worker:
         self._acceptor.kill()
         self._socket.close()
         for connection in list(self._connections.values()):
+            if connection[2] == STATE_FRESH:
+                continue  # its first request may be on its way
             if _is_idle(connection):
                 greenio.shutdown_safe(connection[1])
             connection[2] = wsgi.STATE_CLOSE
+        eventlet.spawn_after(FRESH_SECONDS, self._close_fresh)
         if not self._connections:
             self._drained.send(0)
         elif self._grace_seconds is not None:
             eventlet.spawn_after(self._grace_seconds, self._give_up)
+
+    def _close_fresh(self) -> None:
+        for connection in list(self._connections.values()):
+            if connection[2] == STATE_FRESH:
+                greenio.shutdown_safe(connection[1])
 
     def _give_up(self) -> None:
         if not self._drained.ready():
@@ -151,7 +163,7 @@ class Worker:
                 return
 
     def _start(self, sock: Any, address: Any) -> None:
-        connection = [address, sock, wsgi.STATE_IDLE]
+        connection = [address, sock, STATE_FRESH]
         self._connections[id(connection)] = connection
         eventlet.spawn_n(self._serve, connection, self._server, self._tls)
 
@@ -190,7 +202,7 @@ class Worker:
 
 def _is_idle(connection: list[Any]) -> bool:
     """No request runs, and none waits in the socket's buffer."""
-    if connection[2] != wsgi.STATE_IDLE:
+    if connection[2] not in (wsgi.STATE_IDLE, STATE_FRESH):
         return False
     poll = _select.poll()
     poll.register(connection[1].fileno(), _select.POLLIN)

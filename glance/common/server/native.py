@@ -1,0 +1,75 @@
+"""Native threads beside the event loop, for ``glance.common.threads``.
+
+Short work goes to eventlet's pool. Long work (an upload takes hours where
+the client is slow) would hold the pool's few threads, so it gets a thread of
+its own; the green thread waits on a descriptor that the native one writes.
+"""
+
+from collections.abc import Callable
+import os
+from typing import Any
+
+from eventlet import hubs
+from eventlet import patcher
+from eventlet import tpool
+
+_thread = patcher.original('_thread')
+_local = patcher.original('threading').local()
+
+
+def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run short work in eventlet's pool; inside a native thread, at once."""
+    if getattr(_local, 'is_native', False):
+        return func(*args, **kwargs)
+    return tpool.execute(func, *args, **kwargs)
+
+
+def run(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run long work in a native thread of its own, and wait green."""
+    if getattr(_local, 'is_native', False):
+        return func(*args, **kwargs)
+    outcome: list[tuple[bool, Any]] = []
+    woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def work() -> None:
+        _local.is_native = True
+        try:
+            outcome.append((True, func(*args, **kwargs)))
+        except BaseException as error:
+            outcome.append((False, error))
+        finally:
+            os.eventfd_write(woken, 1)
+
+    _thread.start_new_thread(work, ())
+    _wait(woken, outcome)
+    succeeded, value = outcome[0]
+    if not succeeded:
+        raise value
+    return value
+
+
+def start(func: Callable[[], None]) -> None:
+    """Start a helper that shares nothing with the event loop."""
+
+    def work() -> None:
+        _local.is_native = True
+        func()
+
+    _thread.start_new_thread(work, ())
+
+
+def _wait(woken: int, outcome: list[tuple[bool, Any]]) -> None:
+    """Wait for the end, even if the waiting green thread is killed.
+
+    What the native thread works on must not be taken away from under it;
+    the first reason to stop waiting is raised when it has ended.
+    """
+    killed: BaseException | None = None
+    while not outcome:
+        try:
+            hubs.trampoline(woken, read=True)
+        except BaseException as error:
+            killed = killed or error
+    os.close(woken)
+    if killed is not None:
+        raise killed

@@ -1,0 +1,60 @@
+"""What the registry does on SQLite, it does on MariaDB and PostgreSQL.
+
+The suites that tests elsewhere run on SQLite run here on the servers: the
+operations of the contract, leases, and every story in YAML.
+"""
+
+import types
+from typing import Any
+import unittest
+
+from tests.contract import test_registry
+from tests.functional import test_gabbits
+from tests.functional import test_transfers
+
+KINDS = ('mysql', 'postgresql')
+
+
+class MysqlOperations(test_registry.TestOperations):
+    kind = 'mysql'
+
+
+class MysqlTransfers(test_transfers.TransfersTestCase):
+    kind = 'mysql'
+
+
+class MysqlConditions(test_transfers.ConditionsTestCase):
+    kind = 'mysql'
+
+
+class PostgresqlOperations(test_registry.TestOperations):
+    kind = 'postgresql'
+
+
+class PostgresqlTransfers(test_transfers.TransfersTestCase):
+    kind = 'postgresql'
+
+
+class PostgresqlConditions(test_transfers.ConditionsTestCase):
+    kind = 'postgresql'
+
+
+def _fixtures(kind: str) -> types.SimpleNamespace:
+    """The fixtures of the stories, with daemons on another database."""
+    return types.SimpleNamespace(
+        **{
+            fixture.__name__: type(
+                fixture.__name__, (fixture,), {'kind': kind}
+            )
+            for fixture in test_gabbits.FIXTURES
+        }
+    )
+
+
+def load_tests(
+    loader: unittest.TestLoader, tests: unittest.TestSuite, _pattern: Any
+) -> unittest.TestSuite:
+    for kind in KINDS:
+        name = f'{__name__}.{kind.capitalize()}Stories'
+        tests.addTest(test_gabbits.stories(loader, name, _fixtures(kind)))
+    return tests

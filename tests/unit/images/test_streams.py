@@ -1,0 +1,126 @@
+"""Counting, capping and hashing: with and without helpers."""
+
+import hashlib
+import os
+import random
+from typing import Any
+import unittest
+from unittest import mock
+
+from glance.common import errors
+from glance.images import streams
+
+
+class Bytes:
+    """A source that gives what it has, some at a time."""
+
+    def __init__(self, data: bytes, native: bool) -> None:
+        self._left = memoryview(data)
+        self._native = native
+
+    def go_native(self) -> bool:
+        return self._native
+
+    def readinto(self, view: memoryview) -> int:
+        amount = min(len(view), len(self._left))
+        view[:amount] = self._left[:amount]
+        self._left = self._left[amount:]
+        return amount
+
+
+class Broken(Bytes):
+    def readinto(self, view: memoryview) -> int:
+        if not self._left:
+            raise errors.BadRequest('the client is gone')
+        return super().readinto(view)
+
+
+class MeasuredTestCase(unittest.TestCase):
+    native = False
+
+    def measured(self, source: Any, **kwargs: Any) -> streams.Measured:
+        wanted = {
+            'cap_bytes': 1 << 40,
+            'expected_bytes': None,
+            'hash_name': 'sha512',
+        }
+        measured = streams.Measured(source, **{**wanted, **kwargs})
+        self.assertEqual(self.native, measured.go_native())
+        return measured
+
+    def passed(self, measured: streams.Measured) -> bytes:
+        return b''.join(bytes(piece) for piece in measured)
+
+    def sizes(self) -> list[int]:
+        chunk = streams.CHUNK_BYTES
+        return [0, 1, chunk - 1, chunk, chunk + 1, 6 * chunk + 17]
+
+    def test_all_bytes_pass_and_are_hashed(self) -> None:
+        for size in self.sizes():
+            data = random.Random(size).randbytes(size)
+            measured = self.measured(Bytes(data, self.native))
+            self.assertEqual(data, self.passed(measured))
+            self.assertEqual(size, measured.size_bytes)
+            self.assertEqual(hashlib.md5(data).hexdigest(), measured.checksum)
+            self.assertEqual(
+                hashlib.sha512(data).hexdigest(), measured.hash_value
+            )
+
+    def test_cap_ends_it(self) -> None:
+        measured = self.measured(Bytes(b'12345', self.native), cap_bytes=4)
+        with self.assertRaises(errors.LimitExceeded):
+            self.passed(measured)
+
+    def test_announced_size_above_the_cap_is_refused_at_once(self) -> None:
+        with self.assertRaises(errors.LimitExceeded):
+            self.measured(
+                Bytes(b'', self.native), cap_bytes=4, expected_bytes=5
+            )
+
+    def test_another_number_than_announced_is_refused(self) -> None:
+        for expected in (4, 6):
+            measured = self.measured(
+                Bytes(b'12345', self.native), expected_bytes=expected
+            )
+            with self.assertRaises(errors.BadRequest):
+                self.passed(measured)
+
+    def test_broken_source_goes_through(self) -> None:
+        data = os.urandom(3 * streams.CHUNK_BYTES)
+        measured = self.measured(Broken(data, self.native))
+        with self.assertRaises(errors.BadRequest):
+            self.passed(measured)
+
+    def test_left_in_the_middle(self) -> None:
+        data = os.urandom(3 * streams.CHUNK_BYTES)
+        pieces = iter(self.measured(Bytes(data, self.native)))
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]
+
+
+class NativeTestCase(MeasuredTestCase):
+    native = True
+
+    def test_helpers_are_given_back(self) -> None:
+        cores = os.cpu_count() or 1
+        for _ in range(3 * cores):
+            self.passed(self.measured(Bytes(b'x', True)))
+            with self.assertRaises(errors.BadRequest):
+                self.passed(self.measured(Broken(b'x', True)))
+        taken = 0
+        while streams._helped.acquire(blocking=False):
+            taken += 1
+        for _ in range(taken):
+            streams._helped.release()
+        self.assertEqual(cores, taken)
+
+
+class ManyNativeTestCase(MeasuredTestCase):
+    """More uploads than cores: small buffers, no helpers."""
+
+    native = True
+
+    def setUp(self) -> None:
+        none = mock.patch.object(streams, '_helped')
+        none.start().acquire.return_value = False
+        self.addCleanup(none.stop)

@@ -1,0 +1,246 @@
+import errno
+import fcntl
+import os
+import pathlib
+import shutil
+import stat
+from typing import Any
+import unittest
+from unittest import mock
+
+from glance.common import errors
+from glance.store import filesystem
+from tests import base
+
+ID = '7a000000-0000-4000-8000-000000000001'
+
+
+def nothing() -> None:
+    pass
+
+
+class FilesystemTestCase(unittest.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.top = pathlib.Path(base.temporary_directory(self))
+        self.directory = self.top / 'images'
+        self.store = filesystem.FilesystemStore(str(self.directory))
+
+    def names(self) -> list[str]:
+        return base.names_in(str(self.directory))
+
+
+class TestFiles(FilesystemTestCase):
+    def test_the_url_is_the_path_of_the_image(self) -> None:
+        url = self.store.write(ID, [b'x'], nothing)
+        self.assertEqual(f'file://{self.directory}/{ID}', url)
+        self.assertEqual(b'x', (self.directory / ID).read_bytes())
+
+    def test_the_url_quotes_odd_directories(self) -> None:
+        odd = self.top / 'a b#ü?%41'
+        store = filesystem.FilesystemStore(str(odd))
+        url = store.write(ID, [b'x'], nothing)
+        self.assertNotIn(' ', url)
+        self.assertEqual(b'x', b''.join(store.open(url, 0, None)))
+
+    def test_the_mode_does_not_depend_on_the_umask(self) -> None:
+        for umask, mode in ((0o077, 0o640), (0, 0o640), (0o022, 0o600)):
+            before = os.umask(umask)
+            self.addCleanup(os.umask, before)
+            store = filesystem.FilesystemStore(str(self.directory), mode)
+            store.write(ID, [b'x'], nothing)
+            found = stat.S_IMODE((self.directory / ID).stat().st_mode)
+            self.assertEqual(mode, found)
+
+    def test_a_mode_that_hides_the_data_is_refused(self) -> None:
+        with self.assertRaises(errors.ConfigurationError) as caught:
+            filesystem.FilesystemStore(str(self.directory), 0o040)
+        self.assertIn('filesystem_store_file_perm', str(caught.exception))
+
+    def test_an_id_is_a_file_name(self) -> None:
+        for odd in ('', '..', 'a/b', '../x', 'x\0', 'x\n', 'ü', 'x' * 37):
+            with self.subTest(odd), self.assertRaises(errors.NotFound):
+                self.store.write(odd, [b'x'], nothing)
+            with self.subTest(odd), self.assertRaises(errors.NotFound):
+                self.store.delete_unregistered(odd)
+        self.assertEqual([], self.names())
+        self.assertEqual(['images'], base.names_in(str(self.top)))
+
+
+class TestLocations(FilesystemTestCase):
+    """OSSA-2014-041, OSSA-2015-002: no other file of the host."""
+
+    def check_refused(self, url: str) -> None:
+        with self.subTest(url):
+            with self.assertRaises(errors.NotFound) as caught:
+                self.store.open(url, 0, None)
+            self.assertNotIn(str(self.top), str(caught.exception))
+            self.store.delete(url)
+
+    def test_files_outside_are_neither_read_nor_deleted(self) -> None:
+        secret = self.top / 'secret'
+        secret.write_bytes(b'secret')
+        (self.directory / 'sub').mkdir()
+        (self.directory / 'sub' / ID).write_bytes(b'secret')
+        (self.directory / 'link').symlink_to(self.top)
+        for path in (
+            secret,
+            self.directory / '..' / 'secret',
+            self.directory / 'link' / 'secret',
+            self.directory / 'sub' / ID,
+            self.directory / 'sub' / '..' / '..' / 'secret',
+            pathlib.Path('/etc/passwd'),
+        ):
+            self.check_refused(f'file://{path}')
+            self.check_refused(f'filesystem://{path}')
+        self.check_refused(f'file://{self.directory}/%2e%2e/secret')
+        self.check_refused(f'file://{self.directory}%2F..%2Fsecret')
+        self.check_refused(f'file://host{self.directory}/{ID}')
+        self.check_refused(f'FILE:{self.directory}')
+        self.assertEqual(b'secret', secret.read_bytes())
+
+    def test_the_same_directory_under_another_name(self) -> None:
+        """An operator moved the directory and left a link behind."""
+        self.store.write(ID, [b'x'], nothing)
+        alias = self.top / 'alias'
+        alias.symlink_to(self.directory)
+        for path in (alias, self.directory / '.' / '..' / 'images'):
+            body = self.store.open(f'file://{path}/{ID}', 0, None)
+            self.assertEqual(b'x', b''.join(body))
+
+    def test_deleting_a_link_leaves_what_it_points_to(self) -> None:
+        target = self.top / 'elsewhere'
+        target.write_bytes(b'x')
+        (self.directory / ID).symlink_to(target)
+        self.store.delete(f'file://{self.directory}/{ID}')
+        self.assertEqual([], self.names())
+        self.assertEqual(b'x', target.read_bytes())
+
+    def test_a_link_in_the_way_is_not_written_through(self) -> None:
+        target = self.top / 'elsewhere'
+        target.write_bytes(b'precious')
+        (self.directory / ID).symlink_to(target)
+        self.store.write(ID, [b'new'], nothing)
+        self.assertEqual(b'precious', target.read_bytes())
+        self.assertEqual(b'new', (self.directory / ID).read_bytes())
+
+    def test_a_directory_in_the_way_is_503(self) -> None:
+        (self.directory / ID).mkdir()
+        with self.assertRaises(errors.StoreUnavailable):
+            self.store.write(ID, [b'x'], nothing)
+        with self.assertRaises(errors.StoreUnavailable):
+            self.store.open(f'file://{self.directory}/{ID}', 0, None)
+
+
+class TestTrouble(FilesystemTestCase):
+    def check(
+        self, function: str, number: int, expected: type[errors.Error]
+    ) -> None:
+        trouble = OSError(number, os.strerror(number))
+        with (
+            self.subTest(f'{function} {errno.errorcode[number]}'),
+            mock.patch.object(os, function, side_effect=trouble),
+        ):
+            with self.assertRaises(expected) as caught:
+                self.store.write(ID, [b'x'], nothing)
+            self.assertNotIn(str(self.top), str(caught.exception))
+        self.assertEqual([], self.names())
+
+    def test_a_full_disk_is_413_and_leaves_nothing(self) -> None:
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            for function in ('write', 'fsync', 'link', 'open'):
+                self.check(function, number, errors.LimitExceeded)
+
+    def test_a_broken_disk_is_503_and_leaves_nothing(self) -> None:
+        for number in (errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT):
+            for function in ('write', 'fsync', 'link', 'open'):
+                self.check(function, number, errors.StoreUnavailable)
+
+    def test_short_writes_are_continued(self) -> None:
+        really_write = os.write
+
+        def short(fd: int, data: Any) -> int:
+            return really_write(fd, bytes(data[:7]))
+
+        with mock.patch.object(os, 'write', short):
+            self.store.write(ID, [b'0123456789' * 5], nothing)
+        self.assertEqual(b'0123456789' * 5, (self.directory / ID).read_bytes())
+
+    def test_the_data_is_on_disk_before_it_has_a_name(self) -> None:
+        steps = []
+        for name in ('fsync', 'link'):
+            real = getattr(os, name)
+
+            def noted(
+                *args: Any, name: str = name, real: Any = real, **k: Any
+            ) -> Any:
+                steps.append(name)
+                return real(*args, **k)
+
+            patched = mock.patch.object(os, name, noted)
+            patched.start()
+            self.addCleanup(patched.stop)
+        self.store.write(ID, [b'x'], nothing)
+        self.assertEqual(['fsync', 'link', 'fsync'], steps)
+
+    def test_a_directory_that_vanished_is_503(self) -> None:
+        shutil.rmtree(self.directory)
+        with self.assertRaises(errors.StoreUnavailable):
+            self.store.write(ID, [b'x'], nothing)
+        with self.assertRaises(errors.NotFound):
+            self.store.open(f'file://{self.directory}/{ID}', 0, None)
+
+    def test_no_descriptor_is_left_open(self) -> None:
+        self.store.write(ID, [b'x'], nothing)
+        url = f'file://{self.directory}/{ID}'
+        before = len(os.listdir('/proc/self/fd'))
+        for _ in range(5):
+            self.store.write(ID, [b'x'], nothing)
+            self.store.open(url, 0, None).close()
+            with self.assertRaises(errors.StoreUnavailable):
+                self.store.open(url, 0, 100)
+            with self.assertRaises(RuntimeError):
+                self.store.write(ID, self.failing(), nothing)
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+    def failing(self) -> Any:
+        yield b'x'
+        raise RuntimeError
+
+
+class TestStart(FilesystemTestCase):
+    def test_the_directory_is_made(self) -> None:
+        deep = self.top / 'a' / 'b'
+        filesystem.FilesystemStore(str(deep))
+        self.assertTrue(deep.is_dir())
+
+    def test_a_file_is_no_directory(self) -> None:
+        file = self.top / 'file'
+        file.write_bytes(b'')
+        for path in (file, file / 'below'):
+            with self.assertRaises(errors.ConfigurationError) as caught:
+                filesystem.FilesystemStore(str(path))
+            self.assertIn('filesystem_store_datadir', str(caught.exception))
+
+    def test_a_directory_that_cannot_be_written_is_refused(self) -> None:
+        with (
+            mock.patch.object(os, 'access', return_value=False),
+            self.assertRaises(errors.ConfigurationError),
+        ):
+            filesystem.FilesystemStore(str(self.directory))
+
+    def test_leftovers_go_unless_somebody_writes_them(self) -> None:
+        (self.directory / ID).write_bytes(b'an image')
+        (self.directory / '.partial-old').write_bytes(b'half')
+        busy = self.directory / '.partial-busy'
+        with busy.open('wb') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            filesystem.FilesystemStore(str(self.directory))
+            self.assertEqual(['.partial-busy', ID], self.names())
+        filesystem.FilesystemStore(str(self.directory))
+        self.assertEqual([ID], self.names())
+
+    def test_a_leftover_that_another_worker_removed(self) -> None:
+        gone = [self.directory / '.partial-gone']
+        with mock.patch.object(pathlib.Path, 'glob', return_value=gone):
+            filesystem.FilesystemStore(str(self.directory))
