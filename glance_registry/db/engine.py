@@ -19,6 +19,7 @@ from collections.abc import Callable
 import datetime
 import logging
 import random
+import threading
 import time
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -84,6 +85,8 @@ class Database:
         self._blocking = parsed.get_driver_name() in BLOCKING_DRIVERS
         self._reads = _engine(parsed, options, autocommit=True)
         self._writes = _engine(parsed, options, autocommit=False)
+        self._connected_once = not self._blocking
+        self._first_connection = threading.Lock()
 
     def read(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
@@ -127,10 +130,25 @@ class Database:
         self._writes.dispose()
 
     def _run(self, attempt: Callable[[], T]) -> T:
-        if self._blocking:
-            result: T = threads.call(_retried, attempt)
-            return result
-        return _retried(attempt)
+        if not self._blocking:
+            return _retried(attempt)
+        if not self._connected_once:
+            self._connect_once()
+        result: T = threads.call(_retried, attempt)
+        return result
+
+    def _connect_once(self) -> None:
+        """Let one thread alone make the first connections.
+
+        SQLAlchemy runs its hooks for them under a lock. Under eventlet that
+        is a green one, at which two native threads would wait for ever.
+        """
+        with self._first_connection:
+            if self._connected_once:
+                return
+            for engine in (self._reads, self._writes):
+                threads.call(_retried, lambda it=engine: it.connect().close())
+            self._connected_once = True
 
 
 def now() -> datetime.datetime:
@@ -205,7 +223,7 @@ def _engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
         }
     elif kind != 'sqlite':
         settings['isolation_level'] = 'READ COMMITTED'
-    if kind == 'sqlite':
+    if url.get_driver_name() in BLOCKING_DRIVERS:
         # A connection belongs to one native thread; no locks to share.
         settings |= {'poolclass': pool.SingletonThreadPool, 'pool_size': 1000}
     else:

@@ -599,3 +599,27 @@ class TestAnyInput(BadInputTestCase):
         quoted = urllib.parse.quote(tail)
         for prefix in ('/', '/v2/', '/v2/images/', f'{ONE}/', f'{ONE}/tags/'):
             self.check_answer(self.raw('GET', prefix + quoted))
+
+
+class TestBadInputMysql(TestBadInput):
+    kind = 'mysql'
+
+
+class TestBadInputPostgresql(TestBadInput):
+    kind = 'postgresql'
+
+
+class TestLimitsMysql(TestLimitsThatAreMet):
+    kind = 'mysql'
+
+
+class TestLimitsPostgresql(TestLimitsThatAreMet):
+    kind = 'postgresql'
+
+
+class TestAnyInputMysql(TestAnyInput):
+    kind = 'mysql'
+
+
+class TestAnyInputPostgresql(TestAnyInput):
+    kind = 'postgresql'

@@ -331,3 +331,27 @@ class TestQuotaRaces(RaceTestCase):
             lambda: self.call('POST', path, {'member': 'b'}),
         )
         self.assert_status(413, self.call('POST', path, {'member': 'a'}))
+
+
+class TestUploadRacesMysql(TestUploadRaces):
+    kind = 'mysql'
+
+
+class TestUploadRacesPostgresql(TestUploadRaces):
+    kind = 'postgresql'
+
+
+class TestMetadataRacesMysql(TestMetadataRaces):
+    kind = 'mysql'
+
+
+class TestMetadataRacesPostgresql(TestMetadataRaces):
+    kind = 'postgresql'
+
+
+class TestQuotaRacesMysql(TestQuotaRaces):
+    kind = 'mysql'
+
+
+class TestQuotaRacesPostgresql(TestQuotaRaces):
+    kind = 'postgresql'

@@ -327,6 +327,15 @@ class TestFilters(QueriesTestCase):
         self.where([], 'name', 'eq', '%')
         self.where([4], 'checksum', 'eq', 'c')
 
+    def test_text_that_no_column_holds(self) -> None:
+        wide = '\U0001f4bf'
+        self.where([], 'name', 'eq', wide)
+        self.where([1, 3], 'name', 'in', [wide, 'a'])
+        self.where([], 'owner', 'eq', wide)
+        self.check([], tags=[wide])
+        self.check([], properties=[('os', wide)])
+        self.check([], properties=[(wide, 'x')])
+
     def test_many_values(self) -> None:
         many = [f'n{number}' for number in range(2000)]
         self.where([1, 3], 'name', 'in', [*many, 'a'])

@@ -1,0 +1,429 @@
+"""What databases do to those who use them, done to a registry on purpose.
+
+Deadlocks, connections that are killed, a server that is restarted, stopped,
+read-only or out of connections: the client gets what it asked for, or 503
+with Retry-After in bounded time. What was answered with 201 is there, once.
+"""
+
+import collections
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import threading
+import time
+from typing import Any
+import unittest
+import urllib.request
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy import pool
+
+from tests.live import daemons
+from tests.live import processes
+from tests.live import servers
+
+#: Connections of the registry to one engine of its two.
+POOL = 4
+POOL_SECONDS = 2
+API_SECONDS = 8
+#: What an answer may take beyond a time-out, on a busy machine.
+SLACK_SECONDS = 4
+SETTLE_SECONDS = 60
+WRITERS = 6
+DATABASE = {
+    'max_pool_size': POOL,
+    'max_overflow': 0,
+    'pool_timeout': POOL_SECONDS,
+}
+
+
+class Faults:
+    """A registry with one worker on a server that the test may harm."""
+
+    @classmethod
+    def serve(cls, database_url: str | None) -> None:
+        cls.glance = daemons.Glance(
+            database_url,
+            api={'DEFAULT': {'registry_client_timeout': API_SECONDS}},
+            registry={'database': DATABASE},
+            workers=1,
+        )
+        cls.addClassCleanup(cls.glance.stop)
+        cls.glance.start()
+
+    def create(self, name: str) -> int:
+        status, headers, body = self.glance.request(
+            'POST', '/v2/images', {'name': name, 'tags': ['a', 'b']}
+        )
+        if status != 201:
+            self.assertEqual(503, status, body)
+            self.assertGreater(int(headers['retry-after']), 0)
+        return status
+
+    def timed(self, *words: Any) -> tuple[int, float]:
+        since = time.monotonic()
+        status, _, _ = self.glance.request(*words)
+        return status, time.monotonic() - since
+
+    def wait_until_writable(self) -> None:
+        processes.wait_until(
+            lambda: self.create('again') == 201,
+            SETTLE_SECONDS,
+            'the registry writes again',
+            self.glance.registry,
+        )
+
+    @contextlib.contextmanager
+    def writers(self) -> Any:
+        """Many create images while the block runs; then all is counted."""
+        stop = threading.Event()
+        names: dict[int, list[str]] = collections.defaultdict(list)
+
+        def write() -> None:
+            while not stop.is_set():
+                name = str(uuid.uuid4())
+                names[self.create(name)].append(name)
+
+        with concurrent.futures.ThreadPoolExecutor(WRITERS) as executor:
+            running = [executor.submit(write) for _ in range(WRITERS)]
+            try:
+                yield names
+                self.wait_until_writable()
+            finally:
+                stop.set()
+            for writer in running:
+                writer.result(SETTLE_SECONDS)
+        self.assert_all_there(names)
+
+    def assert_all_there(self, names: dict[int, list[str]]) -> None:
+        found: collections.Counter[str] = collections.Counter()
+        path: str | None = '/v2/images?limit=1000'
+        while path is not None:
+            status, _, body = self.glance.request('GET', path)
+            self.assertEqual(200, status)
+            page = json.loads(body)
+            found.update(image['name'] for image in page['images'])
+            path = page.get('next')
+        self.assertEqual(set(), set(names[201]) - set(found))
+        wanted = {name for group in names.values() for name in group}
+        twice = [name for name in wanted if found[name] > 1]
+        self.assertEqual([], twice)
+
+    def other_requests_pass(self) -> None:
+        """Without the database a worker answers that it is alive."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        url = f'{self.glance.registry_url}/healthcheck'
+        since = time.monotonic()
+        with opener.open(url, timeout=5) as answer:
+            self.assertEqual(200, answer.status)
+        self.assertLess(time.monotonic() - since, 1)
+
+
+class ServerFaults(Faults):
+    """What the tests of MariaDB and of PostgreSQL have in common."""
+
+    server: Any
+    url: str
+    #: Statements of an administrator.
+    kill: str
+    lock_table: str
+    unlock_table: str
+
+    def setUp(self) -> None:
+        self.admin = sa.create_engine(
+            self.url, poolclass=pool.NullPool, isolation_level='AUTOCOMMIT'
+        )
+
+    def harm(self, *statements: str) -> None:
+        with self.admin.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def kill_connections(self) -> int:
+        raise NotImplementedError
+
+    def signal_server(self, number: int) -> None:
+        process = self.server.process
+        for pid in {process.pid, *process.workers()}:
+            os.kill(pid, number)
+
+    def start_server(self) -> None:
+        self.server.process.start()
+        processes.wait_until(
+            lambda: servers.can_connect(self.server.address),
+            SETTLE_SECONDS,
+            'the database server',
+            self.server.process,
+        )
+
+    def test_connections_killed_between_requests(self) -> None:
+        image_id = self.glance.create()
+        for method, path, body, status in (
+            ('GET', f'/v2/images/{image_id}', None, 200),
+            ('POST', '/v2/images', {'name': 'again'}, 201),
+            ('PUT', f'/v2/images/{image_id}/tags/a', None, 204),
+            ('DELETE', f'/v2/images/{image_id}', None, 204),
+        ):
+            self.assertGreater(self.kill_connections(), 0)
+            self.assertEqual(status, self.timed(method, path, body)[0])
+
+    def test_connections_killed_inside_operations(self) -> None:
+        with self.writers() as names:
+            killed = 0
+            until = time.monotonic() + 3
+            while time.monotonic() < until:
+                killed += self.kill_connections()
+                time.sleep(0.05)
+            self.assertGreater(killed, 10)
+        self.assertGreater(len(names[201]), 10)
+
+    def test_server_crashes_and_restarts(self) -> None:
+        with self.writers() as names:
+            processes.wait_until(
+                lambda: len(names[201]) > 20, SETTLE_SECONDS, 'some writes'
+            )
+            self.server.process.kill()
+            time.sleep(1)
+            status, seconds = self.timed('GET', '/v2/images')
+            self.assertEqual(503, status)
+            self.assertLess(seconds, API_SECONDS)
+            self.start_server()
+
+    def test_server_shuts_down_and_restarts(self) -> None:
+        with self.writers() as names:
+            processes.wait_until(
+                lambda: len(names[201]) > 20, SETTLE_SECONDS, 'some writes'
+            )
+            self.server.process.stop()
+            self.start_server()
+
+    def test_server_that_says_nothing(self) -> None:
+        image_id = self.glance.create()
+        self.signal_server(signal.SIGSTOP)
+        try:
+            with concurrent.futures.ThreadPoolExecutor() as executor:
+                asked = [
+                    executor.submit(self.timed, 'GET', '/v2/images')
+                    for _ in range(POOL + 2)
+                ]
+                for answer in asked:
+                    status, seconds = answer.result(SETTLE_SECONDS)
+                    self.assertEqual(503, status)
+                    self.assertLess(seconds, API_SECONDS + SLACK_SECONDS)
+            self.other_requests_pass()
+        finally:
+            self.signal_server(signal.SIGCONT)
+        status, _ = self.timed('GET', f'/v2/images/{image_id}')
+        self.assertEqual(200, status)
+
+    def test_locked_table_blocks_only_who_needs_it(self) -> None:
+        """A statement waits green: the worker is one process."""
+        with (
+            self.admin.connect() as connection,
+            concurrent.futures.ThreadPoolExecutor() as executor,
+        ):
+            connection.exec_driver_sql(self.lock_table)
+            waiting = executor.submit(self.timed, 'GET', '/v2/images')
+            time.sleep(0.5)
+            self.other_requests_pass()
+            self.assertFalse(waiting.done())
+            connection.exec_driver_sql(self.unlock_table)
+            self.assertEqual(200, waiting.result(SETTLE_SECONDS)[0])
+
+    def test_full_pool(self) -> None:
+        image_id = self.glance.create()
+        tag = f'/v2/images/{image_id}/tags'
+        with (
+            self.admin.connect() as connection,
+            concurrent.futures.ThreadPoolExecutor() as executor,
+        ):
+            connection.exec_driver_sql('BEGIN')
+            connection.exec_driver_sql(
+                f"SELECT id FROM images WHERE id = '{image_id}' FOR UPDATE"
+            )
+            waiting = [
+                executor.submit(self.timed, 'PUT', f'{tag}/{number}')
+                for number in range(POOL)
+            ]
+            time.sleep(0.5)
+            status, seconds = self.timed('PUT', f'{tag}/more')
+            self.assertEqual(503, status)
+            self.assertLess(seconds, POOL_SECONDS + SLACK_SECONDS)
+            status, _ = self.timed('GET', f'/v2/images/{image_id}')
+            self.assertEqual(200, status)
+            connection.exec_driver_sql('ROLLBACK')
+            for answer in waiting:
+                self.assertEqual(204, answer.result(SETTLE_SECONDS)[0])
+
+    def _deadlock(self, *before: str) -> None:
+        """Lock a child, then its image; the registry does it reversed."""
+        image_id = self.glance.create(tags=['a'])
+        with (
+            self.admin.connect() as connection,
+            concurrent.futures.ThreadPoolExecutor() as executor,
+        ):
+            for statement in (
+                'BEGIN',
+                *before,
+                'UPDATE image_tags SET updated_at = NULL '
+                f"WHERE image_id = '{image_id}'",
+            ):
+                connection.exec_driver_sql(statement)
+            deleting = executor.submit(
+                self.timed, 'DELETE', f'/v2/images/{image_id}'
+            )
+            time.sleep(0.5)
+            connection.exec_driver_sql(
+                f"SELECT id FROM images WHERE id = '{image_id}' FOR UPDATE"
+            )
+            connection.exec_driver_sql('COMMIT')
+            self.assertEqual(204, deleting.result(SETTLE_SECONDS)[0])
+
+
+class Mariadb(ServerFaults, unittest.TestCase):
+    lock_table = 'LOCK TABLES images WRITE'
+    unlock_table = 'UNLOCK TABLES'
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = servers.MariaDB()
+        cls.addClassCleanup(cls.server.stop)
+        cls.url = servers.new_database(cls.server.address)
+        admin = sa.create_engine(cls.url, isolation_level='AUTOCOMMIT')
+        with admin.connect() as connection:
+            # Root may write to a server that is read-only.
+            name = sa.make_url(cls.url).database
+            connection.exec_driver_sql('CREATE USER glance@localhost')
+            connection.exec_driver_sql(
+                f'GRANT ALL ON {name}.* TO glance@localhost'
+            )
+        admin.dispose()
+        cls.serve(
+            sa.make_url(cls.url)
+            .set(username='glance')
+            .render_as_string(hide_password=False)
+        )
+
+    def kill_connections(self) -> int:
+        killed = 0
+        with self.admin.connect() as connection:
+            ids = connection.exec_driver_sql(
+                'SELECT id FROM information_schema.processlist '
+                "WHERE user = 'glance'"
+            ).scalars()
+            for number in list(ids):
+                with contextlib.suppress(sa.exc.DBAPIError):  # it went
+                    connection.exec_driver_sql(f'KILL CONNECTION {number}')
+                    killed += 1
+        return killed
+
+    def test_read_only(self) -> None:
+        image_id = self.glance.create()
+        self.harm('SET GLOBAL read_only = 1')
+        try:
+            self.assertEqual(503, self.create('lost'))
+            status, _ = self.timed('GET', f'/v2/images/{image_id}')
+            self.assertEqual(200, status)
+        finally:
+            self.harm('SET GLOBAL read_only = 0')
+        self.assertEqual(201, self.create('again'))
+
+    def test_deadlock(self) -> None:
+        # The victim is who changed less.
+        self._deadlock(
+            "INSERT INTO tasks SELECT concat('t', seq, uuid_short()), 'a', "
+            "'b', 'c', NULL, now(), NULL, NULL, 0, NULL, NULL, NULL "
+            'FROM seq_1_to_1000'
+        )
+        status = 'SHOW GLOBAL STATUS LIKE "Innodb_deadlocks"'
+        with self.admin.connect() as connection:
+            _, count = connection.exec_driver_sql(status).one()
+        self.assertGreater(int(count), 0)
+
+
+class Postgresql(ServerFaults, unittest.TestCase):
+    lock_table = 'BEGIN; LOCK TABLE images IN ACCESS EXCLUSIVE MODE'
+    unlock_table = 'ROLLBACK'
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = servers.PostgreSQL()
+        cls.addClassCleanup(cls.server.stop)
+        cls.url = servers.new_database(cls.server.address)
+        cls.serve(cls.url)
+
+    def kill_connections(self) -> int:
+        with self.admin.connect() as connection:
+            return len(
+                connection.exec_driver_sql(
+                    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client "
+                    "backend'"
+                ).all()
+            )
+
+    def test_read_only(self) -> None:
+        image_id = self.glance.create()
+        set_it = 'ALTER SYSTEM SET default_transaction_read_only = '
+        self.harm(f'{set_it} on', 'SELECT pg_reload_conf()')
+        try:
+            processes.wait_until(
+                lambda: self.create('again') == 503,
+                SETTLE_SECONDS,
+                'the server is read-only',
+            )
+            status, _ = self.timed('GET', f'/v2/images/{image_id}')
+            self.assertEqual(200, status)
+        finally:
+            self.harm(f'{set_it} off', 'SELECT pg_reload_conf()')
+        self.wait_until_writable()
+
+    def test_deadlock(self) -> None:
+        # The victim is who looks first.
+        self._deadlock("SET LOCAL deadlock_timeout = '20s'")
+        statement = 'SELECT sum(deadlocks) FROM pg_stat_database'
+        with self.admin.connect() as connection:
+            count = connection.exec_driver_sql(statement).scalar()
+        self.assertGreater(count, 0)
+
+
+class Sqlite(Faults, unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.serve(None)
+
+    def test_writer_of_another_program_blocks_only_writers(self) -> None:
+        image_id = self.glance.create()
+        file = pathlib.Path(self.glance.directory, 'glance.sqlite')
+        connection = sqlite3.connect(file, isolation_level=None)
+        self.addCleanup(connection.close)
+        with concurrent.futures.ThreadPoolExecutor() as executor:
+            connection.execute('BEGIN IMMEDIATE')
+            waiting = executor.submit(self.create, 'waited')
+            time.sleep(0.5)
+            self.other_requests_pass()
+            status, seconds = self.timed('GET', f'/v2/images/{image_id}')
+            self.assertEqual(200, status)
+            self.assertLess(seconds, 1)
+            self.assertFalse(waiting.done())
+            connection.execute('ROLLBACK')
+            self.assertEqual(201, waiting.result(SETTLE_SECONDS))
+
+    def test_database_that_is_gone(self) -> None:
+        image_id = self.glance.create()
+        file = pathlib.Path(self.glance.directory, 'glance.sqlite')
+        connection = sqlite3.connect(file, isolation_level=None)
+        self.addCleanup(connection.close)
+        connection.execute('ALTER TABLE images RENAME TO away')
+        try:
+            self.assertEqual(503, self.timed('GET', '/v2/images')[0])
+            self.assertEqual(503, self.create('lost'))
+        finally:
+            connection.execute('ALTER TABLE away RENAME TO images')
+        status, _ = self.timed('GET', f'/v2/images/{image_id}')
+        self.assertEqual(200, status)

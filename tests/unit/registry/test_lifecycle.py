@@ -1,0 +1,41 @@
+import unittest
+
+from glance.api.v2 import patch
+from glance.api.v2.schema import image as image_schema
+from glance_registry import lifecycle
+
+
+class TestLifecycle(unittest.TestCase):
+    def steps(self) -> dict[str, lifecycle.Step]:
+        return {
+            name: value
+            for name, value in vars(lifecycle).items()
+            if isinstance(value, lifecycle.Step)
+        }
+
+    def test_every_status_is_one_that_clients_know(self) -> None:
+        for name, step in self.steps().items():
+            for status in (*step.before, step.after):
+                with self.subTest(f'{name} {status}'):
+                    self.assertIn(status, image_schema.STATUSES)
+
+    def test_trap_13_nothing_leads_to_killed(self) -> None:
+        for step in self.steps().values():
+            self.assertNotEqual('killed', step.after)
+
+    def test_ossa_2016_006_nothing_leads_back_from_active(self) -> None:
+        for name, step in self.steps().items():
+            if 'active' in step.before:
+                with self.subTest(name):
+                    self.assertIn(step.after, ('active', 'deactivated'))
+
+    def test_a_claim_has_one_way_out_of_each_kind(self) -> None:
+        claimed = lifecycle.CLAIM_UPLOAD.after
+        self.assertEqual((claimed,), lifecycle.FINISH_UPLOAD.before)
+        self.assertEqual((claimed,), lifecycle.ABANDON_UPLOAD.before)
+        self.assertIn(
+            lifecycle.ABANDON_UPLOAD.after, lifecycle.CLAIM_UPLOAD.before
+        )
+
+    def test_both_daemons_mean_the_same_by_open_formats(self) -> None:
+        self.assertEqual(patch.FORMATS_OPEN, lifecycle.FORMATS_OPEN)
