@@ -118,6 +118,21 @@ _LOCK = (
 )
 
 
+@functools.cache
+def _one(is_admin: bool, has_project: bool, lock: bool) -> sa.Select[Any]:
+    seen = visibility.seen_by_id(is_admin, has_project)
+    found = sa.select(*_SHOWN).where(_ID, _LIVE, seen)
+    return found.with_for_update() if lock else found
+
+
+@functools.lru_cache(100)
+def _marked(
+    is_admin: bool, has_project: bool, keys: filters.shape.Keys
+) -> sa.Select[Any]:
+    seen = visibility.seen_by_id(is_admin, has_project)
+    return sa.select(*filters.marker_columns(keys)).where(_ID, _LIVE, seen)
+
+
 def get(
     connection: sa.Connection,
     asking: context.RequestContext,
@@ -410,13 +425,11 @@ def _marker(
 ) -> sa.Row[Any] | None:
     if query['marker'] is None:
         return None
-    columns = filters.marker_columns(filters.shape.sort_keys(query['sort']))
-    statement = sa.select(*columns).where(
-        IMAGES.c.id == query['marker'],
-        _LIVE,
-        visibility.BY_ID[visibility.sight(asking)],
-    )
-    row = connection.execute(statement, {'caller': asking.project_id}).first()
+    keys = filters.shape.sort_keys(query['sort'])
+    row = connection.execute(
+        _marked(visibility.sight(asking), keys),
+        {'image_id': query['marker'], 'caller': asking.project_id},
+    ).first()
     if row is None or row.id != query['marker']:
         raise errors.InvalidMarker
     return row
