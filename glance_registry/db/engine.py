@@ -11,12 +11,15 @@ tables as they were before it waited.)
 
 Drivers that block in C would stop every request of an eventlet worker, so
 with them a whole operation runs in a native thread (speed-lab: 73 us per
-operation, and a lock wait can no longer freeze the worker). PyMySQL and
-psycopg2 wait green by themselves.
+operation, and a lock wait can no longer freeze the worker). Nothing there
+may wait for a lock of Python: it is green, and one that is held in another
+native thread never wakes who waits. PyMySQL and psycopg2 wait green by
+themselves.
 """
 
 from collections.abc import Callable
 import datetime
+import functools
 import logging
 import random
 import threading
@@ -85,8 +88,8 @@ class Database:
         self._blocking = parsed.get_driver_name() in BLOCKING_DRIVERS
         self._reads = _engine(parsed, options, autocommit=True)
         self._writes = _engine(parsed, options, autocommit=False)
-        self._connected_once = not self._blocking
-        self._first_connection = threading.Lock()
+        self._is_ready = not self._blocking
+        self._readying = threading.Lock()
 
     def read(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
@@ -130,25 +133,28 @@ class Database:
         self._writes.dispose()
 
     def _run(self, attempt: Callable[[], T]) -> T:
-        if not self._blocking:
-            return _retried(attempt)
-        if not self._connected_once:
-            self._connect_once()
-        result: T = threads.call(_retried, attempt)
+        if self._blocking:
+            return _retried(functools.partial(self._run_natively, attempt))
+        return _retried(attempt)
+
+    def _run_natively(self, attempt: Callable[[], T]) -> T:
+        if not self._is_ready:
+            self._make_ready()
+        result: T = threads.call(attempt)
         return result
 
-    def _connect_once(self) -> None:
+    def _make_ready(self) -> None:
         """Let one thread alone make the first connections.
 
         SQLAlchemy runs its hooks for them under a lock. Under eventlet that
         is a green one, at which two native threads would wait for ever.
         """
-        with self._first_connection:
-            if self._connected_once:
+        with self._readying:
+            if self._is_ready:
                 return
             for engine in (self._reads, self._writes):
-                threads.call(_retried, lambda it=engine: it.connect().close())
-            self._connected_once = True
+                threads.call(lambda it=engine: it.connect().close())
+            self._is_ready = True
 
 
 def now() -> datetime.datetime:
