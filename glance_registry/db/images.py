@@ -118,19 +118,14 @@ _LOCK = (
 )
 
 
-@functools.cache
-def _one(is_admin: bool, has_project: bool, lock: bool) -> sa.Select[Any]:
-    seen = visibility.seen_by_id(is_admin, has_project)
-    found = sa.select(*_SHOWN).where(_ID, _LIVE, seen)
-    return found.with_for_update() if lock else found
-
-
 @functools.lru_cache(100)
-def _marked(
-    is_admin: bool, has_project: bool, keys: filters.shape.Keys
-) -> sa.Select[Any]:
-    seen = visibility.seen_by_id(is_admin, has_project)
-    return sa.select(*filters.marker_columns(keys)).where(_ID, _LIVE, seen)
+def _marked(sight: str, keys: filters.shape.Keys) -> sa.Select[Any]:
+    """The marker's row, for a sort by these keys."""
+    return sa.select(*filters.marker_columns(keys)).where(
+        IMAGES.c.id == sa.bindparam('image_id'),
+        _LIVE,
+        visibility.BY_ID[sight],
+    )
 
 
 def get(
