@@ -39,7 +39,7 @@ class Images:
     def create_image(self, request: wsgi.Request) -> webob.Response:
         new = cast(contract.NewImage, fields(request, 'id', 'values'))
         require_id(new['id'])
-        image = self._database.write(images.create, request.context, new)
+        image = self._database.write(images.create, new)
         return wsgi.json_response(image, 201)
 
     def get_image(

@@ -21,5 +21,7 @@ DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
 #: Statuses in which the formats of an image may still change.
 FORMATS_OPEN = ('queued', 'importing')
+#: No transfer runs in these.
+SETTLED = ('queued', 'active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

@@ -96,6 +96,13 @@ class ImageChanges(TypedDict):
     tags: NotRequired[list[str]]
 
 
+class Updated(TypedDict):
+    """What a change added to what was asked for."""
+
+    row_version: int
+    updated_at: str
+
+
 Comparison = Literal['eq', 'neq', 'in', 'lt', 'lte', 'gt', 'gte']
 
 
@@ -234,7 +241,7 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('list_images', 'POST', '/v1/query/images', Images, True),
     ('create_image', 'POST', '/v1/images', Image, False),
     ('get_image', 'GET', _IMAGE, Image, True),
-    ('update_image', 'PATCH', _IMAGE, Image, False),
+    ('update_image', 'PATCH', _IMAGE, Updated, False),
     ('delete_image', 'DELETE', _IMAGE, Image, False),
     ('claim_upload', 'POST', f'{_IMAGE}/claim-upload', Claimed, True),
     ('finish_upload', 'POST', f'{_IMAGE}/finish-upload', Image, True),

@@ -60,11 +60,11 @@ class RegistryClient:
         asking: context.RequestContext,
         image_id: str,
         changes: contract.ImageChanges,
-    ) -> contract.Image:
+    ) -> contract.Updated:
         document = self._call(
             asking, 'update_image', changes, image_id=image_id
         )
-        return cast(contract.Image, document)
+        return cast(contract.Updated, document)
 
     def delete_image(
         self,

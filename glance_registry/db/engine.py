@@ -51,12 +51,12 @@ DEADLOCK_TRIES = 10
 LOST_PAUSES = (0.0, 0.3, 0.7)
 #: How long a writer waits for the one before.
 LOCK_SECONDS = 20
+#: SQLite: so much of the file is read without a system call per page; a
+#: look-up by id takes less than half the time.
+MAPPED_BYTES = 256 * 2**20
 #: A server that has not connected, or not said a word, so long is lost.
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 45
-#: SQLite: so much of the file is read without a system call per page; a
-#: look-up by id takes a third of the time.
-MAPPED_BYTES = 256 * 2**20
 #: What a URL without a driver means; both wait green.
 _DRIVERS = {
     'mysql': 'mysql+pymysql',

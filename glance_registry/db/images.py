@@ -5,8 +5,9 @@ one costs as much as executing it (speed-lab section 3). The children of all
 images of an answer come in one statement.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import datetime
+import functools
 import json
 from typing import Any
 
@@ -16,6 +17,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import models
@@ -32,6 +34,17 @@ _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
 _SHOWN = [IMAGES.c[name] for name in _NAMES]
 _TIMES = ('created_at', 'updated_at')
+#: What an image has that its creator did not ask for.
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(_NAMES),
+    'visibility': 'shared',
+    'min_disk': 0,
+    'min_ram': 0,
+    'protected': False,
+    'os_hidden': False,
+    'row_version': 1,
+    'deleted': False,
+}
 
 
 def _children(ids: sa.ColumnElement[Any]) -> sa.CompoundSelect[Any]:
@@ -73,12 +86,46 @@ _CHILDREN = _children(sa.bindparam('ids', expanding=True))
 _BY_IDS = sa.select(*_SHOWN).where(
     IMAGES.c.id.in_(sa.bindparam('ids', expanding=True))
 )
-_ONE = sa.select(*_SHOWN).where(IMAGES.c.id == sa.bindparam('image_id'), _LIVE)
+_ONE = {
+    sight: sa.select(*_SHOWN).where(
+        IMAGES.c.id == sa.bindparam('image_id'), _LIVE, seen
+    )
+    for sight, seen in visibility.BY_ID.items()
+}
+_LOCKED = {sight: one.with_for_update() for sight, one in _ONE.items()}
+_INSERT = IMAGES.insert()
+_DELETE_OF = {
+    table.name: table.update()
+    .where(
+        table.c.image_id == sa.bindparam('row_image_id'),
+        table.c.deleted == sa.false(),
+    )
+    .values(
+        {
+            **{
+                name: sa.bindparam(name, type_=table.c[name].type)
+                for name in ('deleted', 'deleted_at')
+            },
+            **({'status': 'deleted'} if table is LOCATIONS else {}),
+        }
+    )
+    for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS)
+}
 _LOCK = (
     sa.select(IMAGES.c.id)
     .where(IMAGES.c.id == sa.bindparam('image_id'))
     .with_for_update()
 )
+
+
+@functools.lru_cache(100)
+def _marked(sight: str, keys: filters.shape.Keys) -> sa.Select[Any]:
+    """The marker's row, for a sort by these keys."""
+    return sa.select(*filters.marker_columns(keys)).where(
+        IMAGES.c.id == sa.bindparam('image_id'),
+        _LIVE,
+        visibility.BY_ID[sight],
+    )
 
 
 def get(
@@ -93,9 +140,8 @@ def get(
     :param lock: nobody else may change it before the transaction's end
     :raises errors.NotFound: not there, deleted, not visible
     """
-    statement = _ONE.where(visibility.by_id(asking))
     rows = connection.execute(
-        statement.with_for_update() if lock else statement,
+        (_LOCKED if lock else _ONE)[visibility.sight(asking)],
         {'image_id': image_id, 'caller': asking.project_id},
     ).all()
     # MariaDB compares ids without minding letter case; ids are exact.
@@ -131,31 +177,30 @@ def get_page(
 
 
 def create(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    new: contract.NewImage,
+    connection: sa.Connection, new: contract.NewImage
 ) -> contract.Image:
     """A new image in status ``queued``.
 
     :raises errors.Duplicate: the id is taken, be it by a deleted image
     """
     image_id, now = new['id'], engine.now()
-    taken = sa.select(IMAGES.c.id).where(IMAGES.c.id == image_id)
-    if connection.execute(taken).first():
-        raise errors.Duplicate(f'The image id {image_id} is taken.')
-    connection.execute(
-        IMAGES.insert(),
-        {
-            **new['values'],
-            'id': image_id,
-            'status': 'queued',
-            'created_at': now,
-            'updated_at': now,
-        },
+    values = {
+        **_DEFAULTS,
+        **new['values'],
+        'id': image_id,
+        'status': 'queued',
+        'created_at': now,
+        'updated_at': now,
+    }
+    connection.execute(_INSERT, values)
+    children.insert_properties(
+        connection, image_id, new['properties'].items(), now
     )
-    _insert_properties(connection, image_id, new['properties'].items(), now)
-    _insert_tags(connection, image_id, new['tags'], now)
-    return get(connection, as_admin(asking), image_id)
+    children.insert_tags(connection, image_id, new['tags'], now)
+    image = _bare_document([values[name] for name in _NAMES])
+    image['properties'] = dict(new['properties'])
+    image['tags'] = list(dict.fromkeys(new['tags']))
+    return image
 
 
 def update(
@@ -163,19 +208,26 @@ def update(
     asking: context.RequestContext,
     image_id: str,
     changes: contract.ImageChanges,
-) -> contract.Image:
+) -> contract.Updated:
     """Apply a PATCH to the image as its reader saw it.
 
     :raises errors.Busy: the image has changed since
     """
-    known = IMAGES.c.row_version == changes['row_version']
-    if not touch(connection, asking, image_id, known, **changes['values']):
+    now, version = engine.now(), changes['row_version']
+    if not touch(
+        connection,
+        asking,
+        image_id,
+        changes['values'],
+        row_version=version,
+        now=now,
+    ):
         get(connection, asking, image_id)
         raise errors.Busy
-    change_properties(connection, image_id, changes['properties'])
+    children.change_properties(connection, image_id, changes['properties'])
     if 'tags' in changes:
-        _change_tags(connection, image_id, changes['tags'])
-    return get(connection, as_admin(asking), image_id)
+        children.change_tags(connection, image_id, changes['tags'])
+    return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 
 def delete(
@@ -196,17 +248,28 @@ def delete(
     if image['protected']:
         raise errors.Forbidden('The image is protected from deletion.')
     gone = {'deleted': True, 'deleted_at': engine.now()}
-    touch(connection, asking, image_id, sa.true(), status='deleted', **gone)
-    for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS):
-        live = sa.and_(
-            table.c.image_id == image_id, table.c.deleted == sa.false()
+    touch(connection, asking, image_id, {'status': 'deleted', **gone})
+    _delete_children(connection, image, gone)
+    if image['status'] not in lifecycle.SETTLED:
+        connection.execute(
+            TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
         )
-        extra = {'status': 'deleted'} if table is LOCATIONS else {}
-        connection.execute(table.update().where(live).values(**gone, **extra))
-    connection.execute(
-        TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
-    )
     return image
+
+
+def _delete_children(
+    connection: sa.Connection, image: contract.Image, gone: dict[str, Any]
+) -> None:
+    """Only the members are not known from the image."""
+    for table, present in (
+        (MEMBERS, True),
+        (PROPERTIES, image['properties']),
+        (TAGS, image['tags']),
+        (LOCATIONS, image['locations']),
+    ):
+        if present:
+            values = {**gone, 'row_image_id': image['id']}
+            connection.execute(_DELETE_OF[table.name], values)
 
 
 def move(
@@ -221,19 +284,19 @@ def move(
     :raises errors.Forbidden: the image is in no status for that
     :raises errors.PreconditionFailed: it is not as expected
     """
-    right = sa.and_(IMAGES.c.status.in_(step.before), _as_expected(expected))
-    if not touch(connection, asking, image_id, right, status=step.after):
+    if not touch(
+        connection,
+        asking,
+        image_id,
+        {'status': step.after},
+        before=step.before,
+        row_version=expected['row_version'],
+    ):
         image = get(connection, asking, image_id)
         _require_expected(image, expected)
         raise errors.Forbidden(
             f'An image that is {image["status"]} cannot become {step.after}.'
         )
-
-
-def _as_expected(expected: contract.Expected) -> sa.ColumnElement[bool]:
-    if expected['row_version'] is None:
-        return sa.true()
-    return IMAGES.c.row_version == expected['row_version']
 
 
 def _require_expected(
@@ -252,12 +315,12 @@ def add_tag(
 ) -> None:
     """:raises errors.LimitExceeded: the image has ``quota`` tags already"""
     _touch_visible(connection, asking, image_id)
-    tags = _live_tags(connection, image_id)
-    if tag in tags:
+    present = children.tags(connection, image_id)
+    if tag in present:
         return
-    if 0 <= quota < len(tags) + 1:
+    if 0 <= quota < len(present) + 1:
         raise errors.LimitExceeded(f'An image may have {quota} tags.')
-    _insert_tags(connection, image_id, [tag], engine.now())
+    children.insert_tags(connection, image_id, [tag], engine.now())
 
 
 def delete_tag(
@@ -268,40 +331,70 @@ def delete_tag(
 ) -> None:
     """:raises errors.NotFound: no image, or no such tag on it"""
     _touch_visible(connection, asking, image_id)
-    if tag not in _live_tags(connection, image_id):
+    present = children.tags(connection, image_id)
+    if tag not in present:
         raise errors.NotFound(f'The image has no tag {tag}.')
-    _remove_tags(connection, image_id, [tag])
+    children.remove_tags(connection, [present[tag]])
 
 
 def touch(
     connection: sa.Connection,
     asking: context.RequestContext,
     image_id: str,
-    condition: sa.ColumnElement[bool],
-    **values: Any,
+    values: Mapping[str, Any],
+    *,
+    before: Sequence[str] = (),
+    row_version: int | None = None,
+    now: datetime.datetime | None = None,
 ) -> bool:
-    """Change the row of a visible live image if ``condition`` holds.
+    """Change the row of a visible live image.
 
     Also takes the row's lock, so what follows in the transaction is alone.
+
+    :param before: only if its status is one of these; empty: any
+    :param row_version: only if it has this version; None: any
+    :returns: whether there was such a row
     """
-    statement = (
-        IMAGES.update()
-        .where(
-            IMAGES.c.id == image_id,
-            _LIVE,
-            visibility.by_id(asking),
-            condition,
-        )
-        .values(
-            row_version=IMAGES.c.row_version + 1,
-            updated_at=engine.now(),
-            **values,
-        )
-    )
-    bound = {}
-    if not asking.is_admin and asking.project_id:
+    sight = visibility.sight(asking)
+    bound: dict[str, Any] = {
+        f'new_{name}': value for name, value in values.items()
+    }
+    bound |= {'row_id': image_id, 'new_updated_at': now or engine.now()}
+    if before:
+        bound['before'] = before
+    if row_version is not None:
+        bound['known_version'] = row_version
+    if sight == 'project':
         bound['caller'] = asking.project_id
+    statement = _touching(
+        sight, bool(before), row_version is not None, tuple(sorted(values))
+    )
     return connection.execute(statement, bound).rowcount == 1
+
+
+@functools.lru_cache(maxsize=256)
+def _touching(
+    sight: str, by_status: bool, by_version: bool, names: tuple[str, ...]
+) -> sa.Update:
+    """The statement of :func:`touch`, built once for what it changes."""
+    statement = IMAGES.update().where(
+        IMAGES.c.id == sa.bindparam('row_id'), _LIVE, visibility.BY_ID[sight]
+    )
+    if by_status:
+        before: Any = sa.bindparam('before', expanding=True)
+        statement = statement.where(IMAGES.c.status.in_(before))
+    if by_version:
+        known: Any = sa.bindparam('known_version')
+        statement = statement.where(IMAGES.c.row_version == known)
+    return statement.values(
+        {
+            'row_version': IMAGES.c.row_version + 1,
+            **{
+                name: sa.bindparam(f'new_{name}', type_=IMAGES.c[name].type)
+                for name in ('updated_at', *names)
+            },
+        }
+    )
 
 
 def lock(connection: sa.Connection, image_id: str) -> None:
@@ -316,7 +409,7 @@ def lock(connection: sa.Connection, image_id: str) -> None:
 def _touch_visible(
     connection: sa.Connection, asking: context.RequestContext, image_id: str
 ) -> None:
-    if not touch(connection, asking, image_id, sa.true()):
+    if not touch(connection, asking, image_id, {}):
         raise errors.NotFound(f'There is no image {image_id}.')
 
 
@@ -327,11 +420,11 @@ def _marker(
 ) -> sa.Row[Any] | None:
     if query['marker'] is None:
         return None
-    columns = filters.marker_columns(filters.shape.sort_keys(query['sort']))
-    statement = sa.select(*columns).where(
-        IMAGES.c.id == query['marker'], _LIVE, visibility.by_id(asking)
-    )
-    row = connection.execute(statement, {'caller': asking.project_id}).first()
+    keys = filters.shape.sort_keys(query['sort'])
+    row = connection.execute(
+        _marked(visibility.sight(asking), keys),
+        {'image_id': query['marker'], 'caller': asking.project_id},
+    ).first()
     if row is None or row.id != query['marker']:
         raise errors.InvalidMarker
     return row
@@ -344,16 +437,11 @@ def _documents(
 ) -> list[contract.Image]:
     documents: dict[str, Any] = {}
     for row in rows:
-        document: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
-        for name in _TIMES:
-            document[name] = timestamp(document[name])
-        document |= {'properties': {}, 'tags': [], 'locations': []}
-        document['member'] = None
-        documents[row.id] = document
-    children = connection.execute(
+        documents[row.id] = _bare_document(row)
+    found = connection.execute(
         _CHILDREN, {'ids': list(documents), 'caller': asking.project_id}
     ).all()
-    for kind, image_id, first, second, row_id in children:
+    for kind, image_id, first, second, row_id in found:
         document = documents[image_id]
         if kind == 'property':
             document['properties'][first] = second
@@ -366,6 +454,20 @@ def _documents(
     for document in documents.values():
         document['locations'].sort(key=lambda location: location['id'])
     return list(documents.values())
+
+
+def _bare_document(values: Iterable[Any]) -> contract.Image:
+    """An image without anything that belongs to it.
+
+    :param values: in the order of the columns that are shown
+    """
+    document: Any = dict(zip(_NAMES, values, strict=True))
+    for name in _TIMES:
+        document[name] = timestamp(document[name])
+    document |= {'properties': {}, 'tags': [], 'locations': []}
+    document['member'] = None
+    image: contract.Image = document
+    return image
 
 
 def _location(
@@ -382,129 +484,3 @@ def _location(
 def timestamp(moment: datetime.datetime) -> str:
     """A time as both wires show it: UTC, whole seconds, literal Z."""
     return f'{moment.isoformat(timespec="seconds")}Z'
-
-
-def _insert_properties(
-    connection: sa.Connection,
-    image_id: str,
-    properties: Iterable[tuple[str, str | None]],
-    now: datetime.datetime,
-) -> None:
-    rows = [
-        {
-            'image_id': image_id,
-            'name': name,
-            'value': value,
-            'created_at': now,
-            'updated_at': now,
-        }
-        for name, value in properties
-    ]
-    if rows:
-        connection.execute(PROPERTIES.insert(), rows)
-
-
-def change_properties(
-    connection: sa.Connection,
-    image_id: str,
-    changes: dict[str, str | None],
-) -> None:
-    """Set or remove; a name keeps its row for the life of the image."""
-    if not changes:
-        return
-    now = engine.now()
-    named = sa.and_(
-        PROPERTIES.c.image_id == image_id, PROPERTIES.c.name.in_(changes)
-    )
-    rows = connection.execute(
-        sa.select(PROPERTIES.c.id, PROPERTIES.c.name).where(named)
-    )
-    known = {row.name: row.id for row in rows}
-    updates = [
-        {
-            'row_id': known[name],
-            'value': value,
-            'updated_at': now,
-            'deleted': value is None,
-            'deleted_at': now if value is None else None,
-        }
-        for name, value in changes.items()
-        if name in known
-    ]
-    if updates:
-        row = PROPERTIES.c.id == sa.bindparam('row_id')
-        connection.execute(PROPERTIES.update().where(row), updates)
-    fresh = [
-        (name, value)
-        for name, value in changes.items()
-        if name not in known and value is not None
-    ]
-    _insert_properties(connection, image_id, fresh, now)
-
-
-def _live_tags(connection: sa.Connection, image_id: str) -> set[str]:
-    rows = connection.execute(
-        sa.select(TAGS.c.value).where(
-            TAGS.c.image_id == image_id, TAGS.c.deleted == sa.false()
-        )
-    )
-    return {row.value for row in rows}
-
-
-def _change_tags(
-    connection: sa.Connection, image_id: str, tags: Sequence[str]
-) -> None:
-    present, wanted = _live_tags(connection, image_id), dict.fromkeys(tags)
-    _remove_tags(connection, image_id, [t for t in present if t not in wanted])
-    fresh = [tag for tag in wanted if tag not in present]
-    _insert_tags(connection, image_id, fresh, engine.now())
-
-
-def _insert_tags(
-    connection: sa.Connection,
-    image_id: str,
-    tags: Iterable[str],
-    now: datetime.datetime,
-) -> None:
-    rows = [
-        {
-            'image_id': image_id,
-            'value': tag,
-            'created_at': now,
-            'updated_at': now,
-        }
-        for tag in dict.fromkeys(tags)
-    ]
-    if rows:
-        connection.execute(TAGS.insert(), rows)
-
-
-def _remove_tags(
-    connection: sa.Connection, image_id: str, tags: Sequence[str]
-) -> None:
-    if not tags:
-        return
-    rows = connection.execute(
-        sa.select(TAGS.c.id, TAGS.c.value).where(
-            TAGS.c.image_id == image_id,
-            TAGS.c.value.in_(tags),
-            TAGS.c.deleted == sa.false(),
-        )
-    )
-    ids = [row.id for row in rows if row.value in tags]
-    connection.execute(
-        TAGS.update()
-        .where(TAGS.c.id.in_(ids))
-        .values(deleted=True, deleted_at=engine.now())
-    )
-
-
-def as_admin(asking: context.RequestContext) -> context.RequestContext:
-    """For reading back what the caller was just allowed to change.
-
-    A change may take the image out of the caller's own sight (an admin
-    without a project gives it away, say); it is still the answer.
-    """
-    return context.RequestContext(
-        is_admin=True, project_id=asking.project_id, overwrite=False
-    )

@@ -124,7 +124,7 @@ def _lock_shared(
         .where(
             IMAGES.c.id == image_id,
             IMAGES.c.deleted == sa.false(),
-            visibility.by_id(asking),
+            visibility.BY_ID[visibility.sight(asking)],
         )
         .with_for_update(),
         {'caller': asking.project_id},

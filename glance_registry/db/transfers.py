@@ -15,6 +15,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
@@ -43,32 +44,49 @@ def claim(
 
     :raises errors.Conflict: the image is not ``queued``
     """
-    transfer_id, step = wanted['transfer_id'], lifecycle.CLAIM_UPLOAD
-    free = IMAGES.c.status.in_(step.before)
-    if images.touch(connection, asking, image_id, free, status=step.after):
-        now = engine.now()
-        connection.execute(
-            TRANSFERS.insert(),
-            {
-                'id': transfer_id,
-                'image_id': image_id,
-                'kind': 'upload',
-                'node': wanted['node'],
-                'bytes_done': 0,
-                'bytes_expected': wanted['size'],
-                'started_at': now,
-                'beat_at': now,
-                'expires_at': now + datetime.timedelta(seconds=lease_seconds),
-            },
-        )
-        images.change_properties(connection, image_id, {FAILED_REASON: None})
+    step = lifecycle.CLAIM_UPLOAD
+    claimed = images.touch(
+        connection,
+        asking,
+        image_id,
+        {'status': step.after},
+        before=step.before,
+    )
     image = images.get(connection, asking, image_id)
-    if not _holds(connection, image_id, transfer_id):
+    if claimed:
+        _insert(connection, image_id, wanted, lease_seconds)
+        if image['properties'].pop(FAILED_REASON, None) is not None:
+            no_reason = {FAILED_REASON: None}
+            children.change_properties(connection, image_id, no_reason)
+    elif not _holds(connection, image_id, wanted['transfer_id']):
         raise errors.Conflict(
             f'The image is {image["status"]}; data can be uploaded only '
             'while it is queued.'
         )
     return {'image': image, 'lease_seconds': lease_seconds}
+
+
+def _insert(
+    connection: sa.Connection,
+    image_id: str,
+    wanted: contract.Claim,
+    lease_seconds: int,
+) -> None:
+    now = engine.now()
+    connection.execute(
+        TRANSFERS.insert(),
+        {
+            'id': wanted['transfer_id'],
+            'image_id': image_id,
+            'kind': 'upload',
+            'node': wanted['node'],
+            'bytes_done': 0,
+            'bytes_expected': wanted['size'],
+            'started_at': now,
+            'beat_at': now,
+            'expires_at': now + datetime.timedelta(seconds=lease_seconds),
+        },
+    )
 
 
 def renew(
@@ -103,10 +121,13 @@ def finish(
     :raises errors.Conflict: the claim was given to somebody else
     """
     step = lifecycle.FINISH_UPLOAD
-    running = IMAGES.c.status.in_(step.before)
     outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
     if not images.touch(
-        connection, _ADMIN, image_id, running, status=step.after, **outcome
+        connection,
+        _ADMIN,
+        image_id,
+        {'status': step.after, **outcome},
+        before=step.before,
     ):
         image = images.get(connection, _ADMIN, image_id)
         if not _is_outcome(image, stored):
@@ -156,7 +177,7 @@ def sweep(connection: sa.Connection) -> list[str]:
             continue
         if _give_back(connection, row.image_id):
             reason = f'The upload through {row.node} broke off.'
-            images.change_properties(
+            children.change_properties(
                 connection, row.image_id, {FAILED_REASON: reason}
             )
             swept.append(row.image_id)
@@ -173,10 +194,8 @@ def _give_back(connection: sa.Connection, image_id: str) -> bool:
         connection,
         _ADMIN,
         image_id,
-        IMAGES.c.status.in_(step.before),
-        status=step.after,
-        size=None,
-        virtual_size=None,
+        {'status': step.after, 'size': None, 'virtual_size': None},
+        before=step.before,
     )
 
 

@@ -36,13 +36,19 @@ _BY_ID_WITHOUT_PROJECT = sa.or_(
 )
 
 
-def by_id(asking: context.RequestContext) -> sa.ColumnElement[bool]:
-    """The images the caller can see by id; binds ``:caller``."""
+#: Sight -> the images seen by id; ``project`` binds ``:caller``.
+BY_ID: dict[str, sa.ColumnElement[bool]] = {
+    'all': sa.true(),
+    'unowned': _BY_ID_WITHOUT_PROJECT,
+    'project': _BY_ID,
+}
+
+
+def sight(asking: context.RequestContext) -> str:
+    """Which of :data:`BY_ID` is the caller's."""
     if asking.is_admin:
-        return sa.true()
-    if not asking.project_id:
-        return _BY_ID_WITHOUT_PROJECT
-    return _BY_ID
+        return 'all'
+    return 'project' if asking.project_id else 'unowned'
 
 
 #: Images of others; the own ones are in other branches already.

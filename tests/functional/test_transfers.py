@@ -193,6 +193,39 @@ class TransfersTestCase(base.ServiceTestCase):
         self.assertEqual([], self.files())
 
 
+class AnswersTestCase(base.ServiceTestCase):
+    """Answers to changes are made without reading the image again."""
+
+    def test_created_image_is_what_is_shown(self) -> None:
+        for values in (
+            {},
+            {'name': 'x', 'min_ram': 5, 'protected': True, 'os_hidden': True},
+            {'a': 'b', 'kernel_id': None, 'tags': ['t', 'u', 't']},
+        ):
+            response = self.call('POST', '/v2/images', values)
+            self.assert_status(201, response)
+            shown = self.show(response.json['id'])
+            self.assertEqual(
+                {**shown, 'tags': sorted(shown['tags'])},
+                {**response.json, 'tags': sorted(response.json['tags'])},
+            )
+
+    def test_changed_image_is_what_is_shown(self) -> None:
+        image_id = self.image(a='1', b='2', tags=['t'])
+        response = self.patch(
+            image_id,
+            {'op': 'replace', 'path': '/a', 'value': '3'},
+            {'op': 'remove', 'path': '/b'},
+            {'op': 'add', 'path': '/c', 'value': '4'},
+            {'op': 'replace', 'path': '/name', 'value': 'n'},
+            {'op': 'replace', 'path': '/visibility', 'value': 'private'},
+            {'op': 'replace', 'path': '/min_disk', 'value': 7},
+            {'op': 'replace', 'path': '/tags', 'value': ['u']},
+        )
+        self.assert_status(200, response)
+        self.assertEqual(self.show(image_id), response.json)
+
+
 class ConditionsTestCase(base.ServiceTestCase):
     def etag(self, image_id: str) -> str:
         etag: str = self.call('GET', f'/v2/images/{image_id}').headers['ETag']

@@ -198,7 +198,8 @@ class Images:
         changes = patch.changes(operations, image, self._schema)
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
-        return self._registry.update_image(asking, image_id, changes)
+        updated = self._registry.update_image(asking, image_id, changes)
+        return patch.applied(image, changes, updated)
 
     def _permit(
         self,

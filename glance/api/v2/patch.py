@@ -138,6 +138,28 @@ def changes(
     return result
 
 
+def applied(
+    image: contract.Image,
+    changed: contract.ImageChanges,
+    updated: contract.Updated,
+) -> contract.Image:
+    """The image as the registry has it now: nobody else changed it."""
+    properties = image['properties'] | changed['properties']
+    document: Any = {
+        **image,
+        **changed['values'],
+        **updated,
+        'properties': {
+            name: value
+            for name, value in properties.items()
+            if value is not None
+        },
+        'tags': changed.get('tags', image['tags']),
+    }
+    result: contract.Image = document
+    return result
+
+
 def _change_base(
     operation: Operation, image: contract.Image, values: dict[str, Any]
 ) -> None:

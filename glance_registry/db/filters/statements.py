@@ -184,18 +184,24 @@ def _branches(
 
     :param keys: another order than that of the list
     """
-    behind = _ranges(asked, edge)
     keys = _keys(asked) if keys is None else keys
     apart = bool(keys) and keys[0][0] in _INDEXED
-    by = order.by(keys, IMAGES.c, asked.dialect, apart)
     wanted = [*conditions.listed(), *extra]
     for each in _inner(asked):
         wanted.append(conditions.field(each, asked.dialect))
-    found = [
-        _branch(asked, branch).where(*wanted, *part).order_by(*by)
-        for branch in asked.branches
-        for part in behind
-    ]
+    behind = _ranges(asked, edge)
+    found = []
+    for branch in asked.branches:
+        parts, split = behind, apart
+        if branch.by == 'member' and len(behind) > 1:
+            # No index by key here, and memberships are read only once.
+            parts, split = (
+                [[sa.or_(*(sa.and_(*each) for each in behind))]],
+                False,
+            )
+        by = order.by(keys, IMAGES.c, asked.dialect, split)
+        images = _branch(asked, branch).where(*wanted).order_by(*by)
+        found += [images.where(*part) for part in parts]
     if limit is None:
         return found
     return [part.limit(_bound(limit)) for part in found]

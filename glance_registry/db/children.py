@@ -1,0 +1,138 @@
+"""Changes of an image's properties and tags, inside a transaction.
+
+Properties keep one row for the life of an image (and of its name); tags get
+a new row each time. What is removed is marked deleted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+import datetime
+
+import sqlalchemy as sa
+
+from glance_registry.db import engine
+from glance_registry.db import models
+
+PROPERTIES = models.image_properties
+TAGS = models.image_tags
+
+_INSERT_PROPERTY = PROPERTIES.insert()
+_INSERT_TAG = TAGS.insert()
+_KNOWN = sa.select(PROPERTIES.c.id, PROPERTIES.c.name).where(
+    PROPERTIES.c.image_id == sa.bindparam('image_id'),
+    PROPERTIES.c.name.in_(sa.bindparam('names', expanding=True)),
+)
+_CHANGE = (
+    PROPERTIES.update()
+    .where(PROPERTIES.c.id == sa.bindparam('row_id'))
+    .values(
+        {
+            name: sa.bindparam(f'new_{name}', type_=PROPERTIES.c[name].type)
+            for name in ('value', 'updated_at', 'deleted', 'deleted_at')
+        }
+    )
+)
+_LIVE_TAGS = sa.select(TAGS.c.id, TAGS.c.value).where(
+    TAGS.c.image_id == sa.bindparam('image_id'),
+    TAGS.c.deleted == sa.false(),
+)
+
+
+def insert_properties(
+    connection: sa.Connection,
+    image_id: str,
+    properties: Iterable[tuple[str, str | None]],
+    now: datetime.datetime,
+) -> None:
+    rows = [
+        {
+            'image_id': image_id,
+            'name': name,
+            'value': value,
+            'created_at': now,
+            'updated_at': now,
+        }
+        for name, value in properties
+    ]
+    if rows:
+        connection.execute(_INSERT_PROPERTY, rows)
+
+
+def change_properties(
+    connection: sa.Connection,
+    image_id: str,
+    changes: Mapping[str, str | None],
+) -> None:
+    """Set, or remove where the new value is None."""
+    if not changes:
+        return
+    now = engine.now()
+    rows = connection.execute(
+        _KNOWN, {'image_id': image_id, 'names': list(changes)}
+    )
+    known = {row.name: row.id for row in rows}
+    updates = [
+        {
+            'row_id': known[name],
+            'new_value': value,
+            'new_updated_at': now,
+            'new_deleted': value is None,
+            'new_deleted_at': now if value is None else None,
+        }
+        for name, value in changes.items()
+        if name in known
+    ]
+    if updates:
+        connection.execute(_CHANGE, updates)
+    fresh = [
+        (name, value)
+        for name, value in changes.items()
+        if name not in known and value is not None
+    ]
+    insert_properties(connection, image_id, fresh, now)
+
+
+def tags(connection: sa.Connection, image_id: str) -> dict[str, int]:
+    """The live tags of an image, and their rows."""
+    rows = connection.execute(_LIVE_TAGS, {'image_id': image_id})
+    return {row.value: row.id for row in rows}
+
+
+def change_tags(
+    connection: sa.Connection, image_id: str, wanted: Sequence[str]
+) -> None:
+    present = tags(connection, image_id)
+    remove_tags(
+        connection,
+        [row for tag, row in present.items() if tag not in wanted],
+    )
+    fresh = [tag for tag in wanted if tag not in present]
+    insert_tags(connection, image_id, fresh, engine.now())
+
+
+def insert_tags(
+    connection: sa.Connection,
+    image_id: str,
+    fresh: Iterable[str],
+    now: datetime.datetime,
+) -> None:
+    rows = [
+        {
+            'image_id': image_id,
+            'value': tag,
+            'created_at': now,
+            'updated_at': now,
+        }
+        for tag in dict.fromkeys(fresh)
+    ]
+    if rows:
+        connection.execute(_INSERT_TAG, rows)
+
+
+def remove_tags(connection: sa.Connection, rows: Sequence[int]) -> None:
+    """Mark these rows deleted."""
+    if rows:
+        connection.execute(
+            TAGS.update()
+            .where(TAGS.c.id.in_(rows))
+            .values(deleted=True, deleted_at=engine.now())
+        )
