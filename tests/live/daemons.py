@@ -189,10 +189,13 @@ def render(*layers: Sections) -> str:
 
 
 def with_keystone(
-    pipeline: str, database_url: str | None = None, workers: int = 2
+    pipeline: str,
+    database_url: str | None = None,
+    workers: int = 2,
+    address: str | None = None,
 ) -> Glance:
     """Both daemons in front of Keystone, and in its catalogue."""
-    address = servers.keystone()
+    address = address or servers.keystone()
     login: dict[str, object] = {
         'www_authenticate_uri': address,
         'auth_type': 'password',
