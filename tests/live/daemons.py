@@ -42,7 +42,7 @@ class Glance:
         self.api_url, self.registry_url = (
             f'http://127.0.0.1:{port}' for port in ports
         )
-        secret = secrets.token_hex()
+        self.registry_secret = secret = secrets.token_hex()
         common = {
             'bind_host': '127.0.0.1',
             'workers': workers,
@@ -84,6 +84,11 @@ class Glance:
             [program(name), '--config-file', config],
             self.directory / f'{name}.log',
         )
+
+    def configure(self, name: str, settings: Mapping[str, object]) -> None:
+        """Put settings of DEFAULT over those of a daemon's file."""
+        config = self.directory / f'{name}.conf'
+        config.write_text(config.read_text() + render({'DEFAULT': settings}))
 
     def start(self) -> None:
         config = self.directory / 'glance-registry.conf'

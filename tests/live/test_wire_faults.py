@@ -96,9 +96,7 @@ class BrokenWire(Service):
         )
         cls.wire = wire.Wire(int(glance.registry_url.rpartition(':')[2]))
         cls.addClassCleanup(cls.wire.close)
-        config = glance.directory / 'glance-api.conf'
-        text = config.read_text()
-        config.write_text(f'{text}\n[DEFAULT]\nregistry_port={cls.wire.port}')
+        glance.configure('glance-api', {'registry_port': cls.wire.port})
         cls.serve(glance)
 
     def setUp(self) -> None:
@@ -288,11 +286,11 @@ class SeveralRegistries(Service):
         cls.second_url = f'http://127.0.0.1:{port}'
         endpoints = f'{glance.registry_url}, {cls.second_url}'
         settings['registry_endpoints'] = endpoints
-        append(glance.directory / 'glance-api.conf', settings)
+        glance.configure('glance-api', settings)
         config = glance.directory / 'second.conf'
         first = glance.directory / 'glance-registry.conf'
-        config.write_text(first.read_text())
-        append(config, {'bind_port': port})
+        text = daemons.render({'DEFAULT': {'bind_port': port}})
+        config.write_text(first.read_text() + text)
         cls.second = processes.Process(
             [daemons.program('glance-registry'), '--config-file', config],
             glance.directory / 'second.log',
@@ -460,7 +458,7 @@ class ClientCertificates(HiddenRegistry):
             if name == 'registry_client_cert_file':
                 key = self.certificates / 'stranger.key'
                 settings['registry_client_key_file'] = key
-            append(config, settings)
+            stranger.configure('glance-api', settings)
             self.addCleanup(stranger.stop)
             stranger.api.start()
             processes.wait_until(
@@ -519,10 +517,3 @@ class ExpiringTokens(unittest.TestCase):
         fresh = str(keystone.connect(server.address, 'alice').auth_token)
         _, _, body = glance.request('GET', path, None, fresh)
         self.assertEqual('active', json.loads(body)['status'])
-
-
-def append(config: Any, settings: dict[str, Any]) -> None:
-    """Settings that win over those of the file."""
-    lines = [f'{name} = {value}' for name, value in settings.items()]
-    text = config.read_text()
-    config.write_text('\n'.join([text, '[DEFAULT]', *lines, '']))
