@@ -1,19 +1,14 @@
 """Composition of glance-api: collaborators, the URL table, Paste factories."""
 
 from collections.abc import Callable, Iterable
-import contextlib
-import functools
-import logging
 import socket
 from typing import Any
-import urllib.parse
 
-from keystoneauth1 import exceptions as keystone_exceptions
-from keystoneauth1 import loading
 from oslo_config import cfg
 
 from glance import registry_client
 from glance.api import policy
+from glance.api import wire
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
 from glance.api.v2 import image_members
@@ -25,8 +20,6 @@ from glance.common import wsgi
 from glance.images import upload
 from glance.store import base as store_base
 from glance.store import filesystem
-
-LOG = logging.getLogger(__name__)
 
 
 def images_api(
@@ -102,7 +95,7 @@ def _table(
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return images_api(conf, _registry(conf), _store(conf))
+    return images_api(conf, wire.client(conf), _store(conf))
 
 
 def root_factory(
@@ -135,110 +128,3 @@ def _store(conf: cfg.ConfigOpts) -> store_base.Store:
     return filesystem.FilesystemStore(
         options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
     )
-
-
-def _registry(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
-    service_token = None
-    if not conf.send_identity_headers:
-        service_token = _service_token(conf)
-    return registry_client.RegistryClient(
-        _transport(conf),
-        send_identity_headers=conf.send_identity_headers,
-        secret=conf.trusted_auth_secret,
-        service_token=service_token,
-    )
-
-
-def _transport(conf: cfg.ConfigOpts) -> registry_client.Transport:
-    endpoints = conf.registry_endpoints or [_classic_endpoint(conf)]
-    # All of them together may take as long as one.
-    seconds = conf.registry_client_timeout / len(endpoints)
-    transports = {
-        endpoint: registry_client.HTTPTransport(
-            _connector(conf, endpoint, seconds),
-            conf.registry_client_connections,
-            seconds,
-        )
-        for endpoint in endpoints
-    }
-    if len(transports) == 1:
-        return transports.popitem()[1]
-    return registry_client.Failover(transports)
-
-
-def _classic_endpoint(conf: cfg.ConfigOpts) -> str:
-    if conf.registry_socket:
-        return f'unix:{conf.registry_socket}'
-    host = str(conf.registry_host)
-    if ':' in host:
-        host = f'[{host}]'
-    return f'{conf.registry_client_protocol}://{host}:{conf.registry_port}'
-
-
-def _connector(
-    conf: cfg.ConfigOpts, endpoint: str, seconds: float
-) -> Callable[[], registry_client.Connection]:
-    """Makes connections to http://HOST:PORT, https:// or unix:PATH.
-
-    :raises errors.ConfigurationError: it is none of these
-    """
-    parts = urllib.parse.urlsplit(endpoint)
-    if parts.scheme == 'unix' and parts.path.startswith('/'):
-        return functools.partial(
-            registry_client.UnixConnection, parts.path, seconds
-        )
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if parts.scheme not in ('http', 'https') or not host or not port:
-        raise errors.ConfigurationError(
-            f'registry_endpoints: {endpoint} is not http://HOST:PORT, '
-            'https://HOST:PORT or unix:/PATH.'
-        )
-    if parts.scheme == 'http':
-        return functools.partial(
-            registry_client.TCPConnection, host, port, timeout=seconds
-        )
-    tls = registry_client.tls_context(
-        conf.registry_client_ca_file,
-        conf.registry_client_cert_file,
-        conf.registry_client_key_file,
-        conf.registry_client_insecure,
-    )
-    return functools.partial(
-        registry_client.TLSConnection, host, port, seconds, context=tls
-    )
-
-
-def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
-    """This daemon's own token, with the credentials of authtoken.
-
-    :returns: None when no credentials are configured
-    """
-    group = 'keystone_authtoken'
-    loading.register_auth_conf_options(conf, group)
-    for option in loading.get_session_conf_options():
-        # keystonemiddleware has some of them, with other help.
-        with contextlib.suppress(cfg.DuplicateOptError):
-            conf.register_opt(option, group)
-    auth = loading.load_auth_from_conf_options(conf, group)
-    if auth is None:
-        return None
-    session = loading.load_session_from_conf_options(conf, group, auth=auth)
-    if session.timeout is None:  # would wait for ever
-        session.timeout = float(conf.registry_client_timeout)
-
-    def token(renew: bool) -> str:
-        try:
-            if renew:
-                auth.invalidate()
-            found: str | None = auth.get_token(session)
-        except keystone_exceptions.ClientException as error:
-            LOG.error('No service token: %s', error)
-            raise errors.RegistryUnavailable from error
-        if found is None:
-            raise errors.RegistryUnavailable
-        return found
-
-    return token

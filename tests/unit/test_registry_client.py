@@ -13,8 +13,8 @@ import unittest
 from unittest import mock
 
 from glance import registry_client
-from glance.api import app as api_app
 from glance.api import conf as api_conf
+from glance.api import wire
 from glance.common import errors
 from tests import base
 
@@ -494,7 +494,7 @@ class TestEndpoints(unittest.TestCase):
     def transport(self, **options: Any) -> Any:
         with tempfile.TemporaryDirectory() as directory:
             conf = base.configuration(api_conf, directory, default=options)
-        return api_app._transport(conf)
+        return wire._transport(conf)
 
     def test_the_classic_options_name_one(self) -> None:
         for options in (

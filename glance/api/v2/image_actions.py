@@ -1,10 +1,14 @@
 """/v2/images/{image_id}/actions (section 11)."""
 
+from collections.abc import Callable
+
 import webob
 
 from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import conditions
+from glance.common import context
+from glance.common import contract
 from glance.common import wsgi
 
 
@@ -22,19 +26,25 @@ class ImageActions:
     def deactivate(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'deactivate', image)
-        expected = conditions.expected(request, image)
-        self._registry.deactivate_image(request.context, image_id, expected)
-        return wsgi.empty()
+        move = self._registry.deactivate_image
+        return self._move(request, image_id, 'deactivate', move)
 
     def reactivate(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
+        move = self._registry.reactivate_image
+        return self._move(request, image_id, 'reactivate', move)
+
+    def _move(
+        self,
+        request: wsgi.Request,
+        image_id: str,
+        action: str,
+        move: Callable[[context.RequestContext, str, contract.Expected], None],
+    ) -> webob.Response:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'reactivate', image)
+        self._policy.require(request.context, action, image)
         expected = conditions.expected(request, image)
-        self._registry.reactivate_image(request.context, image_id, expected)
+        move(request.context, image_id, expected)
         return wsgi.empty()

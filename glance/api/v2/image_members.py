@@ -52,7 +52,8 @@ class ImageMembers:
 
     def create(self, request: wsgi.Request, image_id: str) -> webob.Response:
         member = _text_of(request, 'member')
-        if not 0 < len(member) <= MAX_MEMBER_LENGTH:
+        # With a slash it would be no part of the path of its own URL.
+        if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
             raise errors.BadRequest('A member is a project id.')
         image = self._registry.get_image(request.context, image_id)
         self._require_shared(request.context, image)

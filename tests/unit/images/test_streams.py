@@ -94,7 +94,7 @@ class MeasuredTestCase(unittest.TestCase):
     def test_left_in_the_middle(self) -> None:
         data = os.urandom(3 * streams.CHUNK_BYTES)
         pieces = iter(self.measured(Bytes(data, self.native)))
-        next(pieces)
+        self.assertEqual(data[: len(first := next(pieces))], bytes(first))
         pieces.close()  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,102 @@
+"""How glance-api reaches the registry: endpoints, time-outs, identity."""
+
+from collections.abc import Callable
+import functools
+import urllib.parse
+
+from oslo_config import cfg
+
+from glance import registry_client
+from glance.common import errors
+
+
+def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
+    """The client of the registry that is configured.
+
+    :raises errors.ConfigurationError: an endpoint or a file is wrong
+    """
+    names_caller = _names_caller(conf)
+    return registry_client.RegistryClient(
+        _transport(conf),
+        send_identity_headers=names_caller,
+        secret=conf.trusted_auth_secret,
+        service_token=None if names_caller else _service_token(conf),
+    )
+
+
+def _names_caller(conf: cfg.ConfigOpts) -> bool:
+    """Whether the registry learns the caller from headers.
+
+    Where no token comes in, there is none to pass on.
+    """
+    flavor = conf.paste_deploy.flavor or ''
+    return conf.send_identity_headers or not flavor.startswith('keystone')
+
+
+def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
+    # Only here, for 6 MiB that a daemon without Keystone need not hold.
+    from glance.api import service_token
+
+    return service_token.source(conf)
+
+
+def _transport(conf: cfg.ConfigOpts) -> registry_client.Transport:
+    endpoints = conf.registry_endpoints or [_classic_endpoint(conf)]
+    # All of them together may take as long as one.
+    seconds = conf.registry_client_timeout / len(endpoints)
+    transports = {
+        endpoint: registry_client.HTTPTransport(
+            _connector(conf, endpoint, seconds),
+            conf.registry_client_connections,
+            seconds,
+        )
+        for endpoint in endpoints
+    }
+    if len(transports) == 1:
+        return transports.popitem()[1]
+    return registry_client.Failover(transports)
+
+
+def _classic_endpoint(conf: cfg.ConfigOpts) -> str:
+    if conf.registry_socket:
+        return f'unix:{conf.registry_socket}'
+    host = str(conf.registry_host)
+    if ':' in host:
+        host = f'[{host}]'
+    return f'{conf.registry_client_protocol}://{host}:{conf.registry_port}'
+
+
+def _connector(
+    conf: cfg.ConfigOpts, endpoint: str, seconds: float
+) -> Callable[[], registry_client.Connection]:
+    """Makes connections to http://HOST:PORT, https:// or unix:PATH.
+
+    :raises errors.ConfigurationError: it is none of these
+    """
+    parts = urllib.parse.urlsplit(endpoint)
+    if parts.scheme == 'unix' and parts.path.startswith('/'):
+        return functools.partial(
+            registry_client.UnixConnection, parts.path, seconds
+        )
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in ('http', 'https') or not host or not port:
+        raise errors.ConfigurationError(
+            f'registry_endpoints: {endpoint} is not http://HOST:PORT, '
+            'https://HOST:PORT or unix:/PATH.'
+        )
+    if parts.scheme == 'http':
+        return functools.partial(
+            registry_client.TCPConnection, host, port, timeout=seconds
+        )
+    tls = registry_client.tls_context(
+        conf.registry_client_ca_file,
+        conf.registry_client_cert_file,
+        conf.registry_client_key_file,
+        conf.registry_client_insecure,
+    )
+    return functools.partial(
+        registry_client.TLSConnection, host, port, seconds, context=tls
+    )
