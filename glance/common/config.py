@@ -96,7 +96,7 @@ def _worker_opts() -> list[cfg.Opt]:
         cfg.IntOpt(
             'client_connections',
             min=1,
-            default=1000,
+            default=4000,
             help='Ours: connections one worker holds at a time. At the limit '
             'the longest idle one is closed to let a new one in.',
         ),

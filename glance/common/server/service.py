@@ -8,6 +8,7 @@ from collections.abc import Callable
 import faulthandler
 import logging
 import os
+import resource
 import signal
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -38,6 +39,7 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
     was imported. Each worker loads its own.
     """
     faulthandler.register(signal.SIGUSR2, all_threads=True)
+    _allow_files()
     service = _Service(conf, load_app, name)
     service.check()
     service.listen()
@@ -51,6 +53,12 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
         release=service.release,
     )
     return processes.Supervisor(plan).run()
+
+
+def _allow_files() -> None:
+    """Use as many descriptors as we may: a slow download holds two."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Service:
