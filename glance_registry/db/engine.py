@@ -183,13 +183,13 @@ def _retried(attempt: Callable[[], T]) -> T:
         except db_exception.DBDeadlock as error:
             deadlocks += 1
             if deadlocks == DEADLOCK_TRIES or _is_late(since):
-                LOG.error('The database is overloaded: %s', error)
+                LOG.error('The database is overloaded: %s', _line(error))
                 raise errors.DatabaseUnavailable from error
             # Random, so that two victims do not meet again.
             time.sleep(random.uniform(0, 0.02 * 2**deadlocks / 2))  # noqa: S311
         except db_exception.DBConnectionError as error:
             if lost == len(LOST_PAUSES) or _is_late(since):
-                LOG.error('No connection to the database: %s', error)
+                LOG.error('No connection to the database: %s', _line(error))
                 raise errors.DatabaseUnavailable from error
             time.sleep(LOST_PAUSES[lost])
             lost += 1
@@ -206,6 +206,11 @@ def _is_late(since: float) -> bool:
     return time.monotonic() - since > RETRY_SECONDS
 
 
+def _line(error: Exception) -> str:
+    """What went wrong, without the statement that met it."""
+    return (str(error) or repr(error)).splitlines()[0]
+
+
 def _explain(error: Exception) -> None:
     """Raise what the client may know; leave the rest for the log."""
     if isinstance(error, db_exception.DBDuplicateEntry):
@@ -214,7 +219,7 @@ def _explain(error: Exception) -> None:
         raise errors.BadRequest(
             'The database cannot store a value of the request.'
         ) from error
-    LOG.error('The database failed: %s', error)
+    LOG.error('The database failed: %s', _line(error))
     raise errors.DatabaseUnavailable from error
 
 
