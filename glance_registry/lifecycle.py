@@ -19,8 +19,6 @@ FINISH_UPLOAD = Step(('saving',), 'active')
 ABANDON_UPLOAD = Step(('saving',), 'queued')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
-#: Statuses in which the formats of an image may still change.
-FORMATS_OPEN = ('queued', 'importing')
 #: No transfer runs in these.
 SETTLED = ('queued', 'active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.

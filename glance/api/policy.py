@@ -22,7 +22,7 @@ class Policy:
     """Asks oslo.policy; knows what a caller may learn from a refusal."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        policy_opts.set_defaults(conf, policy_file='policy.yaml')
+        policy_opts.set_defaults(conf, policy_file=_usual_file(conf))
         enforcer = policy.Enforcer(conf)
         enforcer.suppress_deprecation_warnings = True
         enforcer.register_defaults(policies.list_rules())
@@ -87,6 +87,15 @@ class Policy:
             target['project_id'] = asking.project_id
         if not self.allows(asking, 'get_images', target):
             raise errors.Forbidden('You are not permitted to list images.')
+
+
+def _usual_file(conf: cfg.ConfigOpts) -> str:
+    """The file of an operator who names none.
+
+    The library looks for policy.yaml alone; the rules of a policy.json that
+    lies beside the configuration must not be forgotten silently.
+    """
+    return 'policy.yaml' if conf.find_file('policy.yaml') else 'policy.json'
 
 
 _READS = frozenset(

@@ -123,10 +123,6 @@ class Database:
 
         return self._run(attempt)
 
-    def ping(self) -> None:
-        """:raises errors.DatabaseUnavailable: it does not answer"""
-        self.read(lambda connection: connection.execute(sa.text('SELECT 1')))
-
     def dispose(self) -> None:
         """Close every idle connection."""
         self._reads.dispose()

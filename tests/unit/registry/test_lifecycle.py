@@ -1,6 +1,5 @@
 import unittest
 
-from glance.api.v2 import patch
 from glance.api.v2.schema import image as image_schema
 from glance_registry import lifecycle
 
@@ -36,6 +35,3 @@ class TestLifecycle(unittest.TestCase):
         self.assertIn(
             lifecycle.ABANDON_UPLOAD.after, lifecycle.CLAIM_UPLOAD.before
         )
-
-    def test_both_daemons_mean_the_same_by_open_formats(self) -> None:
-        self.assertEqual(patch.FORMATS_OPEN, lifecycle.FORMATS_OPEN)
