@@ -42,6 +42,8 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
     _allow_files()
     service = _Service(conf, load_app, name)
     service.check()
+    # Who can connect may also send a signal: none may end us by default.
+    signal.pthread_sigmask(signal.SIG_BLOCK, processes.SIGNALS)
     service.listen()
     if conf.workers == 0:
         return service.run_alone()
