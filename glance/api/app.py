@@ -14,6 +14,7 @@ from glance.api.v2 import image_data
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
+from glance.api.v2 import openapi
 from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
@@ -89,7 +90,11 @@ def _table(
         ('POST', f'{one}/actions/reactivate', actions.reactivate),
         ('GET', '/v2/schemas/{name}', described.show),
     )
-    return [wsgi.Route(*line) for line in table]
+    found = [wsgi.Route(*line) for line in table]
+    description = openapi.OpenAPI(
+        [(route.method, route.path) for route in found], schema
+    )
+    return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:

@@ -12,7 +12,7 @@ V21 = 'application/openstack-images-v2.1-json-patch'
 V20 = 'application/openstack-images-v2.0-json-patch'
 MEDIA_TYPES = (V20, V21)
 
-_OPS = ('add', 'replace', 'remove')
+OPS = ('add', 'replace', 'remove')
 #: Base members that no client may change.
 READ_ONLY = frozenset(
     ('created_at', 'updated_at', 'status', 'checksum', 'size')
@@ -59,8 +59,8 @@ def _operation(item: Any, read: _Read) -> Operation:
     if not isinstance(item, dict):
         raise errors.BadRequest('An operation is an object.')
     op, path, strict_add = read(item)
-    if op not in _OPS:
-        raise errors.BadRequest(f'An op is one of {", ".join(_OPS)}.')
+    if op not in OPS:
+        raise errors.BadRequest(f'An op is one of {", ".join(OPS)}.')
     if op != 'remove' and 'value' not in item:
         raise errors.BadRequest(f'The {op} operation needs a value.')
     name = _name(path)
@@ -76,7 +76,7 @@ def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
 
 
 def _read_v20(item: dict[str, Any]) -> tuple[str, Any, bool]:
-    ops = [op for op in _OPS if op in item]
+    ops = [op for op in OPS if op in item]
     if len(ops) != 1:
         raise errors.BadRequest('An operation has one of add, replace, remove')
     return ops[0], item[ops[0]], True
