@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from glance import registry_client
 from glance.api import policy
+from glance.api import storage
 from glance.api import wire
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
@@ -15,17 +16,15 @@ from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
 from glance.api.v2 import schemas
-from glance.common import errors
 from glance.common import wsgi
 from glance.images import upload
-from glance.store import base as store_base
-from glance.store import filesystem
+from glance.store import stores
 
 
 def images_api(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
 ) -> wsgi.Router:
     """Images API v2 as a WSGI application.
 
@@ -43,7 +42,7 @@ def images_api(
 def _table(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
     permission: policy.Policy,
 ) -> list[wsgi.Route]:
     """Every URL of API v2."""
@@ -95,7 +94,7 @@ def _table(
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return images_api(conf, wire.client(conf), _store(conf))
+    return images_api(conf, wire.client(conf), storage.from_conf(conf))
 
 
 def root_factory(
@@ -115,16 +114,3 @@ def root_factory(
         return answer
 
     return root
-
-
-def _store(conf: cfg.ConfigOpts) -> store_base.Store:
-    options = conf.glance_store
-    try:
-        mode = int(str(options.filesystem_store_file_perm), 8)
-    except ValueError as error:
-        raise errors.ConfigurationError(
-            'filesystem_store_file_perm must be octal digits.'
-        ) from error
-    return filesystem.FilesystemStore(
-        options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
-    )
