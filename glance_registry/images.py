@@ -70,6 +70,15 @@ class Images:
         )
         return wsgi.json_response(image)
 
+    def settle_locations(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        settled = cast(contract.Settled, fields(request, 'ids', 'restore'))
+        self._database.write(
+            images.settle_locations, require_id(image_id), settled
+        )
+        return wsgi.empty()
+
     def claim_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:

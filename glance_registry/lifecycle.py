@@ -17,6 +17,7 @@ class Step(NamedTuple):
 CLAIM_UPLOAD = Step(('queued',), 'saving')
 FINISH_UPLOAD = Step(('saving',), 'active')
 ABANDON_UPLOAD = Step(('saving',), 'queued')
+SET_LOCATIONS = Step(('queued', 'active'), 'active')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
 #: No transfer runs in these.

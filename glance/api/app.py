@@ -16,7 +16,9 @@ from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
 from glance.api.v2 import schemas
+from glance.api.v2 import views
 from glance.common import wsgi
+from glance.images import locations
 from glance.images import upload
 from glance.store import stores
 
@@ -59,8 +61,26 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
+    places = locations.Locations(
+        store,
+        locations.Limits(
+            conf.image_location_quota,
+            conf.image_size_cap,
+            conf.hashing_algorithm,
+        ),
+    )
     uploads = upload.Uploads(registry, store, socket.gethostname())
-    image = images.Images(registry, permission, store, schema, limits)
+    image = images.Images(
+        registry,
+        permission,
+        store,
+        schema,
+        limits,
+        views.image_view(
+            conf.show_image_direct_url, conf.show_multiple_locations
+        ),
+        places if conf.show_multiple_locations else None,
+    )
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
     )

@@ -78,6 +78,17 @@ class RegistryClient:
         )
         return cast(contract.Image, document)
 
+    def settle_locations(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        ids: list[int],
+        restore: bool,
+    ) -> None:
+        """The data of removed locations is gone, or they are back."""
+        body: contract.Settled = {'ids': ids, 'restore': restore}
+        self._call(asking, 'settle_locations', body, image_id=image_id)
+
     def claim_upload(
         self,
         asking: context.RequestContext,

@@ -13,9 +13,8 @@ import threading
 from typing import Any, NamedTuple
 
 from glance.common import errors
+from glance.store import base
 
-#: All that a client learns: not which rule, not whether a port is open.
-TEXT = 'The address cannot be used.'
 DEFAULT_PORTS = {'http': 80, 'https': 443}
 MAX_URL_LENGTH = 2048
 #: Addresses of one name that are judged, and tried; more are ignored by
@@ -51,7 +50,7 @@ _COMPATIBLE = ipaddress.ip_network('::/96')
 class Refused(errors.BadRequest):
     """The operator, or common sense, forbids to ask this address."""
 
-    text = TEXT
+    text = base.UNUSABLE
 
 
 class Target(NamedTuple):

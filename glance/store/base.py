@@ -4,6 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 Buffer = bytes | memoryview
+#: All that a client learns of a place that is refused, unknown or down:
+#: not which rule, not whether a port is open (operator-security section 5,
+#: rule 10).
+UNUSABLE = 'The location cannot be used.'
 
 
 class Body(Protocol):

@@ -19,6 +19,7 @@ import urllib.parse
 from glance.common import deadlines
 from glance.common import errors
 from glance.store import addresses
+from glance.store import base
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _TROUBLES = (OSError, http.client.HTTPException, ValueError)
 class Unreachable(errors.StoreUnavailable):
     """No answer, or one that makes no sense. Why is in the log."""
 
-    text = addresses.TEXT
+    text = base.UNUSABLE
 
 
 class Client:

@@ -68,15 +68,17 @@ class Stores:
             raise errors.BadRequest('No store for clients has this scheme.')
         self._by_scheme[scheme].check(url)
 
+    def is_foreign(self, url: str) -> bool:
+        """Whether the data is not ours to delete."""
+        store = self._by_scheme.get(scheme_of(url))
+        return store is None or store.is_read_only
+
     def may_refuse_deletion(self, urls: Sequence[str]) -> bool:
         """Whether data at one of them can be in use (trap 42)."""
         if not self.can_refuse_deletion:
             return False
-        return any(
-            self._by_scheme[scheme].can_refuse_deletion
-            for url in urls
-            if (scheme := scheme_of(url)) in self._by_scheme
-        )
+        found = [self._by_scheme.get(scheme_of(url)) for url in urls]
+        return any(store and store.can_refuse_deletion for store in found)
 
 
 def scheme_of(url: str) -> str:

@@ -137,7 +137,7 @@ def finish(
     # would look for it as of before the wait.
     if not _remove(connection, stored['transfer_id'], _of(image_id)):
         raise _lost()
-    _insert_location(connection, image_id, stored['location'])
+    images.insert_locations(connection, image_id, [stored['location']])
     return images.get(connection, _ADMIN, image_id)
 
 
@@ -185,7 +185,7 @@ def sweep(connection: sa.Connection) -> list[str]:
 
 
 #: Finishing and giving back need no caller: the transfer's id is the right.
-_ADMIN = context.RequestContext(is_admin=True, overwrite=False)
+_ADMIN = images.SERVICE
 
 
 def _give_back(connection: sa.Connection, image_id: str) -> bool:
@@ -217,23 +217,6 @@ def _remove(
         TRANSFERS.c.id == transfer_id, condition
     )
     return connection.execute(statement).rowcount == 1
-
-
-def _insert_location(
-    connection: sa.Connection, image_id: str, location: contract.Location
-) -> None:
-    now = engine.now()
-    connection.execute(
-        LOCATIONS.insert(),
-        {
-            'image_id': image_id,
-            'value': location['url'],
-            'meta_data': location['metadata'],
-            'status': 'active',
-            'created_at': now,
-            'updated_at': now,
-        },
-    )
 
 
 def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
