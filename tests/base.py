@@ -42,6 +42,7 @@ CALLERS = {
     'carol': ('p3', 'member,reader'),
     'rita': ('p1', 'reader'),
     'nobody': ('p4', ''),
+    'nova': ('p-service', 'service,member,reader'),
 }
 
 

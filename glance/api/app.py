@@ -12,6 +12,7 @@ from glance.api import storage
 from glance.api import wire
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
+from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
@@ -21,6 +22,7 @@ from glance.common import wsgi
 from glance.images import locations
 from glance.images import upload
 from glance.store import stores
+from glance.tasks import location_import
 
 
 def images_api(
@@ -87,6 +89,23 @@ def _table(
     tags = image_tags.ImageTags(registry, permission, limits.tags)
     members = image_members.ImageMembers(registry, permission, limits.members)
     actions = image_actions.ImageActions(registry, permission)
+    places_of_image = image_locations.ImageLocations(
+        registry,
+        permission,
+        store,
+        location_import.LocationImports(
+            registry,
+            store,
+            places,
+            socket.gethostname(),
+            location_import.Options(
+                conf.do_secure_hash,
+                conf.http_retries,
+                conf.hashing_algorithm,
+                conf.image_size_cap,
+            ),
+        ),
+    )
     described = schemas.Schemas(schema)
     one = '/v2/images/{image_id}'
     table = (
@@ -106,6 +125,8 @@ def _table(
         ('DELETE', f'{one}/members/{{member}}', members.delete),
         ('POST', f'{one}/actions/deactivate', actions.deactivate),
         ('POST', f'{one}/actions/reactivate', actions.reactivate),
+        ('GET', f'{one}/locations', places_of_image.index),
+        ('POST', f'{one}/locations', places_of_image.create),
         ('GET', '/v2/schemas/{name}', described.show),
     )
     return [wsgi.Route(*line) for line in table]

@@ -213,10 +213,40 @@ class Stored(TypedDict):
     location: Location
 
 
-class Abandoned(TypedDict):
-    """The end of a transfer that came to nothing."""
+class Registered(TypedDict):
+    """Data that lay in a store already.
+
+    :key then_hash: a transfer that is to find out the hashes of the image,
+        which is active meanwhile
+    """
 
     transfer_id: str
+    size: int
+    virtual_size: int | None
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    location: Location
+    then_hash: Claim | None
+
+
+class Hashed(TypedDict):
+    """The outcome of a transfer that found out hashes."""
+
+    transfer_id: str
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+
+
+class Abandoned(TypedDict):
+    """The end of a transfer, of whatever kind, that came to nothing.
+
+    :key reason: why, for the owner of the image that is queued again
+    """
+
+    transfer_id: str
+    reason: NotRequired[str]
 
 
 class Unclaimed(TypedDict):
@@ -276,6 +306,9 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('claim_upload', 'POST', f'{_IMAGE}/claim-upload', Claimed, True),
     ('finish_upload', 'POST', f'{_IMAGE}/finish-upload', Image, True),
     ('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', Unclaimed, True),
+    ('claim_location', 'POST', f'{_IMAGE}/claim-location', Claimed, True),
+    ('finish_location', 'POST', f'{_IMAGE}/finish-location', Claimed, True),
+    ('finish_hash', 'POST', f'{_IMAGE}/finish-hash', None, True),
     ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
     ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
     ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),

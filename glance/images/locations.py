@@ -157,7 +157,9 @@ class Locations:
                     _merge(claims, claimed)
         known: dict[str, Any] = {name: image[name] for name in _HASHES}  # type: ignore[literal-required]
         _merge(claims, {name: it for name, it in known.items() if it})
-        new = {name: it for name, it in claims.items() if not known[name]}
+        new = {
+            name: it.lower() for name, it in claims.items() if not known[name]
+        }
         if new and image['status'] != 'queued':
             raise errors.Conflict(
                 'validation_data is for the first location of an image.'

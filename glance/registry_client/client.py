@@ -128,6 +128,38 @@ class RegistryClient:
         )
         return cast(contract.Unclaimed, document)['data_is_unused']
 
+    def claim_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        claim: contract.Claim,
+    ) -> contract.Claimed:
+        """Claim a queued image whose data lies in a store already."""
+        document = self._call(
+            asking, 'claim_location', claim, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        registered: contract.Registered,
+    ) -> contract.Claimed:
+        """Make the image active; ``then_hash`` is claimed with that."""
+        document = self._call(
+            asking, 'finish_location', registered, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_hash(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        hashed: contract.Hashed,
+    ) -> None:
+        self._call(asking, 'finish_hash', hashed, image_id=image_id)
+
     def deactivate_image(
         self,
         asking: context.RequestContext,

@@ -68,6 +68,10 @@ class Stores:
             raise errors.BadRequest('No store for clients has this scheme.')
         self._by_scheme[scheme].check(url)
 
+    def knows(self, url: str) -> bool:
+        """Whether there is a store for the scheme."""
+        return scheme_of(url) in self._by_scheme
+
     def is_foreign(self, url: str) -> bool:
         """Whether the data is not ours to delete."""
         store = self._by_scheme.get(scheme_of(url))

@@ -267,7 +267,9 @@ def delete(
     gone = {'deleted': True, 'deleted_at': engine.now()}
     touch(connection, asking, image_id, {'status': 'deleted', **gone})
     _delete_children(connection, image, gone)
-    if image['status'] not in lifecycle.SETTLED:
+    if image['status'] not in lifecycle.SETTLED or (
+        image['locations'] and image['os_hash_value'] is None
+    ):
         connection.execute(
             TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
         )
