@@ -24,6 +24,7 @@ CLAIM = {'os_hash_algo': 'sha256', 'os_hash_value': SHA256}
 WRONG = {'os_hash_algo': 'sha256', 'os_hash_value': '0' * 64}
 #: What takes longer is a hang.
 SECONDS = 30.0
+_Thread = threading.Thread
 
 
 class ImportTestCase(base.ServiceTestCase):
@@ -407,7 +408,9 @@ class TestAtWork(ImportTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.go = threading.Event()
-        self.addCleanup(self.go.set)
+        self.threads: list[threading.Thread] = []
+        self.addCleanup(self.join_tasks)
+        self.patched(executor.threading, 'Thread', self.noted_thread)
         self.asked = threading.Semaphore(0)
 
         def answer(handler: Any) -> None:
@@ -417,6 +420,19 @@ class TestAtWork(ImportTestCase):
             handler.reply(200, DATA)
 
         self.web.answers['/a'] = answer
+
+    def noted_thread(self, **arguments: Any) -> threading.Thread:
+        thread = _Thread(**arguments)
+        if arguments['target'].__name__ == '_work':
+            self.threads.append(thread)
+        return thread
+
+    def join_tasks(self) -> None:
+        """The database must not be closed under a task."""
+        self.go.set()
+        for thread in self.threads:
+            thread.join(SECONDS)
+            self.assertFalse(thread.is_alive())
 
     def await_image(self, image_id: str, **values: Any) -> None:
         end = time.monotonic() + SECONDS
@@ -456,7 +472,7 @@ class TestAtWork(ImportTestCase):
             barrier.wait(SECONDS)
             codes.append(self.post(image_id, claim=CLAIM).status_int)
 
-        threads = [threading.Thread(target=race) for _ in range(4)]
+        threads = [_Thread(target=race) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
