@@ -206,13 +206,14 @@ def _host(v6: str | None, name: str | None) -> tuple[str, Address | None]:
         if v6 is not None:
             address: Address = ipaddress.IPv6Address(v6)
             return str(address), address
-        host = (name or '').lower().removesuffix('.')
+        given = (name or '').lower()
+        host = given.removesuffix('.')
         labels = host.split('.')
         if not _NUMBER.fullmatch(labels[-1]):
             if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
                 raise Refused
             return host, None
-        address = ipaddress.IPv4Address(host)
+        address = ipaddress.IPv4Address(given)
     except ValueError as error:  # also octal, hexadecimal and short forms
         raise Refused from error
     return host, address
