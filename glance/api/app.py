@@ -17,6 +17,8 @@ from glance.api.v2 import images
 from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
+from glance.images import formats
+from glance.images import key_manager
 from glance.images import upload
 from glance.store import base as store_base
 from glance.store import filesystem
@@ -60,8 +62,11 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
-    uploads = upload.Uploads(registry, store, socket.gethostname())
-    image = images.Images(registry, permission, store, schema, limits)
+    keys = key_manager.Keys(conf)
+    uploads = upload.Uploads(
+        registry, store, socket.gethostname(), _format_rules(conf), keys
+    )
+    image = images.Images(registry, permission, store, keys, schema, limits)
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
     )
@@ -115,6 +120,15 @@ def root_factory(
         return answer
 
     return root
+
+
+def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
+    options = conf.image_format
+    return formats.Rules(
+        options.require_image_format_match,
+        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        frozenset(options.gpt_safety_checks_nonfatal),
+    )
 
 
 def _store(conf: cfg.ConfigOpts) -> store_base.Store:

@@ -20,6 +20,7 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
+from glance.images import key_manager
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
@@ -53,12 +54,14 @@ class Images:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         store: store_base.Store,
+        keys: key_manager.Keys,
         schema: schemas.ImageSchema,
         limits: Limits,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
+        self._keys = keys
         self._schema = schema
         self._limits = limits
 
@@ -122,7 +125,12 @@ class Images:
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
         deletion.delete(
-            request.context, self._registry, self._store, image_id, expected
+            request.context,
+            self._registry,
+            self._store,
+            self._keys,
+            image_id,
+            expected,
         )
         return wsgi.empty()
 
