@@ -45,18 +45,18 @@ class Keys:
         """
         try:
             found = self._backend.get(asking, _checked(certificate_id))
-            data: bytes = found.get_encoded()
+            kind, data = found.format, found.get_encoded()
         except Exception as error:  # a backend raises what it likes
-            LOG.error('No certificate from the key manager: %r', error)
+            LOG.warning('No certificate from the key manager: %r', error)
             raise errors.BadRequest(
                 'The certificate of the signature cannot be had from the '
                 'key manager.'
             ) from error
-        if found.format != 'X.509' or not data:
+        if kind != 'X.509':
             raise errors.BadRequest(
                 'img_signature_certificate_uuid is not of a certificate.'
             )
-        return data
+        return bytes(data)
 
     def delete(self, asking: context.RequestContext, key_id: str) -> None:
         """Delete a key; a failure is only logged."""
