@@ -19,6 +19,8 @@ from glance.api.v2 import images
 from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.common import wsgi
+from glance.images import formats
+from glance.images import key_manager
 from glance.images import locations
 from glance.images import upload
 from glance.store import stores
@@ -71,11 +73,15 @@ def _table(
             conf.hashing_algorithm,
         ),
     )
-    uploads = upload.Uploads(registry, store, socket.gethostname())
+    keys = key_manager.Keys(conf)
+    uploads = upload.Uploads(
+        registry, store, socket.gethostname(), _format_rules(conf), keys
+    )
     image = images.Images(
         registry,
         permission,
         store,
+        keys,
         schema,
         limits,
         views.image_view(
@@ -155,3 +161,12 @@ def root_factory(
         return answer
 
     return root
+
+
+def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
+    options = conf.image_format
+    return formats.Rules(
+        options.require_image_format_match,
+        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        frozenset(options.gpt_safety_checks_nonfatal),
+    )

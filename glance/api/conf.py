@@ -1,11 +1,10 @@
 """Options that only glance-api has; and its share of the common ones."""
 
-import hashlib
-
 from oslo_config import cfg
 
 from glance.common import config
 from glance.common import middleware
+from glance.images import streams
 
 DEFAULT_PORT = 9292
 
@@ -126,11 +125,7 @@ _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'hashing_algorithm',
         default='sha512',
-        choices=sorted(
-            name
-            for name in hashlib.algorithms_guaranteed
-            if not name.startswith('shake')
-        ),
+        choices=streams.HASH_NAMES,
         help='Algorithm of os_hash_value for new image data.',
     ),
 ]
@@ -187,6 +182,25 @@ _FORMATS: list[cfg.Opt] = [
         default=['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw']
         + ['qcow2', 'vdi', 'iso', 'ploop'],
         help='Values that disk_format may have.',
+    ),
+    cfg.BoolOpt(
+        'require_image_format_match',
+        default=True,
+        help='Refuse data in a bare container that is not what disk_format '
+        'says. If not set, such data only has no virtual_size; data that is '
+        'unsafe for its readers is refused all the same.',
+    ),
+    cfg.ListOpt(
+        'vmdk_allowed_types',
+        default=['streamOptimized', 'monolithicSparse'],
+        help='Kinds of VMDK (createType) that are accepted; none: no VMDK. '
+        'Other kinds than these two are never accepted, because they name '
+        'further files.',
+    ),
+    cfg.ListOpt(
+        'gpt_safety_checks_nonfatal',
+        default=[],
+        help='Safety checks of partition tables (mbr) that only warn.',
     ),
 ]
 

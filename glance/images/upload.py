@@ -10,6 +10,9 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import threads
+from glance.images import formats
+from glance.images import key_manager
+from glance.images import signatures
 from glance.images import streams
 from glance.images import transfers
 from glance.store import base as store_base
@@ -21,6 +24,8 @@ class Uploads:
     """Writes images' data.
 
     :param node: this host, as the registry's records name it
+    :param rules: about the content of images
+    :param keys: where certificates of signed images are
     """
 
     def __init__(
@@ -28,10 +33,14 @@ class Uploads:
         registry: registry_client.RegistryClient,
         store: store_base.Store,
         node: str,
+        rules: formats.Rules,
+        keys: key_manager.Keys,
     ) -> None:
         self._registry = registry
         self._store = store
         self._node = node
+        self._rules = rules
+        self._keys = keys
         self._transfers = transfers.Transfers(registry)
 
     def run(
@@ -63,6 +72,7 @@ class Uploads:
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
+            self._examine(asking, claimed['image'], data)
             url = self._write(image_id, transfer, data)
             self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
@@ -70,6 +80,21 @@ class Uploads:
             raise
         finally:
             self._transfers.drop(transfer)
+
+    def _examine(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        data: streams.Measured,
+    ) -> None:
+        """Say what the data must be; the stream refuses other data."""
+        signature = None
+        if image['properties'].keys() >= signatures.PROPERTIES:
+            signature = signatures.verifier(
+                asking, image['properties'], self._keys
+            )
+        inspection = formats.inspection(self._rules, image)
+        data.expect(image, inspection, signature)
 
     def _write(
         self,
@@ -98,7 +123,7 @@ class Uploads:
         stored: contract.Stored = {
             'transfer_id': transfer.id,
             'size': data.size_bytes,
-            'virtual_size': None,
+            'virtual_size': data.virtual_size,
             'checksum': data.checksum,
             'os_hash_algo': data.hash_name,
             'os_hash_value': data.hash_value,

@@ -21,6 +21,7 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
+from glance.images import key_manager
 from glance.images import locations
 from glance.store import stores
 
@@ -55,6 +56,7 @@ class Images:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         store: stores.Stores,
+        keys: key_manager.Keys,
         schema: schemas.ImageSchema,
         limits: Limits,
         view: views.ImageView = views.image_document,
@@ -63,6 +65,7 @@ class Images:
         self._registry = registry
         self._policy = permission
         self._store = store
+        self._keys = keys
         self._schema = schema
         self._limits = limits
         self._view = view
@@ -134,7 +137,12 @@ class Images:
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
         deletion.delete(
-            request.context, self._registry, self._store, image_id, expected
+            request.context,
+            self._registry,
+            self._store,
+            self._keys,
+            image_id,
+            expected,
         )
         return wsgi.empty()
 
