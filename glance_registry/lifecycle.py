@@ -19,7 +19,5 @@ FINISH_UPLOAD = Step(('saving',), 'active')
 ABANDON_UPLOAD = Step(('saving',), 'queued')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
-#: No transfer runs in these.
-SETTLED = ('queued', 'active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

@@ -60,7 +60,9 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
-    uploads = upload.Uploads(registry, store, socket.gethostname())
+    uploads = upload.Uploads(
+        registry, store, socket.gethostname(), conf.user_storage_quota
+    )
     image = images.Images(registry, permission, store, schema, limits)
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits

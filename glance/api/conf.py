@@ -1,8 +1,10 @@
 """Options that only glance-api has; and its share of the common ones."""
 
 import hashlib
+import re
 
 from oslo_config import cfg
+from oslo_config import types
 
 from glance.common import config
 from glance.common import middleware
@@ -80,6 +82,36 @@ _REGISTRY: list[cfg.Opt] = [
     ),
 ]
 
+_UNITS = {
+    unit: 1024**power
+    for power, unit in enumerate(('B', 'KB', 'MB', 'GB', 'TB'))
+}
+#: What the databases can count to.
+_MOST_BYTES = (1 << 63) - 1
+
+
+class Bytes(types.ConfigType):
+    """A number of bytes, or one with a unit right behind it: ``20GB``."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name='number with B, KB, MB, GB or TB')
+
+    def __call__(self, value: object) -> int:
+        found = re.fullmatch('([0-9]{1,19})([KMGT]?B)?', str(value), re.ASCII)
+        if found is None:
+            raise ValueError(
+                'Should be a number, with B, KB, MB, GB or TB right behind '
+                f'it or without (B); {value!r} is not'
+            )
+        size: int = int(found[1]) * _UNITS[found[2] or 'B']
+        if size > _MOST_BYTES:
+            raise ValueError(f'Should be at most {_MOST_BYTES} bytes')
+        return size
+
+    def _formatter(self, value: int) -> str:
+        return str(value)
+
+
 _LIMITS: list[cfg.Opt] = [
     cfg.IntOpt(
         'limit_param_default',
@@ -99,6 +131,15 @@ _LIMITS: list[cfg.Opt] = [
         min=1,
         max=(1 << 63) - 1,
         help='Most bytes of one image; more is answered with 413.',
+    ),
+    cfg.Opt(
+        'user_storage_quota',
+        type=Bytes(),
+        default=0,
+        help='Most bytes that the images of one project may take in the '
+        'stores, running uploads included: a number, or one with KB, MB, GB '
+        'or TB right behind it (factors of 1024). More is answered with '
+        '413. 0: no limit.',
     ),
     cfg.IntOpt(
         'image_property_quota',

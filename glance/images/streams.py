@@ -40,7 +40,8 @@ class Measured:
     :param expected_bytes: how many must come; None if unknown
     :param hash_name: algorithm of the second hash, next to md5
     :raises errors.LimitExceeded: while iterating, beyond the cap
-    :raises errors.BadRequest: at the end, if another number came
+    :raises errors.BadRequest: as soon as more come than were announced, at
+        the end if fewer did
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Measured:
     ) -> None:
         self._source = source
         self._cap_bytes = cap_bytes
+        self._cap_reason = ''
         self._expected_bytes = expected_bytes
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hash = hashlib.new(hash_name, usedforsecurity=False)
@@ -60,6 +62,11 @@ class Measured:
         self.hash_name = hash_name
         self.size_bytes = 0
         check_size(expected_bytes, cap_bytes)
+
+    def narrow(self, most_bytes: int, reason: str) -> None:
+        """Let no more than ``most_bytes`` come; ``reason`` tells why."""
+        if most_bytes < self._cap_bytes:
+            self._cap_bytes, self._cap_reason = most_bytes, reason
 
     def go_native(self) -> bool:
         """Whether a native thread may iterate, and nobody else."""
@@ -74,13 +81,21 @@ class Measured:
                 if not got:
                     break
                 self.size_bytes += got
-                check_size(self.size_bytes, self._cap_bytes)
+                self._check_size()
                 hashing.update(buffer[:got])
                 yield buffer[:got]
         expected = self._expected_bytes
         if expected is not None and self.size_bytes != expected:
             raise errors.BadRequest(
                 f'{expected} bytes were announced, {self.size_bytes} came.'
+            )
+
+    def _check_size(self) -> None:
+        check_size(self.size_bytes, self._cap_bytes, self._cap_reason)
+        expected = self._expected_bytes
+        if expected is not None and self.size_bytes > expected:
+            raise errors.BadRequest(
+                f'{expected} bytes were announced, and more came.'
             )
 
     @property
@@ -92,10 +107,13 @@ class Measured:
         return self._hash.hexdigest()
 
 
-def check_size(size_bytes: int | None, cap_bytes: int) -> None:
+def check_size(
+    size_bytes: int | None, cap_bytes: int, reason: str = ''
+) -> None:
     """:raises errors.LimitExceeded: more than the cap"""
     if size_bytes is not None and size_bytes > cap_bytes:
-        raise errors.LimitExceeded(f'An image may have {cap_bytes} bytes.')
+        reason = reason or f'An image may have {cap_bytes} bytes.'
+        raise errors.LimitExceeded(reason)
 
 
 class _Hashing(Protocol):

@@ -21,6 +21,7 @@ class Uploads:
     """Writes images' data.
 
     :param node: this host, as the registry's records name it
+    :param quota_bytes: most bytes that one owner may keep; 0: any
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Uploads:
         registry: registry_client.RegistryClient,
         store: store_base.Store,
         node: str,
+        quota_bytes: int = 0,
     ) -> None:
         self._registry = registry
         self._store = store
         self._node = node
-        self._transfers = transfers.Transfers(registry)
+        self._quota_bytes = quota_bytes
+        self._transfers = transfers.Transfers(registry, quota_bytes)
 
     def run(
         self,
@@ -47,22 +50,19 @@ class Uploads:
         gone; the first error goes on.
 
         :raises errors.Conflict: the image is not ``queued``
+        :raises errors.LimitExceeded: its owner has no room for the data
         :raises errors.Gone: it was deleted while the bytes came
         """
         transfer = transfers.Transfer()
         since = time.monotonic()
         claimed = self._registry.claim_upload(
-            asking,
-            image_id,
-            {
-                'transfer_id': transfer.id,
-                'node': self._node,
-                'size': expected_bytes,
-            },
+            asking, image_id, self._claim(transfer, expected_bytes)
         )
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
+            if 'room' in claimed:
+                data.narrow(claimed['room'], transfers.NO_ROOM)
             url = self._write(image_id, transfer, data)
             self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
@@ -70,6 +70,18 @@ class Uploads:
             raise
         finally:
             self._transfers.drop(transfer)
+
+    def _claim(
+        self, transfer: transfers.Transfer, expected_bytes: int | None
+    ) -> contract.Claim:
+        claim: contract.Claim = {
+            'transfer_id': transfer.id,
+            'node': self._node,
+            'size': expected_bytes,
+        }
+        if self._quota_bytes:
+            claim['quota'] = self._quota_bytes
+        return claim
 
     def _write(
         self,
@@ -104,12 +116,12 @@ class Uploads:
             'os_hash_value': data.hash_value,
             'location': {'url': url, 'metadata': {}},
         }
+        if self._quota_bytes:
+            stored['quota'] = self._quota_bytes
         try:
             self._registry.finish_upload(asking, image_id, stored)
         except errors.NotFound as error:
-            raise errors.Gone(
-                'The image was deleted during the upload.'
-            ) from error
+            raise errors.Gone(transfers.DELETED) from error
 
     def _undo(
         self,
