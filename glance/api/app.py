@@ -9,6 +9,7 @@ from oslo_config import cfg
 from glance import registry_client
 from glance.api import policy
 from glance.api import wire
+from glance.api.v2 import discovery
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
 from glance.api.v2 import image_members
@@ -17,6 +18,7 @@ from glance.api.v2 import images
 from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
+from glance.images import limits as unified_limits
 from glance.images import upload
 from glance.store import base as store_base
 from glance.store import filesystem
@@ -60,17 +62,20 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
+    quota_bytes = conf.user_storage_quota
+    unified = _unified_limits(conf, registry)
     uploads = upload.Uploads(
-        registry, store, socket.gethostname(), conf.user_storage_quota
+        registry, store, socket.gethostname(), quota_bytes, unified
     )
-    image = images.Images(registry, permission, store, schema, limits)
+    image = images.Images(registry, permission, store, schema, limits, unified)
     data = image_data.ImageData(
-        registry, permission, store, uploads, data_limits
+        registry, permission, store, uploads, data_limits, unified
     )
     tags = image_tags.ImageTags(registry, permission, limits.tags)
     members = image_members.ImageMembers(registry, permission, limits.members)
     actions = image_actions.ImageActions(registry, permission)
     described = schemas.Schemas(schema)
+    info = discovery.Discovery(unified, discovery.features(quota_bytes))
     one = '/v2/images/{image_id}'
     table = (
         ('GET', one, image.show),
@@ -90,6 +95,8 @@ def _table(
         ('POST', f'{one}/actions/deactivate', actions.deactivate),
         ('POST', f'{one}/actions/reactivate', actions.reactivate),
         ('GET', '/v2/schemas/{name}', described.show),
+        ('GET', '/v2/info/usage', info.usage),
+        ('GET', '/v2/info/features', info.features),
     )
     return [wsgi.Route(*line) for line in table]
 
@@ -117,6 +124,14 @@ def root_factory(
         return answer
 
     return root
+
+
+def _unified_limits(
+    conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
+) -> unified_limits.UnifiedLimits | None:
+    if not conf.use_keystone_limits:
+        return None
+    return unified_limits.UnifiedLimits(conf, registry)
 
 
 def _store(conf: cfg.ConfigOpts) -> store_base.Store:

@@ -141,6 +141,15 @@ _LIMITS: list[cfg.Opt] = [
         'or TB right behind it (factors of 1024). More is answered with '
         '413. 0: no limit.',
     ),
+    cfg.BoolOpt(
+        'use_keystone_limits',
+        default=False,
+        help='Hold projects to the limits that are registered in Keystone '
+        'for image_size_total, image_stage_total (both in MiB), '
+        'image_count_total and image_count_uploading. What is not '
+        'registered counts as 0. [oslo_limit] tells how to reach Keystone. '
+        'user_storage_quota holds beside it.',
+    ),
     cfg.IntOpt(
         'image_property_quota',
         default=128,

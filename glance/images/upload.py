@@ -10,6 +10,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import threads
+from glance.images import limits
 from glance.images import streams
 from glance.images import transfers
 from glance.store import base as store_base
@@ -22,6 +23,7 @@ class Uploads:
 
     :param node: this host, as the registry's records name it
     :param quota_bytes: most bytes that one owner may keep; 0: any
+    :param unified: None: Keystone knows no limits
     """
 
     def __init__(
@@ -30,11 +32,13 @@ class Uploads:
         store: store_base.Store,
         node: str,
         quota_bytes: int = 0,
+        unified: limits.UnifiedLimits | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._node = node
         self._quota_bytes = quota_bytes
+        self._unified = unified
         self._transfers = transfers.Transfers(registry, quota_bytes)
 
     def run(
@@ -61,6 +65,8 @@ class Uploads:
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
+            if self._unified is not None:
+                self._unified.require_uploading(asking)
             if 'room' in claimed:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
             url = self._write(image_id, transfer, data)

@@ -12,6 +12,7 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import download
+from glance.images import limits as unified_limits
 from glance.images import streams
 from glance.images import upload
 from glance.store import base as store_base
@@ -34,17 +35,22 @@ class ImageData:
         store: store_base.Store,
         uploads: upload.Uploads,
         limits: DataLimits,
+        unified: unified_limits.UnifiedLimits | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
         self._uploads = uploads
         self._limits = limits
+        self._unified = unified
 
     def put(self, request: wsgi.Request, image_id: str) -> webob.Response:
         if request.content_type != OCTETS:
             raise errors.UnsupportedMediaType(f'Image data is {OCTETS}.')
         expected = _expected_bytes(request)
+        if self._unified is not None:
+            self._policy.refuse_anonymous(request.context)
+            self._unified.require_size(request.context, expected)
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'upload_image', image)
         _require_formats(image)

@@ -20,6 +20,7 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
+from glance.images import limits as unified_limits
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
@@ -55,12 +56,14 @@ class Images:
         store: store_base.Store,
         schema: schemas.ImageSchema,
         limits: Limits,
+        unified: unified_limits.UnifiedLimits | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
         self._schema = schema
         self._limits = limits
+        self._unified = unified
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -148,6 +151,8 @@ class Images:
         self._policy.require_new(
             request.context, {**properties, **values, 'tags': []}
         )
+        if self._unified is not None:
+            self._unified.require_image(request.context)
         tags = values.pop('tags', [])
         self._check_quota('tags', len(tags), self._limits.tags)
         _refuse(document, _READ_ONLY)
