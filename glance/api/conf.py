@@ -167,6 +167,45 @@ _LIMITS: list[cfg.Opt] = [
     ),
 ]
 
+
+class _Shared(cfg.MultiStrOpt):
+    """An option of a library that is not imported yet, and may never be.
+
+    When it is, it declares the option again, with help of its own.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, cfg.Opt) and self.dest == other.dest
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = cfg.MultiStrOpt.__hash__
+
+
+_NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'default_publisher_id',
+        default='image.localhost',
+        help='Who the notifications say they come from.',
+    ),
+    cfg.ListOpt(
+        'disabled_notifications',
+        default=[],
+        help='Events that are not sent, as image.create; image.member '
+        'stands for all events of members, image for all of both.',
+    ),
+]
+_BUS: list[cfg.Opt] = [
+    _Shared(
+        'driver',
+        default=[],
+        help='How notifications are sent: messagingv2, messaging, routing, '
+        'log, test or noop; may be given several times. Unset: none are. '
+        'The other options of the section are those of oslo.messaging.',
+    ),
+]
+
 _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'public_endpoint',
@@ -232,9 +271,11 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_REGISTRY,
                 *_LIMITS,
                 *_BEHAVIOUR,
+                *_NOTIFICATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
+        ('oslo_messaging_notifications', _BUS),
     ]

@@ -17,13 +17,14 @@ def delete(
     store: store_base.Store,
     image_id: str,
     expected: contract.Expected,
-) -> None:
+) -> contract.Image:
     """Delete an image for good.
 
     The registry decides first, so nothing is touched on 403 or 404
     (OSSA-2012-017), and of two deletes one wins. A running upload finds
     its image gone and removes its bytes itself.
 
+    :returns: the image as it was
     :raises errors.Forbidden: the image is protected
     :raises errors.PreconditionFailed: it is not as expected
     """
@@ -37,3 +38,4 @@ def delete(
             store.delete_unregistered(image_id)
     except errors.Error:
         LOG.exception('The data of deleted image %s is left over', image_id)
+    return image

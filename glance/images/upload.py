@@ -13,6 +13,7 @@ from glance.common import threads
 from glance.images import limits
 from glance.images import streams
 from glance.images import transfers
+from glance.notifications import notifier as notifications
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Uploads:
     :param node: this host, as the registry's records name it
     :param quota_bytes: most bytes that one owner may keep; 0: any
     :param unified: None: Keystone knows no limits
+    :param notifier: None: nobody wants to know
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Uploads:
         node: str,
         quota_bytes: int = 0,
         unified: limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._node = node
         self._quota_bytes = quota_bytes
         self._unified = unified
+        self._notifier = notifier
         self._transfers = transfers.Transfers(registry, quota_bytes)
 
     def run(
@@ -69,13 +73,17 @@ class Uploads:
                 self._unified.require_uploading(asking)
             if 'room' in claimed:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
+            if self._notifier is not None:
+                self._notifier.prepared(claimed['image'])
             url = self._write(image_id, transfer, data)
-            self._finish(asking, image_id, transfer, data, url)
+            image = self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
             self._undo(asking, image_id, transfer, url, error)
             raise
         finally:
             self._transfers.drop(transfer)
+        if self._notifier is not None:
+            self._notifier.uploaded(image)
 
     def _claim(
         self, transfer: transfers.Transfer, expected_bytes: int | None
@@ -112,7 +120,7 @@ class Uploads:
         transfer: transfers.Transfer,
         data: streams.Measured,
         url: str,
-    ) -> None:
+    ) -> contract.Image:
         stored: contract.Stored = {
             'transfer_id': transfer.id,
             'size': data.size_bytes,
@@ -125,7 +133,7 @@ class Uploads:
         if self._quota_bytes:
             stored['quota'] = self._quota_bytes
         try:
-            self._registry.finish_upload(asking, image_id, stored)
+            return self._registry.finish_upload(asking, image_id, stored)
         except errors.NotFound as error:
             raise errors.Gone(transfers.DELETED) from error
 
@@ -149,6 +157,8 @@ class Uploads:
             cause,
             cause.__cause__,
         )
+        if self._notifier is not None:
+            self._notifier.upload_failed(image_id, cause)
         try:
             unused = self._registry.abandon_upload(
                 asking, image_id, {'transfer_id': transfer.id}

@@ -21,6 +21,7 @@ from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
 from glance.images import limits as unified_limits
+from glance.notifications import notifier as notifications
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Images:
         schema: schemas.ImageSchema,
         limits: Limits,
         unified: unified_limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -64,6 +66,7 @@ class Images:
         self._schema = schema
         self._limits = limits
         self._unified = unified
+        self._notifier = notifier
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -95,6 +98,8 @@ class Images:
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
+        if self._notifier is not None:
+            self._notifier.created(image)
         return wsgi.json_response(
             views.image_document(image),
             201,
@@ -117,6 +122,8 @@ class Images:
             except errors.Busy:
                 if not tries_left:
                     raise
+        if operations and self._notifier is not None:
+            self._notifier.updated(image)
         return _answer(image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
@@ -124,9 +131,11 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
-        deletion.delete(
+        image = deletion.delete(
             request.context, self._registry, self._store, image_id, expected
         )
+        if self._notifier is not None:
+            self._notifier.deleted(image)
         return wsgi.empty()
 
     def _shows(
