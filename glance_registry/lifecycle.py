@@ -23,7 +23,5 @@ ABANDON = Step(('saving', 'importing'), 'queued')
 SET_LOCATIONS = Step(('queued', 'active'), 'active')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
-#: No transfer runs in these.
-SETTLED = ('queued', 'active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

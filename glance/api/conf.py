@@ -1,6 +1,9 @@
 """Options that only glance-api has; and its share of the common ones."""
 
+import re
+
 from oslo_config import cfg
+from oslo_config import types
 
 from glance.common import config
 from glance.common import middleware
@@ -79,6 +82,36 @@ _REGISTRY: list[cfg.Opt] = [
     ),
 ]
 
+_UNITS = {
+    unit: 1024**power
+    for power, unit in enumerate(('B', 'KB', 'MB', 'GB', 'TB'))
+}
+#: What the databases can count to.
+_MOST_BYTES = (1 << 63) - 1
+
+
+class Bytes(types.ConfigType):
+    """A number of bytes, or one with a unit right behind it: ``20GB``."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name='number with B, KB, MB, GB or TB')
+
+    def __call__(self, value: object) -> int:
+        found = re.fullmatch('([0-9]{1,19})([KMGT]?B)?', str(value), re.ASCII)
+        if found is None:
+            raise ValueError(
+                'Should be a number, with B, KB, MB, GB or TB right behind '
+                f'it or without (B); {value!r} is not'
+            )
+        size: int = int(found[1]) * _UNITS[found[2] or 'B']
+        if size > _MOST_BYTES:
+            raise ValueError(f'Should be at most {_MOST_BYTES} bytes')
+        return size
+
+    def _formatter(self, value: int) -> str:
+        return str(value)
+
+
 _LIMITS: list[cfg.Opt] = [
     cfg.IntOpt(
         'limit_param_default',
@@ -99,6 +132,24 @@ _LIMITS: list[cfg.Opt] = [
         max=(1 << 63) - 1,
         help='Most bytes of one image; more is answered with 413.',
     ),
+    cfg.Opt(
+        'user_storage_quota',
+        type=Bytes(),
+        default=0,
+        help='Most bytes that the images of one project may take in the '
+        'stores, running uploads included: a number, or one with KB, MB, GB '
+        'or TB right behind it (factors of 1024). More is answered with '
+        '413. 0: no limit.',
+    ),
+    cfg.BoolOpt(
+        'use_keystone_limits',
+        default=False,
+        help='Hold projects to the limits that are registered in Keystone '
+        'for image_size_total, image_stage_total (both in MiB), '
+        'image_count_total and image_count_uploading. What is not '
+        'registered counts as 0. [oslo_limit] tells how to reach Keystone. '
+        'user_storage_quota holds beside it.',
+    ),
     cfg.IntOpt(
         'image_property_quota',
         default=128,
@@ -113,6 +164,45 @@ _LIMITS: list[cfg.Opt] = [
         'image_member_quota',
         default=128,
         help='Most members of an image; negative: unlimited.',
+    ),
+]
+
+
+class _Shared(cfg.MultiStrOpt):
+    """An option of a library that is not imported yet, and may never be.
+
+    When it is, it declares the option again, with help of its own.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, cfg.Opt) and self.dest == other.dest
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = cfg.MultiStrOpt.__hash__
+
+
+_NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'default_publisher_id',
+        default='image.localhost',
+        help='Who the notifications say they come from.',
+    ),
+    cfg.ListOpt(
+        'disabled_notifications',
+        default=[],
+        help='Events that are not sent, as image.create; image.member '
+        'stands for all events of members, image for all of both.',
+    ),
+]
+_BUS: list[cfg.Opt] = [
+    _Shared(
+        'driver',
+        default=[],
+        help='How notifications are sent: messagingv2, messaging, routing, '
+        'log, test or noop; may be given several times. Unset: none are. '
+        'The other options of the section are those of oslo.messaging.',
     ),
 ]
 
@@ -298,10 +388,12 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_LIMITS,
                 *_BEHAVIOUR,
                 *_LOCATIONS,
+                *_NOTIFICATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
         ('import_filtering_opts', _FILTERING),
+        ('oslo_messaging_notifications', _BUS),
     ]

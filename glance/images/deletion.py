@@ -23,13 +23,14 @@ def delete(
     keys: key_manager.Keys,
     image_id: str,
     expected: contract.Expected,
-) -> None:
+) -> contract.Image:
     """Delete an image for good.
 
     The registry decides first, so nothing is touched on 403 or 404
     (OSSA-2012-017), and of two deletes one wins. A running upload finds
     its image gone and removes its bytes itself.
 
+    :returns: the image as it was
     :raises errors.Forbidden: the image is protected
     :raises errors.PreconditionFailed: it is not as expected
     """
@@ -45,3 +46,4 @@ def delete(
         LOG.exception('The data of deleted image %s is left over', image_id)
     if image['properties'].get(_KEY_POLICY) == 'on_image_deletion':
         keys.delete(asking, image['properties'].get(_KEY_ID) or '')
+    return image

@@ -69,7 +69,8 @@ class Measured:
     :param hash_name: algorithm of the second hash, next to md5
     :raises errors.Conflict: at once, if there is no such algorithm
     :raises errors.LimitExceeded: while iterating, beyond the cap
-    :raises errors.BadRequest: at the end, if another number came
+    :raises errors.BadRequest: as soon as more come than were announced, at
+        the end if fewer did
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Measured:
             raise errors.Conflict(f'os_hash_algo {hash_name} is unknown here.')
         self._source = source
         self._cap_bytes = cap_bytes
+        self._cap_reason = ''
         self._expected_bytes = expected_bytes
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hash = hashlib.new(hash_name, usedforsecurity=False)
@@ -114,6 +116,11 @@ class Measured:
             self._signature = signature
             self._hashes.append(signature)
 
+    def narrow(self, most_bytes: int, reason: str) -> None:
+        """Let no more than ``most_bytes`` come; ``reason`` tells why."""
+        if most_bytes < self._cap_bytes:
+            self._cap_bytes, self._cap_reason = most_bytes, reason
+
     def go_native(self) -> bool:
         """Whether a native thread may iterate, and nobody else."""
         self._is_native = self._source.go_native()
@@ -127,7 +134,7 @@ class Measured:
                 if not got:
                     break
                 self.size_bytes += got
-                check_size(self.size_bytes, self._cap_bytes)
+                self._check_size()
                 hashing.update(buffer[:got])
                 if self._inspection and self._inspection.wants_more:
                     threads.call(self._inspection.feed, buffer[:got])
@@ -155,6 +162,14 @@ class Measured:
                 f'The {name} of the image is {known}, of the data {value}.'
             )
 
+    def _check_size(self) -> None:
+        check_size(self.size_bytes, self._cap_bytes, self._cap_reason)
+        expected = self._expected_bytes
+        if expected is not None and self.size_bytes > expected:
+            raise errors.BadRequest(
+                f'{expected} bytes were announced, and more came.'
+            )
+
     @property
     def checksum(self) -> str:
         return self._md5.hexdigest()
@@ -164,10 +179,13 @@ class Measured:
         return self._hash.hexdigest()
 
 
-def check_size(size_bytes: int | None, cap_bytes: int) -> None:
+def check_size(
+    size_bytes: int | None, cap_bytes: int, reason: str = ''
+) -> None:
     """:raises errors.LimitExceeded: more than the cap"""
     if size_bytes is not None and size_bytes > cap_bytes:
-        raise errors.LimitExceeded(f'An image may have {cap_bytes} bytes.')
+        reason = reason or f'An image may have {cap_bytes} bytes.'
+        raise errors.LimitExceeded(reason)
 
 
 class _Hashing(Protocol):

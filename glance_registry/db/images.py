@@ -28,7 +28,6 @@ LOCATIONS = models.image_locations
 MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
-TRANSFERS = models.image_transfers
 
 _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
@@ -255,6 +254,9 @@ def delete(
 ) -> contract.Image:
     """Mark the image and all that belongs to it deleted.
 
+    A transfer that runs stays until its holder gives it back, which the
+    next renewal makes him do: its bytes count so long (OSSA-2015-003).
+
     :returns: the image as it was, so that its bytes can be found
     :raises errors.Forbidden: it is protected
     :raises errors.PreconditionFailed: it is not as expected
@@ -267,12 +269,6 @@ def delete(
     gone = {'deleted': True, 'deleted_at': engine.now()}
     touch(connection, asking, image_id, {'status': 'deleted', **gone})
     _delete_children(connection, image, gone)
-    if image['status'] not in lifecycle.SETTLED or (
-        image['locations'] and image['os_hash_value'] is None
-    ):
-        connection.execute(
-            TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
-        )
     return image
 
 

@@ -388,3 +388,11 @@ image_transfers = _table(
     ),
     sa.Index('split_image_transfers_expires_at', 'expires_at'),
 )
+
+# Whoever takes room in a store under a quota writes the owner's row first;
+# '' is nobody.
+storage_owners = _table(
+    'storage_owners',
+    sa.Column('owner', sa.String(255), primary_key=True),
+    sa.Column('changes', Big, nullable=False, default=0, server_default='0'),
+)

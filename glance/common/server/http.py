@@ -374,6 +374,7 @@ class Connection(wsgi.HttpProtocol):
             LOG.info('%s: the transfer is cut: %s', self.requestline, error)
             self._broken = self.close_connection = True
         finally:
+            body.sent_bytes = self._sent
             body.close()
         return []
 
