@@ -17,6 +17,7 @@ from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
+from glance.api.v2 import openapi
 from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.common import shutdown
@@ -161,7 +162,11 @@ def _table(
         ('GET', '/v2/info/usage', info.usage),
         ('GET', '/v2/info/features', info.features),
     )
-    return [wsgi.Route(*line) for line in table]
+    found = [wsgi.Route(*line) for line in table]
+    description = openapi.OpenAPI(
+        [(route.method, route.path) for route in found], schema
+    )
+    return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
