@@ -28,7 +28,6 @@ LOCATIONS = models.image_locations
 MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
-TRANSFERS = models.image_transfers
 
 _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
@@ -45,6 +44,9 @@ _DEFAULTS: dict[str, Any] = {
     'row_version': 1,
     'deleted': False,
 }
+
+#: What needs no caller: another right was proved.
+SERVICE = context.RequestContext(is_admin=True, overwrite=False)
 
 
 def _children(ids: sa.ColumnElement[Any]) -> sa.CompoundSelect[Any]:
@@ -94,6 +96,7 @@ _ONE = {
 }
 _LOCKED = {sight: one.with_for_update() for sight, one in _ONE.items()}
 _INSERT = IMAGES.insert()
+_INSERT_LOCATION = LOCATIONS.insert()
 _DELETE_OF = {
     table.name: table.update()
     .where(
@@ -214,11 +217,16 @@ def update(
     :raises errors.Busy: the image has changed since
     """
     now, version = engine.now(), changes['row_version']
+    values, before = changes['values'], tuple[str, ...]()
+    if 'locations' in changes:
+        before, status = lifecycle.SET_LOCATIONS
+        values = {**values, 'status': status}
     if not touch(
         connection,
         asking,
         image_id,
-        changes['values'],
+        values,
+        before=before,
         row_version=version,
         now=now,
     ):
@@ -227,6 +235,14 @@ def update(
     children.change_properties(connection, image_id, changes['properties'])
     if 'tags' in changes:
         children.change_tags(connection, image_id, changes['tags'])
+    if 'locations' in changes:
+        fresh = children.change_locations(
+            connection,
+            image_id,
+            changes['locations'],
+            changes.get('pending', ()),
+        )
+        insert_locations(connection, image_id, fresh)
     return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 
@@ -237,6 +253,9 @@ def delete(
     expected: contract.Expected,
 ) -> contract.Image:
     """Mark the image and all that belongs to it deleted.
+
+    A transfer that runs stays until its holder gives it back, which the
+    next renewal makes him do: its bytes count so long (OSSA-2015-003).
 
     :returns: the image as it was, so that its bytes can be found
     :raises errors.Forbidden: it is protected
@@ -250,10 +269,6 @@ def delete(
     gone = {'deleted': True, 'deleted_at': engine.now()}
     touch(connection, asking, image_id, {'status': 'deleted', **gone})
     _delete_children(connection, image, gone)
-    if image['status'] not in lifecycle.SETTLED:
-        connection.execute(
-            TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
-        )
     return image
 
 
@@ -304,6 +319,49 @@ def _require_expected(
 ) -> None:
     if expected['row_version'] not in (None, image['row_version']):
         raise errors.PreconditionFailed
+
+
+def insert_locations(
+    connection: sa.Connection,
+    image_id: str,
+    fresh: Iterable[contract.Location],
+) -> None:
+    """Append; the order of locations is that of their rows."""
+    now = engine.now()
+    rows = [
+        {
+            'image_id': image_id,
+            'value': location['url'],
+            'meta_data': location['metadata'],
+            'status': 'active',
+            'created_at': now,
+            'updated_at': now,
+        }
+        for location in fresh
+    ]
+    if rows:
+        connection.execute(_INSERT_LOCATION, rows)
+
+
+def settle_locations(
+    connection: sa.Connection, image_id: str, settled: contract.Settled
+) -> None:
+    """The data of removed locations is gone; or they are back.
+
+    Of an image that was deleted meanwhile they stay pending, and their
+    data is the scrubber's.
+    """
+    lock(connection, image_id)
+    if settled['restore'] and not touch(
+        connection,
+        SERVICE,
+        image_id,
+        {},
+    ):
+        return
+    children.settle_locations(
+        connection, image_id, settled['ids'], settled['restore']
+    )
 
 
 def add_tag(

@@ -46,10 +46,15 @@ def parse(media_type: str, document: Any) -> list[Operation]:
     """
     if not isinstance(document, list):
         raise errors.BadRequest('A patch is an array of operations.')
+    check_count(document)
+    read = READERS[media_type]
+    return [_operation(item, read) for item in document]
+
+
+def check_count(document: list[Any]) -> None:
+    """:raises errors.LimitExceeded: too many operations"""
     if len(document) > MAX_OPERATIONS:
         raise errors.LimitExceeded(f'At most {MAX_OPERATIONS} operations.')
-    read = _read_v21 if media_type == V21 else _read_v20
-    return [_operation(item, read) for item in document]
 
 
 _Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
@@ -80,6 +85,9 @@ def _read_v20(item: dict[str, Any]) -> tuple[str, Any, bool]:
     if len(ops) != 1:
         raise errors.BadRequest('An operation has one of add, replace, remove')
     return ops[0], item[ops[0]], True
+
+
+READERS: dict[str, _Read] = {V21: _read_v21, V20: _read_v20}
 
 
 def _name(path: Any) -> str:
@@ -155,6 +163,7 @@ def applied(
             if value is not None
         },
         'tags': changed.get('tags', image['tags']),
+        'locations': changed.get('locations', image['locations']),
     }
     result: contract.Image = document
     return result

@@ -19,6 +19,7 @@ from oslo_config import cfg
 
 from glance.common import config
 from glance.common import errors
+from glance.common import shutdown
 from glance.common.server import listening
 from glance.common.server import processes
 from glance.common.server import worker
@@ -45,7 +46,7 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
     # Who can connect may also send a signal: none may end us by default.
     signal.pthread_sigmask(signal.SIG_BLOCK, processes.SIGNALS)
     service.listen()
-    if conf.workers == 0:
+    if service.worker_count() == 1:
         return service.run_alone()
     plan = processes.Plan(
         count=service.worker_count,
@@ -78,7 +79,7 @@ class _Service:
     def worker_count(self) -> int:
         configured: int | None = self._conf.workers
         if configured is None:
-            return min(os.cpu_count() or 1, 8)
+            configured = min(os.cpu_count() or 1, 8)
         return max(configured, 1)
 
     def check(self) -> None:
@@ -146,10 +147,14 @@ class _Service:
         served.on_signals({signal.SIGTERM: served.drain})
         eventlet.spawn(served.drain_without, lifeline.fd)
         lifeline.ready()
-        return served.run()
+        return _until_the_end(served)
 
     def run_alone(self) -> int:
-        """Serve in this very process, with the same signals."""
+        """Serve in this very process, with the same signals.
+
+        A second one that only watched it would hold as much memory again
+        (60 MiB), and the service manager watches already.
+        """
         served = worker.Worker(self._conf, self._socket, self._load_app())
 
         def stop() -> None:
@@ -167,4 +172,10 @@ class _Service:
             signal.SIGHUP: reload,
         }
         served.on_signals(actions)
-        return served.run()
+        return _until_the_end(served)
+
+
+def _until_the_end(served: worker.Worker) -> int:
+    code = served.run()
+    shutdown.run()
+    return code
