@@ -329,6 +329,12 @@ _STORE: list[cfg.Opt] = [
         help='Mode of image files, as octal digits; 0: 640. The owner must '
         'be able to read.',
     ),
+    cfg.BoolOpt(
+        'filesystem_thin_provisioning',
+        default=False,
+        help='Keep runs of zeros as holes, which take no room. It costs '
+        'comparing each byte.',
+    ),
 ]
 
 _OF_HOSTS = (
