@@ -8,23 +8,29 @@ from oslo_config import cfg
 
 from glance import registry_client
 from glance.api import policy
+from glance.api import storage
 from glance.api import wire
 from glance.api.v2 import discovery
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
+from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
+from glance.api.v2 import openapi
 from glance.api.v2 import schemas
-from glance.common import errors
+from glance.api.v2 import views
 from glance.common import shutdown
 from glance.common import wsgi
+from glance.images import formats
+from glance.images import key_manager
 from glance.images import limits as unified_limits
+from glance.images import locations
 from glance.images import upload
 from glance.notifications import notifier as notifications
 from glance.notifications import outbox
-from glance.store import base as store_base
-from glance.store import filesystem
+from glance.store import stores
+from glance.tasks import location_import
 
 #: What a worker that ends gives its last notifications.
 FLUSH_SECONDS = 5
@@ -33,7 +39,7 @@ FLUSH_SECONDS = 5
 def images_api(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
 ) -> wsgi.Router:
     """Images API v2 as a WSGI application.
 
@@ -51,7 +57,7 @@ def images_api(
 def _table(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
     permission: policy.Policy,
 ) -> list[wsgi.Route]:
     """Every URL of API v2."""
@@ -68,14 +74,41 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
+    places = locations.Locations(
+        store,
+        locations.Limits(
+            conf.image_location_quota,
+            conf.image_size_cap,
+            conf.hashing_algorithm,
+        ),
+    )
+    keys = key_manager.Keys(conf)
     quota_bytes = conf.user_storage_quota
     unified = _unified_limits(conf, registry)
     notifier = _notifier(conf)
     uploads = upload.Uploads(
-        registry, store, socket.gethostname(), quota_bytes, unified, notifier
+        registry,
+        store,
+        socket.gethostname(),
+        _format_rules(conf),
+        keys,
+        quota_bytes,
+        unified,
+        notifier,
     )
     image = images.Images(
-        registry, permission, store, schema, limits, unified, notifier
+        registry,
+        permission,
+        store,
+        keys,
+        schema,
+        limits,
+        views.image_view(
+            conf.show_image_direct_url, conf.show_multiple_locations
+        ),
+        places if conf.show_multiple_locations else None,
+        unified,
+        notifier,
     )
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits, unified, notifier
@@ -85,6 +118,24 @@ def _table(
         registry, permission, limits.members, notifier
     )
     actions = image_actions.ImageActions(registry, permission, notifier)
+    places_of_image = image_locations.ImageLocations(
+        registry,
+        permission,
+        store,
+        location_import.LocationImports(
+            registry,
+            store,
+            places,
+            socket.gethostname(),
+            location_import.Options(
+                conf.do_secure_hash,
+                conf.http_retries,
+                conf.hashing_algorithm,
+                conf.image_size_cap,
+                quota_bytes,
+            ),
+        ),
+    )
     described = schemas.Schemas(schema)
     info = discovery.Discovery(unified, discovery.features(quota_bytes))
     one = '/v2/images/{image_id}'
@@ -105,17 +156,23 @@ def _table(
         ('DELETE', f'{one}/members/{{member}}', members.delete),
         ('POST', f'{one}/actions/deactivate', actions.deactivate),
         ('POST', f'{one}/actions/reactivate', actions.reactivate),
+        ('GET', f'{one}/locations', places_of_image.index),
+        ('POST', f'{one}/locations', places_of_image.create),
         ('GET', '/v2/schemas/{name}', described.show),
         ('GET', '/v2/info/usage', info.usage),
         ('GET', '/v2/info/features', info.features),
     )
-    return [wsgi.Route(*line) for line in table]
+    found = [wsgi.Route(*line) for line in table]
+    description = openapi.OpenAPI(
+        [(route.method, route.path) for route in found], schema
+    )
+    return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return images_api(conf, wire.client(conf), _store(conf))
+    return images_api(conf, wire.client(conf), storage.from_conf(conf))
 
 
 def root_factory(
@@ -137,6 +194,15 @@ def root_factory(
     return root
 
 
+def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
+    options = conf.image_format
+    return formats.Rules(
+        options.require_image_format_match,
+        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        frozenset(options.gpt_safety_checks_nonfatal),
+    )
+
+
 def _unified_limits(
     conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
 ) -> unified_limits.UnifiedLimits | None:
@@ -156,16 +222,3 @@ def _notifier(conf: cfg.ConfigOpts) -> notifications.Notifier | None:
     waiting = outbox.Outbox(bus.sender(conf, conf.default_publisher_id))
     shutdown.register(lambda: waiting.flush(FLUSH_SECONDS))
     return notifications.Notifier(waiting.put, conf.disabled_notifications)
-
-
-def _store(conf: cfg.ConfigOpts) -> store_base.Store:
-    options = conf.glance_store
-    try:
-        mode = int(str(options.filesystem_store_file_perm), 8)
-    except ValueError as error:
-        raise errors.ConfigurationError(
-            'filesystem_store_file_perm must be octal digits.'
-        ) from error
-    return filesystem.FilesystemStore(
-        options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
-    )

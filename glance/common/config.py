@@ -91,7 +91,8 @@ def _worker_opts() -> list[cfg.Opt]:
             'workers',
             min=0,
             help='Processes that serve requests. Unset: one per CPU, at most '
-            '8. 0: serve in the main process, without any child.',
+            '8. 0 or 1: the main process serves, without any child; if it '
+            'dies the service manager must start it again.',
         ),
         cfg.IntOpt(
             'client_connections',

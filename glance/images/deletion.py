@@ -6,7 +6,12 @@ from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.images import key_manager
 from glance.store import base as store_base
+
+#: Cinder's properties of an encrypted volume's image (section 7.5).
+_KEY_ID = 'cinder_encryption_key_id'
+_KEY_POLICY = 'cinder_encryption_key_deletion_policy'
 
 LOG = logging.getLogger(__name__)
 
@@ -15,6 +20,7 @@ def delete(
     asking: context.RequestContext,
     registry: registry_client.RegistryClient,
     store: store_base.Store,
+    keys: key_manager.Keys,
     image_id: str,
     expected: contract.Expected,
 ) -> contract.Image:
@@ -38,4 +44,6 @@ def delete(
             store.delete_unregistered(image_id)
     except errors.Error:
         LOG.exception('The data of deleted image %s is left over', image_id)
+    if image['properties'].get(_KEY_POLICY) == 'on_image_deletion':
+        keys.delete(asking, image['properties'].get(_KEY_ID) or '')
     return image

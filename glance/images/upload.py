@@ -10,7 +10,10 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import threads
+from glance.images import formats
+from glance.images import key_manager
 from glance.images import limits
+from glance.images import signatures
 from glance.images import streams
 from glance.images import transfers
 from glance.notifications import notifier as notifications
@@ -23,6 +26,8 @@ class Uploads:
     """Writes images' data.
 
     :param node: this host, as the registry's records name it
+    :param rules: about the content of images
+    :param keys: where certificates of signed images are
     :param quota_bytes: most bytes that one owner may keep; 0: any
     :param unified: None: Keystone knows no limits
     :param notifier: None: nobody wants to know
@@ -33,6 +38,8 @@ class Uploads:
         registry: registry_client.RegistryClient,
         store: store_base.Store,
         node: str,
+        rules: formats.Rules,
+        keys: key_manager.Keys,
         quota_bytes: int = 0,
         unified: limits.UnifiedLimits | None = None,
         notifier: notifications.Notifier | None = None,
@@ -40,6 +47,8 @@ class Uploads:
         self._registry = registry
         self._store = store
         self._node = node
+        self._rules = rules
+        self._keys = keys
         self._quota_bytes = quota_bytes
         self._unified = unified
         self._notifier = notifier
@@ -75,6 +84,7 @@ class Uploads:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
             if self._notifier is not None:
                 self._notifier.prepared(claimed['image'])
+            self._examine(asking, claimed['image'], data)
             url = self._write(image_id, transfer, data)
             image = self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
@@ -96,6 +106,21 @@ class Uploads:
         if self._quota_bytes:
             claim['quota'] = self._quota_bytes
         return claim
+
+    def _examine(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        data: streams.Measured,
+    ) -> None:
+        """Say what the data must be; the stream refuses other data."""
+        signature = None
+        if image['properties'].keys() >= signatures.PROPERTIES:
+            signature = signatures.verifier(
+                asking, image['properties'], self._keys
+            )
+        inspection = formats.inspection(self._rules, image)
+        data.expect(image, inspection, signature)
 
     def _write(
         self,
@@ -124,7 +149,7 @@ class Uploads:
         stored: contract.Stored = {
             'transfer_id': transfer.id,
             'size': data.size_bytes,
-            'virtual_size': None,
+            'virtual_size': data.virtual_size,
             'checksum': data.checksum,
             'os_hash_algo': data.hash_name,
             'os_hash_value': data.hash_value,

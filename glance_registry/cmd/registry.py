@@ -32,6 +32,8 @@ def _run() -> int:
     registry_conf.register(conf)
     version = importlib.metadata.version('glance-split')
     config.load(conf, sys.argv[1:], NAME, version)
+    if (conf.database.connection or '').startswith('postgres'):
+        server.patch_postgresql()
     return service.serve(
         conf, lambda: pipeline.load_app(conf, NAME, PASTE_FILE), NAME
     )

@@ -102,6 +102,12 @@ class Daemon:
     def worker(self) -> int:
         return int(self.get('/hello').split()[1])
 
+    def workers(self) -> set[int]:
+        """Process ids of its children."""
+        pid = self.process.pid
+        children = pathlib.Path(f'/proc/{pid}/task/{pid}/children')
+        return {int(child) for child in children.read_text().split()}
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 

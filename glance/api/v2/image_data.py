@@ -61,7 +61,7 @@ class ImageData:
             request.source(),
             cap_bytes=self._limits.size_cap_bytes,
             expected_bytes=expected,
-            hash_name=self._limits.hash_name,
+            hash_name=image['os_hash_algo'] or self._limits.hash_name,
         )
         self._uploads.run(request.context, image_id, data, expected)
         return wsgi.empty()

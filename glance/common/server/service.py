@@ -46,7 +46,7 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
     # Who can connect may also send a signal: none may end us by default.
     signal.pthread_sigmask(signal.SIG_BLOCK, processes.SIGNALS)
     service.listen()
-    if conf.workers == 0:
+    if service.worker_count() == 1:
         return service.run_alone()
     plan = processes.Plan(
         count=service.worker_count,
@@ -79,7 +79,7 @@ class _Service:
     def worker_count(self) -> int:
         configured: int | None = self._conf.workers
         if configured is None:
-            return min(os.cpu_count() or 1, 8)
+            configured = min(os.cpu_count() or 1, 8)
         return max(configured, 1)
 
     def check(self) -> None:
@@ -150,7 +150,11 @@ class _Service:
         return _until_the_end(served)
 
     def run_alone(self) -> int:
-        """Serve in this very process, with the same signals."""
+        """Serve in this very process, with the same signals.
+
+        A second one that only watched it would hold as much memory again
+        (60 MiB), and the service manager watches already.
+        """
         served = worker.Worker(self._conf, self._socket, self._load_app())
 
         def stop() -> None:
