@@ -395,6 +395,29 @@ class TestQuota(LocationsTestCase):
         self.assert_status(413, self.add(self.image(), large))
 
 
+class TestStorageQuota(LocationsTestCase):
+    """Size times locations (images-v2 section 18)."""
+
+    options = {'user_storage_quota': f'{3 * len(DATA)}'}
+
+    def test_every_location_takes_room(self) -> None:
+        # covers 18-7
+        image_id = self.with_places('a', 'b')
+        response = self.add(self.image(), self.place('c', DATA + b'.'))
+        self.assert_status(413, response)
+        self.assertIn('quota', response.text)
+        self.assert_status(200, self.add(image_id, self.place('c')))
+        self.assert_status(413, self.add(image_id, self.place('d')))
+        self.assertEqual(['a', 'b', 'c'], self.urls(image_id))
+
+    def test_what_takes_none_is_free(self) -> None:
+        image_id = self.with_places('a', 'b', 'c')
+        places = self.show(image_id)['locations']
+        self.assert_status(200, self.replace(image_id, places[::-1]))
+        self.assert_status(200, self.remove(image_id, '0'))
+        self.assert_status(200, self.add(image_id, self.place('d')))
+
+
 class TestReplace(LocationsTestCase):
     def test_order_and_metadata_change(self) -> None:
         image_id = self.with_places('a', 'b', 'c')
