@@ -70,6 +70,7 @@ def _table(
         properties=conf.image_property_quota,
         tags=conf.image_tag_quota,
         members=conf.image_member_quota,
+        storage_bytes=conf.user_storage_quota,
     )
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
@@ -134,6 +135,7 @@ def _table(
                 conf.image_size_cap,
                 quota_bytes,
             ),
+            notifier,
         ),
     )
     described = schemas.Schemas(schema)

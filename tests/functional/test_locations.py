@@ -69,11 +69,13 @@ class LocationsTestCase(base.ServiceTestCase):
 
 class TestShown(LocationsTestCase):
     def test_trap_37_locations_are_there_when_there_are_none(self) -> None:
+        # covers 4.1-21
         document = self.show(self.image())
         self.assertEqual([], document['locations'])
         self.assertNotIn('direct_url', document)
 
     def test_what_a_location_shows(self) -> None:
+        # covers 4.1-20..21
         place = {**self.place(), 'metadata': {'a': ['b', {'c': None}]}}
         image_id = self.image()
         self.assert_status(200, self.add(image_id, place))
@@ -93,6 +95,7 @@ class TestOff(LocationsTestCase):
     }
 
     def test_ossn_0065_nothing_is_shown_or_changed(self) -> None:
+        # covers 7.4.5-1
         image_id = self.image(data=b'x')
         document = self.show(image_id, 'admin')
         self.assertNotIn('locations', document)
@@ -109,6 +112,7 @@ class TestAdd(LocationsTestCase):
     def test_trap_38_a_queued_image_becomes_active_without_hashes(
         self,
     ) -> None:
+        # covers 7.4.5-11
         image_id = self.image()
         response = self.add(image_id, self.place())
         self.assert_status(200, response)
@@ -120,6 +124,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(DATA, self.data(image_id))
 
     def test_validation_data_sets_the_hashes_and_is_echoed_once(self) -> None:
+        # covers 7.4.5-11
         claim = {
             'checksum': MD5,
             'os_hash_algo': 'sha512',
@@ -140,6 +145,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(200, self.add(image_id, more))
 
     def test_where_it_goes(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('b')
         for name, place, order in (
             ('c', '-', 'bc'),
@@ -153,6 +159,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(self.web.url('/a'), self.show(image_id)['direct_url'])
 
     def test_malformed(self) -> None:
+        # covers 7.4.5-5
         image_id = self.image()
         place = self.place()
         deep: Any = []
@@ -203,6 +210,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual('queued', self.show(image_id)['status'])
 
     def test_unknown_members_are_tolerated_and_dropped(self) -> None:
+        # covers 7.4.5-5
         place = self.place()
         response = self.add(self.image(), {**place, 'status': 'deleted'})
         self.assert_status(200, response)
@@ -210,6 +218,7 @@ class TestAdd(LocationsTestCase):
 
     def test_ossa_2014_041_ossa_2015_002_no_scheme_of_this_host(self) -> None:
         """Not for an administrator either (CVE-2015-1195)."""
+        # covers 7.4.5-6
         image_id = self.image()
         for url in (
             'file:///etc/passwd',
@@ -231,6 +240,7 @@ class TestAdd(LocationsTestCase):
 
     def test_no_data_of_that_kind(self) -> None:
         """Rule 10 of the outbound rules: one text (OSSA-2013-002)."""
+        # covers 7.4.5-6
         image_id = self.image()
         self.web.data['/empty'] = b''
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
@@ -249,6 +259,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(1, len(texts), texts)
 
     def test_twins(self) -> None:
+        # covers 7.4.5-7
         image_id = self.with_places('a')
         place = self.place()
         self.assert_status(400, self.add(image_id, place))
@@ -257,6 +268,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(400, self.replace(self.image(), [place, place]))
 
     def test_formats_are_needed(self) -> None:
+        # covers 7.4.5-9
         image_id = self.image(**NO_FORMATS)
         self.assert_status(400, self.add(image_id, self.place()))
         self.assertEqual('queued', self.show(image_id)['status'])
@@ -282,6 +294,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual([], self.urls(image_id))
 
     def test_claims_that_cannot_be(self) -> None:
+        # covers 7.4.5-10
         good = {'os_hash_algo': 'sha512', 'os_hash_value': SHA512}
         for claim in (
             {**good, 'os_hash_algo': 'sha256'},
@@ -294,6 +307,7 @@ class TestAdd(LocationsTestCase):
                 self.assert_status(409, self.add(self.image(), value))
 
     def test_claims_that_contradict(self) -> None:
+        # covers 7.4.5-10
         good = {'os_hash_algo': 'sha512', 'os_hash_value': SHA512}
         bad = {**good, 'os_hash_value': 'a' * 128}
         first = {**self.place('a'), 'validation_data': good}
@@ -313,6 +327,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(['a'], self.urls(image_id))
 
     def test_who_may(self) -> None:
+        # covers 7.4.5-2
         image_id = self.image(visibility='public', caller='admin')
         place = self.place()
         self.assert_status(403, self.add(image_id, place))
@@ -321,6 +336,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(404, self.add(image_id, place, caller='bob'))
 
     def test_status(self) -> None:
+        # covers 7.4.5-3
         image_id = self.with_places('a')
         self.call('POST', f'/v2/images/{image_id}/actions/deactivate')
         for response in (
@@ -368,6 +384,7 @@ class TestQuota(LocationsTestCase):
 
     def test_image_location_quota(self) -> None:
         """images-v2 section 18."""
+        # covers 7.4.5-8, 18-6
         image_id = self.with_places('a', 'b')
         self.assert_status(413, self.add(image_id, self.place('c')))
         many = [self.place(name) for name in 'abc']
@@ -376,6 +393,29 @@ class TestQuota(LocationsTestCase):
     def test_ossa_2014_028_the_size_cap_holds(self) -> None:
         large = self.place('large', b'x' * 51)
         self.assert_status(413, self.add(self.image(), large))
+
+
+class TestStorageQuota(LocationsTestCase):
+    """Size times locations (images-v2 section 18)."""
+
+    options = {'user_storage_quota': f'{3 * len(DATA)}'}
+
+    def test_every_location_takes_room(self) -> None:
+        # covers 18-7
+        image_id = self.with_places('a', 'b')
+        response = self.add(self.image(), self.place('c', DATA + b'.'))
+        self.assert_status(413, response)
+        self.assertIn('quota', response.text)
+        self.assert_status(200, self.add(image_id, self.place('c')))
+        self.assert_status(413, self.add(image_id, self.place('d')))
+        self.assertEqual(['a', 'b', 'c'], self.urls(image_id))
+
+    def test_what_takes_none_is_free(self) -> None:
+        image_id = self.with_places('a', 'b', 'c')
+        places = self.show(image_id)['locations']
+        self.assert_status(200, self.replace(image_id, places[::-1]))
+        self.assert_status(200, self.remove(image_id, '0'))
+        self.assert_status(200, self.add(image_id, self.place('d')))
 
 
 class TestReplace(LocationsTestCase):
@@ -405,6 +445,7 @@ class TestReplace(LocationsTestCase):
 
     def test_other_urls_are_refused(self) -> None:
         """Or the data of an image would be swapped (OSSN-0065)."""
+        # covers 7.4.5-7
         image_id = self.with_places('a', 'b')
         for names in ('a', 'ac', 'abc', 'c'):
             places = [self.place(name) for name in names]
@@ -414,22 +455,26 @@ class TestReplace(LocationsTestCase):
 
 class TestRemove(LocationsTestCase):
     def test_by_position(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('a', 'b', 'c', 'd')
         for place, order in (('1', 'acd'), ('-', 'ac'), ('0', 'c')):
             self.assert_status(200, self.remove(image_id, place))
             self.assertEqual(list(order), self.urls(image_id))
 
     def test_no_such_position(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('a', 'b')
         for place in ('2', '99', 'x', '-1', ''):
             self.assert_status(400, self.remove(image_id, place))
 
     def test_trap_40_ossa_2016_006_the_last_one_stays(self) -> None:
+        # covers 7.4.5-13
         image_id = self.with_places('a')
         for place in ('0', '-', '5'):
             self.assert_status(403, self.remove(image_id, place))
 
     def test_it_is_an_administrators(self) -> None:
+        # covers 7.4.5-2
         image_id = self.with_places('a', 'b')
         self.assert_status(403, self.remove(image_id, '0', 'alice'))
 
@@ -466,6 +511,7 @@ class TestRemovedData(LocationsTestCase):
         return image_id
 
     def test_trap_40_the_data_goes_with_the_location(self) -> None:
+        # covers 7.4.5-12
         image_id = self.with_two()
         self.assert_status(200, self.remove(image_id, '0'))
         self.assertEqual([], self.files())

@@ -13,6 +13,7 @@ import orjson
 import webob
 
 from glance.api import versions
+from glance.api.v2 import image_locations
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.api.v2 import schemas
@@ -31,6 +32,7 @@ _ALWAYS = (
 _PARAMETER = re.compile(r'\{(\w+)\}')
 
 Document = dict[str, Any]
+_NUMBER = {'type': 'integer'}
 PATH = '/v2/openapi.json'
 
 
@@ -199,6 +201,10 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
         'MemberStatus': _object(
             status={'type': 'string', 'enum': member_schema.STATUSES}
         ),
+        'Locations': _locations(),
+        'NewLocation': _new_location(),
+        'Usage': _object(usage=_map(_object(usage=_NUMBER, limit=_NUMBER))),
+        'Features': _object(features=_map({'type': 'object'})),
         'Patch21': _patch_21(),
         'Patch20': _patch_20(),
         'Error': _object(message=path, code=path, title=path),
@@ -212,6 +218,29 @@ def _object(**properties: Document) -> Document:
         'properties': properties,
         'required': list(properties),
     }
+
+
+def _map(values: Document) -> Document:
+    return {'type': 'object', 'additionalProperties': values}
+
+
+def _locations() -> Document:
+    location = _object(url={'type': 'string'}, metadata={'type': 'object'})
+    return {'type': 'array', 'items': location}
+
+
+def _new_location() -> Document:
+    limits = image_locations
+    claim = _object(
+        os_hash_algo={'type': 'string', 'enum': list(limits.HASHES)},
+        os_hash_value={'type': 'string', 'maxLength': limits.MAX_HASH_LENGTH},
+    )
+    claim['additionalProperties'] = False
+    url = {'type': 'string', 'maxLength': limits.MAX_URL_LENGTH}
+    new = _object(url=url)
+    nothing = {'type': 'object', 'maxProperties': 0}
+    new['properties']['validation_data'] = {'anyOf': [claim, nothing]}
+    return new
 
 
 def _page(name: str, of: str, **links: Document) -> Document:

@@ -63,6 +63,7 @@ class TestTable(FormatsTestCase):
     """The rows of section 19.2."""
 
     def test_what_it_is_declared_to_be(self) -> None:
+        # covers 19.2-1
         for name, (data, size) in GOOD.items():
             for piece_bytes in (MIB, 256 * 1024, 100_000):
                 with self.subTest(name, piece_bytes=piece_bytes):
@@ -81,6 +82,7 @@ class TestTable(FormatsTestCase):
         self.assert_refused('backing_file', 'raw', unsafe)
 
     def test_formats_that_nobody_can_inspect(self) -> None:
+        # covers 19.2-1
         for declared in ('ami', 'ari', 'aki', 'ploop'):
             self.assertIsNone(self.verdict(declared, RANDOM))
             for name, (data, _) in GOOD.items():
@@ -151,6 +153,7 @@ class TestTable(FormatsTestCase):
         self.assert_refused('mbr', 'raw', bad)
 
     def test_a_container_is_not_looked_into(self) -> None:
+        # covers 19.2-4
         for container in ('ova', 'ovf', 'docker', 'compressed', 'ami'):
             image: Any = {'container_format': container, 'disk_format': 'raw'}
             self.assertIsNone(formats.inspection(RULES, image))
@@ -158,6 +161,8 @@ class TestTable(FormatsTestCase):
 
 class TestSafety(FormatsTestCase):
     """Data that is refused whatever it is declared to be."""
+
+    # covers 19.2-3
 
     def assert_unsafe(self, why: str, name: str, data: bytes) -> None:
         for declared in (name, 'raw'):
@@ -265,6 +270,7 @@ class TestSafety(FormatsTestCase):
 
 
 class TestVmdk(FormatsTestCase):
+    # covers 19.2-3
     def assert_unsafe(self, why: str, data: bytes, **rules: Any) -> None:
         for declared in ('vmdk', 'raw'):
             for piece_bytes in (MIB, 100_000):
