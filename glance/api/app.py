@@ -19,6 +19,7 @@ from glance.api.v2 import images
 from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.common import wsgi
+from glance.images import deletion
 from glance.images import locations
 from glance.images import upload
 from glance.store import stores
@@ -76,6 +77,7 @@ def _table(
         registry,
         permission,
         store,
+        deletion.Deletions(registry, store, conf.delayed_delete),
         schema,
         limits,
         views.image_view(

@@ -3,14 +3,18 @@
 import hashlib
 from typing import Any
 
+from glance.common import context
 from glance.common import errors
 from tests import base
+from tests import refusing
 from tests import webserver
 
 DATA = b'data on a web server'
 SHA512 = hashlib.sha512(DATA).hexdigest()
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 NO_FORMATS = {'disk_format': None, 'container_format': None}
+
+ADMIN = context.RequestContext(is_admin=True, overwrite=False)
 
 
 class LocationsTestCase(base.ServiceTestCase):
@@ -434,30 +438,10 @@ class TestRemove(LocationsTestCase):
         self.assert_status(403, self.remove(image_id, '0', 'alice'))
 
 
-class Refusing:
-    """A store that says now and then that data is in use."""
-
-    schemes = ('file', 'filesystem')
-    is_read_only = False
-    can_refuse_deletion = True
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self.trouble: errors.Error | None = None
-
-    def delete(self, url: str) -> None:
-        if self.trouble is not None:
-            raise self.trouble
-        self._store.delete(url)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
 class TestRemovedData(LocationsTestCase):
     @staticmethod
     def wrap_store(store: Any) -> Any:
-        return Refusing(store)
+        return refusing.RefusingStore(store)
 
     def with_two(self) -> str:
         """An active image with uploaded data, and more at an address."""

@@ -55,6 +55,7 @@ class Images:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         store: stores.Stores,
+        deletions: deletion.Deletions,
         schema: schemas.ImageSchema,
         limits: Limits,
         view: views.ImageView = views.image_document,
@@ -63,6 +64,7 @@ class Images:
         self._registry = registry
         self._policy = permission
         self._store = store
+        self._deletions = deletions
         self._schema = schema
         self._limits = limits
         self._view = view
@@ -133,9 +135,7 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
-        deletion.delete(
-            request.context, self._registry, self._store, image_id, expected
-        )
+        self._deletions.run(request.context, image, expected)
         return wsgi.empty()
 
     def _answer(self, image: contract.Image) -> webob.Response:
