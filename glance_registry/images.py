@@ -12,6 +12,7 @@ from glance_registry import lifecycle
 from glance_registry.db import deletion
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import storage
 from glance_registry.db import transfers
 
 _ID = re.compile(r'[\w-]{1,36}', re.ASCII)
@@ -117,6 +118,11 @@ class Images:
             transfers.renew, renewal, self._lease_seconds
         )
         return wsgi.json_response(renewed)
+
+    def get_usage(self, request: wsgi.Request) -> webob.Response:
+        owner = fields(request, 'owner')['owner']
+        usage = self._database.read(storage.get_usage, owner)
+        return wsgi.json_response(usage)
 
     def finish_upload(
         self, request: wsgi.Request, image_id: str

@@ -27,7 +27,5 @@ REACTIVATE = Step(('active', 'deactivated'), 'active')
 PENDING = 'pending_delete'
 #: What it can be again, if its data cannot be deleted.
 RESTORABLE = ('active', 'deactivated')
-#: No transfer runs in these.
-SETTLED = ('queued', 'active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

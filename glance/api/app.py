@@ -10,20 +10,31 @@ from glance import registry_client
 from glance.api import policy
 from glance.api import storage
 from glance.api import wire
+from glance.api.v2 import discovery
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
 from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
+from glance.api.v2 import openapi
 from glance.api.v2 import schemas
 from glance.api.v2 import views
+from glance.common import shutdown
 from glance.common import wsgi
 from glance.images import deletion
+from glance.images import formats
+from glance.images import key_manager
+from glance.images import limits as unified_limits
 from glance.images import locations
 from glance.images import upload
+from glance.notifications import notifier as notifications
+from glance.notifications import outbox
 from glance.store import stores
 from glance.tasks import location_import
+
+#: What a worker that ends gives its last notifications.
+FLUSH_SECONDS = 5
 
 
 def images_api(
@@ -72,25 +83,42 @@ def _table(
             conf.hashing_algorithm,
         ),
     )
-    uploads = upload.Uploads(registry, store, socket.gethostname())
+    keys = key_manager.Keys(conf)
+    quota_bytes = conf.user_storage_quota
+    unified = _unified_limits(conf, registry)
+    notifier = _notifier(conf)
+    uploads = upload.Uploads(
+        registry,
+        store,
+        socket.gethostname(),
+        _format_rules(conf),
+        keys,
+        quota_bytes,
+        unified,
+        notifier,
+    )
     image = images.Images(
         registry,
         permission,
         store,
-        deletion.Deletions(registry, store, conf.delayed_delete),
+        deletion.Deletions(registry, store, keys, conf.delayed_delete),
         schema,
         limits,
         views.image_view(
             conf.show_image_direct_url, conf.show_multiple_locations
         ),
         places if conf.show_multiple_locations else None,
+        unified,
+        notifier,
     )
     data = image_data.ImageData(
-        registry, permission, store, uploads, data_limits
+        registry, permission, store, uploads, data_limits, unified, notifier
     )
-    tags = image_tags.ImageTags(registry, permission, limits.tags)
-    members = image_members.ImageMembers(registry, permission, limits.members)
-    actions = image_actions.ImageActions(registry, permission)
+    tags = image_tags.ImageTags(registry, permission, limits.tags, notifier)
+    members = image_members.ImageMembers(
+        registry, permission, limits.members, notifier
+    )
+    actions = image_actions.ImageActions(registry, permission, notifier)
     places_of_image = image_locations.ImageLocations(
         registry,
         permission,
@@ -105,10 +133,12 @@ def _table(
                 conf.http_retries,
                 conf.hashing_algorithm,
                 conf.image_size_cap,
+                quota_bytes,
             ),
         ),
     )
     described = schemas.Schemas(schema)
+    info = discovery.Discovery(unified, discovery.features(quota_bytes))
     one = '/v2/images/{image_id}'
     table = (
         ('GET', one, image.show),
@@ -130,8 +160,14 @@ def _table(
         ('GET', f'{one}/locations', places_of_image.index),
         ('POST', f'{one}/locations', places_of_image.create),
         ('GET', '/v2/schemas/{name}', described.show),
+        ('GET', '/v2/info/usage', info.usage),
+        ('GET', '/v2/info/features', info.features),
     )
-    return [wsgi.Route(*line) for line in table]
+    found = [wsgi.Route(*line) for line in table]
+    description = openapi.OpenAPI(
+        [(route.method, route.path) for route in found], schema
+    )
+    return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
@@ -157,3 +193,33 @@ def root_factory(
         return answer
 
     return root
+
+
+def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
+    options = conf.image_format
+    return formats.Rules(
+        options.require_image_format_match,
+        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        frozenset(options.gpt_safety_checks_nonfatal),
+    )
+
+
+def _unified_limits(
+    conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
+) -> unified_limits.UnifiedLimits | None:
+    if not conf.use_keystone_limits:
+        return None
+    return unified_limits.UnifiedLimits(conf, registry)
+
+
+def _notifier(conf: cfg.ConfigOpts) -> notifications.Notifier | None:
+    drivers = conf.oslo_messaging_notifications.driver
+    if not set(drivers) - {'', 'noop'}:
+        return None
+    # Only here: it takes a second, and 26 MiB.
+    from glance.notifications import bus
+
+    bus.check(conf)
+    waiting = outbox.Outbox(bus.sender(conf, conf.default_publisher_id))
+    shutdown.register(lambda: waiting.flush(FLUSH_SECONDS))
+    return notifications.Notifier(waiting.put, conf.disabled_notifications)

@@ -1,11 +1,13 @@
 """Options that only glance-api has; and its share of the common ones."""
 
-import hashlib
+import re
 
 from oslo_config import cfg
+from oslo_config import types
 
 from glance.common import config
 from glance.common import middleware
+from glance.images import streams
 
 DEFAULT_PORT = 9292
 
@@ -80,6 +82,36 @@ _REGISTRY: list[cfg.Opt] = [
     ),
 ]
 
+_UNITS = {
+    unit: 1024**power
+    for power, unit in enumerate(('B', 'KB', 'MB', 'GB', 'TB'))
+}
+#: What the databases can count to.
+_MOST_BYTES = (1 << 63) - 1
+
+
+class Bytes(types.ConfigType):
+    """A number of bytes, or one with a unit right behind it: ``20GB``."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name='number with B, KB, MB, GB or TB')
+
+    def __call__(self, value: object) -> int:
+        found = re.fullmatch('([0-9]{1,19})([KMGT]?B)?', str(value), re.ASCII)
+        if found is None:
+            raise ValueError(
+                'Should be a number, with B, KB, MB, GB or TB right behind '
+                f'it or without (B); {value!r} is not'
+            )
+        size: int = int(found[1]) * _UNITS[found[2] or 'B']
+        if size > _MOST_BYTES:
+            raise ValueError(f'Should be at most {_MOST_BYTES} bytes')
+        return size
+
+    def _formatter(self, value: int) -> str:
+        return str(value)
+
+
 _LIMITS: list[cfg.Opt] = [
     cfg.IntOpt(
         'limit_param_default',
@@ -100,6 +132,24 @@ _LIMITS: list[cfg.Opt] = [
         max=(1 << 63) - 1,
         help='Most bytes of one image; more is answered with 413.',
     ),
+    cfg.Opt(
+        'user_storage_quota',
+        type=Bytes(),
+        default=0,
+        help='Most bytes that the images of one project may take in the '
+        'stores, running uploads included: a number, or one with KB, MB, GB '
+        'or TB right behind it (factors of 1024). More is answered with '
+        '413. 0: no limit.',
+    ),
+    cfg.BoolOpt(
+        'use_keystone_limits',
+        default=False,
+        help='Hold projects to the limits that are registered in Keystone '
+        'for image_size_total, image_stage_total (both in MiB), '
+        'image_count_total and image_count_uploading. What is not '
+        'registered counts as 0. [oslo_limit] tells how to reach Keystone. '
+        'user_storage_quota holds beside it.',
+    ),
     cfg.IntOpt(
         'image_property_quota',
         default=128,
@@ -117,6 +167,45 @@ _LIMITS: list[cfg.Opt] = [
     ),
 ]
 
+
+class _Shared(cfg.MultiStrOpt):
+    """An option of a library that is not imported yet, and may never be.
+
+    When it is, it declares the option again, with help of its own.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, cfg.Opt) and self.dest == other.dest
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = cfg.MultiStrOpt.__hash__
+
+
+_NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'default_publisher_id',
+        default='image.localhost',
+        help='Who the notifications say they come from.',
+    ),
+    cfg.ListOpt(
+        'disabled_notifications',
+        default=[],
+        help='Events that are not sent, as image.create; image.member '
+        'stands for all events of members, image for all of both.',
+    ),
+]
+_BUS: list[cfg.Opt] = [
+    _Shared(
+        'driver',
+        default=[],
+        help='How notifications are sent: messagingv2, messaging, routing, '
+        'log, test or noop; may be given several times. Unset: none are. '
+        'The other options of the section are those of oslo.messaging.',
+    ),
+]
+
 _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'public_endpoint',
@@ -126,11 +215,7 @@ _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'hashing_algorithm',
         default='sha512',
-        choices=sorted(
-            name
-            for name in hashlib.algorithms_guaranteed
-            if not name.startswith('shake')
-        ),
+        choices=streams.HASH_NAMES,
         help='Algorithm of os_hash_value for new image data.',
     ),
 ]
@@ -187,6 +272,25 @@ _FORMATS: list[cfg.Opt] = [
         default=['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw']
         + ['qcow2', 'vdi', 'iso', 'ploop'],
         help='Values that disk_format may have.',
+    ),
+    cfg.BoolOpt(
+        'require_image_format_match',
+        default=True,
+        help='Refuse data in a bare container that is not what disk_format '
+        'says. If not set, such data only has no virtual_size; data that is '
+        'unsafe for its readers is refused all the same.',
+    ),
+    cfg.ListOpt(
+        'vmdk_allowed_types',
+        default=['streamOptimized', 'monolithicSparse'],
+        help='Kinds of VMDK (createType) that are accepted; none: no VMDK. '
+        'Other kinds than these two are never accepted, because they name '
+        'further files.',
+    ),
+    cfg.ListOpt(
+        'gpt_safety_checks_nonfatal',
+        default=[],
+        help='Safety checks of partition tables (mbr) that only warn.',
     ),
 ]
 
@@ -284,10 +388,12 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_LIMITS,
                 *_BEHAVIOUR,
                 *_LOCATIONS,
+                *_NOTIFICATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
         ('import_filtering_opts', _FILTERING),
+        ('oslo_messaging_notifications', _BUS),
     ]

@@ -201,34 +201,52 @@ class Claim(TypedDict):
 
     :key transfer_id: chosen by the client; a repeated claim with the same
         id is the same claim
+    :key quota: most bytes the image's owner may keep; absent: any
     """
 
     transfer_id: str
     node: str
     size: int | None
+    quota: NotRequired[int]
 
 
 class Claimed(TypedDict):
-    """A claim holds for ``lease_seconds`` from its last renewal on."""
+    """A claim holds for ``lease_seconds`` from its last renewal on.
+
+    :key room: most bytes that may come, if there is a quota
+    """
 
     image: Image
     lease_seconds: int
+    room: NotRequired[int]
 
 
 class Renewal(TypedDict):
-    """:key transfers: running transfers and the bytes each has moved"""
+    """A sign of life.
+
+    :key transfers: running transfers and the bytes each has moved
+    :key quota: as in Claim
+    """
 
     transfers: dict[str, int]
+    quota: NotRequired[int]
 
 
 class Renewed(TypedDict):
-    """:key lost: transfers whose claim is gone; their data is not wanted"""
+    """Transfers that should end.
+
+    :key lost: their claim is gone; the data is not wanted
+    :key deleted: their image is
+    :key over_quota: they have moved more than their owner has room for
+    """
 
     lost: list[str]
+    deleted: NotRequired[list[str]]
+    over_quota: NotRequired[list[str]]
 
 
 class Stored(TypedDict):
-    """The outcome of an upload."""
+    """The outcome of an upload; ``quota`` is as in Claim."""
 
     transfer_id: str
     size: int
@@ -237,6 +255,7 @@ class Stored(TypedDict):
     os_hash_algo: str
     os_hash_value: str
     location: Location
+    quota: NotRequired[int]
 
 
 class Registered(TypedDict):
@@ -244,6 +263,7 @@ class Registered(TypedDict):
 
     :key then_hash: a transfer that is to find out the hashes of the image,
         which is active meanwhile
+    :key quota: as in Claim
     """
 
     transfer_id: str
@@ -254,6 +274,7 @@ class Registered(TypedDict):
     os_hash_value: str | None
     location: Location
     then_hash: Claim | None
+    quota: NotRequired[int]
 
 
 class Hashed(TypedDict):
@@ -279,6 +300,27 @@ class Unclaimed(TypedDict):
     """:key data_is_unused: no image refers to the bytes of the transfer"""
 
     data_is_unused: bool
+
+
+class UsageQuery(TypedDict):
+    """:key owner: a project; null: images that nobody owns"""
+
+    owner: str | None
+
+
+class Usage(TypedDict):
+    """What an owner's live images take (images-v2 section 18).
+
+    :key size_bytes: size times locations
+    :key stage_bytes: of images being staged, imported or copied
+    :key images: how many there are
+    :key uploading: how many of them get data now
+    """
+
+    size_bytes: int
+    stage_bytes: int
+    images: int
+    uploading: int
 
 
 class Member(TypedDict):
@@ -337,6 +379,7 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('finish_location', 'POST', f'{_IMAGE}/finish-location', Claimed, True),
     ('finish_hash', 'POST', f'{_IMAGE}/finish-hash', None, True),
     ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
+    ('get_usage', 'POST', '/v1/query/usage', Usage, True),
     ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
     ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),
     ('add_tag', 'PUT', _TAG, None, True),

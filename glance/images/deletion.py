@@ -6,7 +6,12 @@ from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.images import key_manager
 from glance.store import stores
+
+#: Cinder's properties of an encrypted volume's image (section 7.5).
+_KEY_ID = 'cinder_encryption_key_id'
+_KEY_POLICY = 'cinder_encryption_key_deletion_policy'
 
 LOG = logging.getLogger(__name__)
 
@@ -21,10 +26,12 @@ class Deletions:
         self,
         registry: registry_client.RegistryClient,
         store: stores.Stores,
+        keys: key_manager.Keys,
         keeps_data: bool,
     ) -> None:
         self._registry = registry
         self._store = store
+        self._keys = keys
         self._keeps_data = keeps_data
 
     def run(
@@ -32,13 +39,14 @@ class Deletions:
         asking: context.RequestContext,
         image: contract.Image,
         expected: contract.Expected,
-    ) -> None:
+    ) -> contract.Image:
         """Delete an image that was just seen.
 
         The registry decides first, so nothing is touched on 403 or 404
         (OSSA-2012-017), and of two deletions one wins. A running upload
         finds its image gone and removes its bytes itself.
 
+        :returns: the image as it was
         :raises errors.Forbidden: the image is protected
         :raises errors.PreconditionFailed: it is not as expected
         :raises errors.Conflict: its data is in use; the image stays
@@ -58,6 +66,9 @@ class Deletions:
             self._delete_data(gone)
         elif wanted['data'] == 'held':
             self._delete_held(asking, image, gone['locations'])
+        if gone['properties'].get(_KEY_POLICY) == 'on_image_deletion':
+            self._keys.delete(asking, gone['properties'].get(_KEY_ID) or '')
+        return gone
 
     def _delete(
         self,
@@ -75,7 +86,8 @@ class Deletions:
             return self._registry.delete_image(asking, image_id, wanted)
         except errors.RegistryUnavailable:
             wanted['repeats'] = image['row_version']
-            return self._registry.delete_image(asking, image_id, wanted)
+            again = self._registry.delete_image(asking, image_id, wanted)
+            return {**image, 'locations': again['locations']}
 
     def _delete_unregistered(self, image_id: str) -> None:
         """What an upload left that was killed between its last byte and

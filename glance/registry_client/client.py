@@ -109,10 +109,16 @@ class RegistryClient:
 
     def renew_transfers(
         self, asking: context.RequestContext, renewal: contract.Renewal
-    ) -> list[str]:
-        """Prolong claims; the ids of those that are lost."""
+    ) -> contract.Renewed:
+        """Prolong claims; the ids of those that should end."""
         document = self._call(asking, 'renew_transfers', renewal)
-        return cast(contract.Renewed, document)['lost']
+        return cast(contract.Renewed, document)
+
+    def get_usage(
+        self, asking: context.RequestContext, owner: str | None
+    ) -> contract.Usage:
+        query: contract.UsageQuery = {'owner': owner}
+        return cast(contract.Usage, self._call(asking, 'get_usage', query))
 
     def finish_upload(
         self,

@@ -44,12 +44,16 @@ Hashes = dict[str, str | None]
 
 
 class Options(NamedTuple):
-    """:ivar tries: of hashing, when the store fails"""
+    """:ivar tries: of hashing, when the store fails
+
+    :ivar quota_bytes: most bytes that one owner may keep; 0: any
+    """
 
     do_secure_hash: bool
     tries: int
     hash_name: str
     size_cap_bytes: int
+    quota_bytes: int = 0
 
 
 class _Job(NamedTuple):
@@ -78,7 +82,7 @@ class LocationImports:
         self._places = places
         self._node = node
         self._options = options
-        self._transfers = transfers.Transfers(registry)
+        self._transfers = transfers.Transfers(registry, options.quota_bytes)
         self._looking = executor.Executor(LOOKING, WAITING)
         self._hashing = executor.Executor(HASHING, WAITING)
 
@@ -179,19 +183,20 @@ class LocationImports:
         if self._options.do_secure_hash and hashes['os_hash_value'] is None:
             later = transfers.Transfer()
         since = time.monotonic()
+        registered: contract.Registered = {
+            'transfer_id': job.transfer.id,
+            'size': size,
+            'virtual_size': None,
+            'checksum': hashes['checksum'],
+            'os_hash_algo': hashes['os_hash_algo'],
+            'os_hash_value': hashes['os_hash_value'],
+            'location': job.location,
+            'then_hash': None if later is None else self._claim(later),
+        }
+        if self._options.quota_bytes:
+            registered['quota'] = self._options.quota_bytes
         answer = self._registry.finish_location(
-            job.asking,
-            job.image['id'],
-            {
-                'transfer_id': job.transfer.id,
-                'size': size,
-                'virtual_size': None,
-                'checksum': hashes['checksum'],
-                'os_hash_algo': hashes['os_hash_algo'],
-                'os_hash_value': hashes['os_hash_value'],
-                'location': job.location,
-                'then_hash': None if later is None else self._claim(later),
-            },
+            job.asking, job.image['id'], registered
         )
         self._transfers.drop(job.transfer)
         if later is not None:

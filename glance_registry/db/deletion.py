@@ -21,7 +21,6 @@ from glance_registry.db import models
 
 IMAGES = models.images
 LOCATIONS = models.image_locations
-TRANSFERS = models.image_transfers
 _CHILDREN = (
     models.image_members,
     models.image_properties,
@@ -53,6 +52,9 @@ def delete(
 ) -> contract.Image:
     """Mark the image and all that belongs to it deleted.
 
+    A transfer that runs stays until its holder gives it back, which the
+    next renewal makes him do: its bytes count so long (OSSA-2015-003).
+
     :returns: the image as it was, so that its bytes can be found
     :raises errors.Forbidden: it is protected
     :raises errors.PreconditionFailed: it is not as expected
@@ -77,12 +79,6 @@ def delete(
         _end(connection, image_id, now, [LOCATIONS], status)
     else:
         _end(connection, image_id, now, _present(image), status)
-    if image['status'] not in lifecycle.SETTLED or (
-        image['locations'] and image['os_hash_value'] is None
-    ):
-        connection.execute(
-            TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
-        )
     return image
 
 

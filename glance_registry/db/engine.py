@@ -20,6 +20,7 @@ themselves.
 from collections.abc import Callable
 import datetime
 import functools
+import json
 import logging
 import random
 import threading
@@ -31,6 +32,7 @@ from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
+from sqlalchemy import types
 
 from glance.common import errors
 from glance.common import threads
@@ -157,6 +159,19 @@ def now() -> datetime.datetime:
     """The present as the tables hold it: UTC, whole seconds, no zone."""
     present = datetime.datetime.now(datetime.UTC)
     return present.replace(microsecond=0, tzinfo=None)
+
+
+class Json(types.TypeDecorator[Any]):
+    """A text column that holds JSON written by the application."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
 
 
 class _CommitLost(Exception):

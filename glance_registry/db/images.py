@@ -28,7 +28,6 @@ LOCATIONS = models.image_locations
 MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
-TRANSFERS = models.image_transfers
 
 _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]

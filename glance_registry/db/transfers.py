@@ -20,6 +20,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
+from glance_registry.db import storage
 
 LOG = logging.getLogger(__name__)
 
@@ -29,6 +30,12 @@ TRANSFERS = models.image_transfers
 
 #: Tells the owner why an image is ``queued`` again.
 FAILED_REASON = 'os_glance_failed_reason'
+#: Of some transfers those whose image is gone.
+_OF_DELETED = sa.select(TRANSFERS.c.id).where(
+    TRANSFERS.c.image_id == IMAGES.c.id,
+    TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
+    IMAGES.c.deleted == sa.true(),
+)
 _OUTCOME = frozenset(
     ('size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value')
 )
@@ -74,6 +81,7 @@ def claim(
     """Give one caller the right to the image's data.
 
     :raises errors.Conflict: the image is not ``queued``
+    :raises errors.LimitExceeded: its owner has no room for so much
     """
     step = kind.claim
     claimed = images.touch(
@@ -84,17 +92,29 @@ def claim(
         before=step.before,
     )
     image = images.get(connection, asking, image_id)
+    if not claimed and not _holds(connection, image_id, wanted['transfer_id']):
+        raise errors.Conflict(
+            f'The image is {image["status"]}; data can be uploaded only '
+            'while it is queued.'
+        )
+    answer: contract.Claimed = {
+        'image': image,
+        'lease_seconds': lease_seconds,
+    }
+    if quota := wanted.get('quota'):
+        answer['room'] = storage.reserve(
+            connection,
+            image['owner'],
+            quota,
+            wanted['transfer_id'],
+            wanted['size'],
+        )
     if claimed:
         _insert(connection, image_id, wanted, kind.name, lease_seconds)
         if image['properties'].pop(FAILED_REASON, None) is not None:
             no_reason = {FAILED_REASON: None}
             children.change_properties(connection, image_id, no_reason)
-    elif not _holds(connection, image_id, wanted['transfer_id']):
-        raise errors.Conflict(
-            f'The image is {image["status"]}; data can be given only while '
-            'it is queued.'
-        )
-    return {'image': image, 'lease_seconds': lease_seconds}
+    return answer
 
 
 def _insert(
@@ -126,7 +146,11 @@ def renew(
     renewal: contract.Renewal,
     lease_seconds: int,
 ) -> contract.Renewed:
-    """Prolong the leases of transfers that are still held."""
+    """Prolong the leases of transfers that are still held.
+
+    One whose image was deleted stays until its holder gives it back: its
+    bytes are there so long.
+    """
     now = engine.now()
     lost = []
     for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
@@ -141,7 +165,12 @@ def renew(
         )
         if not renewed.rowcount:
             lost.append(transfer_id)
-    return {'lost': lost}
+    held = renewal['transfers'].keys() - lost
+    deleted = connection.scalars(_OF_DELETED, {'ids': list(held)}).all()
+    answer: contract.Renewed = {'lost': lost, 'deleted': list(deleted)}
+    if quota := renewal.get('quota'):
+        answer['over_quota'] = storage.without_room(connection, held, quota)
+    return answer
 
 
 def finish(
@@ -151,6 +180,7 @@ def finish(
 
     :raises errors.NotFound: the image was deleted meanwhile
     :raises errors.Conflict: the claim was given to somebody else
+    :raises errors.LimitExceeded: the owner's quota has no room for it
     """
     return _finish(connection, image_id, stored, UPLOAD)
 
@@ -205,9 +235,13 @@ def _finish(
         if not _is_outcome(image, stored):
             raise _lost()
         return image
+    transfer_id = stored['transfer_id']
+    if quota := stored.get('quota'):
+        size = stored['size']
+        storage.confirm(connection, image_id, quota, transfer_id, size)
     # Asked for behind the lock: in the condition of the UPDATE PostgreSQL
     # would look for it as of before the wait.
-    if not _remove(connection, stored['transfer_id'], _of(image_id)):
+    if not _remove(connection, transfer_id, _of(image_id)):
         raise _lost()
     images.insert_locations(connection, image_id, [stored['location']])
     return images.get(connection, _ADMIN, image_id)

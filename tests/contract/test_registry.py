@@ -478,10 +478,16 @@ class TestOperations(RegistryTestCase):
     def test_renew_transfers(self) -> None:
         image_id = self.create()['id']
         self.claim(image_id, 't1')
-        lost = self.client.renew_transfers(
+        ending = self.client.renew_transfers(
             ALICE, {'transfers': {'t1': 3, 'never': 1}}
         )
-        self.assertEqual(['never'], lost)
+        self.assertEqual(['never'], ending['lost'])
+
+    def test_get_usage(self) -> None:
+        self.create(owner='of usage')
+        usage = self.client.get_usage(ALICE, 'of usage')
+        self.assertEqual(contract.Usage.__required_keys__, usage.keys())
+        self.assertEqual(1, usage['images'])
 
     def test_deactivate_image(self) -> None:
         anything: contract.Expected = {'row_version': None}

@@ -149,6 +149,9 @@ class PermissionTestCase(base.ServiceTestCase):
 class TestImages(PermissionTestCase):
     """Traps 15 and 16; OSSA-2012-017."""
 
+    # covers 7.5-3, 8.1-7, 11-3, 13-7
+    # covers 6-1..2, 6-7..9, 21-1
+
     def check(self, visibility: str) -> None:
         image_id = self.make(visibility)
         for call in CALLS:
@@ -202,6 +205,7 @@ class TestImages(PermissionTestCase):
             self.assertEqual(b'data', self.data(image_id))
 
     def test_an_image_of_nobody_is_for_all_to_see(self) -> None:
+        # covers 6-3
         created = self.ask(
             'admin',
             'POST',
@@ -235,6 +239,8 @@ class TestImages(PermissionTestCase):
 class TestMembers(PermissionTestCase):
     """Section 12; traps 14 and 17; CVE-2013-4354."""
 
+    # covers 12-7
+
     def check(
         self, method: str, rest: str, body: bytes | None, table: dict[str, int]
     ) -> None:
@@ -250,6 +256,7 @@ class TestMembers(PermissionTestCase):
                 self.assert_status(status, response)
 
     def test_trap_14_sharing(self) -> None:
+        # covers 12-20
         self.check(
             'POST',
             '',
@@ -267,6 +274,7 @@ class TestMembers(PermissionTestCase):
         )
 
     def test_listing(self) -> None:
+        # covers 12-3
         for caller, seen in {
             'owner': ['p2', 'p3'],
             'reader': ['p2', 'p3'],
@@ -284,6 +292,7 @@ class TestMembers(PermissionTestCase):
         self.check('GET', '', None, {'other': 404, 'no role': 404})
 
     def test_showing(self) -> None:
+        # covers 12-4
         self.check(
             'GET',
             '/p2',
@@ -301,6 +310,7 @@ class TestMembers(PermissionTestCase):
         )
 
     def test_trap_17_answering(self) -> None:
+        # covers 12-5
         self.check(
             'PUT',
             '/p2',
@@ -318,6 +328,7 @@ class TestMembers(PermissionTestCase):
         )
 
     def test_trap_17_removing(self) -> None:
+        # covers 12-6
         self.check(
             'DELETE',
             '/p2',
@@ -335,6 +346,7 @@ class TestMembers(PermissionTestCase):
         )
 
     def test_members_of_images_that_are_not_shared(self) -> None:
+        # covers 12-8
         for visibility in ('private', 'public', 'community'):
             path = f'/v2/images/{self.make(visibility)}/members'
             visible = 404 if visibility == 'private' else 403
@@ -367,6 +379,7 @@ class TestCreation(PermissionTestCase):
                 self.assert_status(status, response)
 
     def test_who_creates(self) -> None:
+        # covers 7.1-7, 2.2-4..5
         self.check(
             {
                 'owner': 201,
@@ -380,15 +393,18 @@ class TestCreation(PermissionTestCase):
         )
 
     def test_for_whom(self) -> None:
+        # covers 7.1-7
         self.check({'owner': 201, 'other': 403, 'admin': 201}, owner='p1')
         self.check({'owner': 403, 'admin': 201}, owner=None)
 
     def test_how_visible(self) -> None:
+        # covers 7.1-8
         self.check({'owner': 403, 'admin': 201}, visibility='public')
         self.check({'owner': 201, 'admin': 201}, visibility='community')
         self.check({'owner': 201, 'reader': 403}, visibility='private')
 
     def test_an_admin_without_project_owns_nothing(self) -> None:
+        # covers 2.2-8
         response = self.ask(
             'admin without project', 'POST', '/v2/images', b'{}'
         )
@@ -397,6 +413,7 @@ class TestCreation(PermissionTestCase):
 
 class TestOtherTokens(PermissionTestCase):
     def test_no_token_is_401(self) -> None:
+        # covers 2.1-2
         image_id = self.make('public')
         for call in CALLS:
             with self.subTest(f'{call.method} {call.rest}'):
@@ -412,6 +429,7 @@ class TestOtherTokens(PermissionTestCase):
             self.assert_status(401, self.ask(None, 'GET', path))
 
     def test_an_unconfirmed_identity_is_401(self) -> None:
+        # covers 2.1-2
         for status in ('Invalid', 'confirmed', ''):
             with self.subTest(status):
                 response = self.ask(
@@ -424,6 +442,7 @@ class TestOtherTokens(PermissionTestCase):
 
     def test_a_token_of_another_scope_is_refused(self) -> None:
         """Scope type of every rule is the project."""
+        # covers 2.2-6..7
         image_id = self.make('public')
         for scope in (
             {'OpenStack-System-Scope': 'all'},
@@ -474,6 +493,7 @@ class TestAnonymous(PermissionTestCase):
     api_options = {'allow_anonymous_access': True}
 
     def test_an_anonymous_caller_needs_roles_like_anybody(self) -> None:
+        # covers 2.2-2, 8.1-3
         image_id = self.make('public')
         for call in CALLS:
             status = 403 if call.needs == 'change' else 404
@@ -506,6 +526,7 @@ class TestAnonymousReads(PermissionTestCase):
         super().setUp()
 
     def test_an_anonymous_caller_reads_and_never_changes(self) -> None:
+        # covers 2.2-2..3
         image_id = self.make('public')
         path = f'/v2/images/{image_id}'
         self.assert_status(200, self.ask(None, 'GET', '/v2/images'))
@@ -541,6 +562,7 @@ class TestPolicyFile(PermissionTestCase):
         super().setUp()
 
     def test_rules_of_the_file_count(self) -> None:
+        # covers 21-3
         image_id = self.image(data=b'data')
         path = f'/v2/images/{image_id}'
         self.assert_status(403, self.ask('owner', 'DELETE', path))
@@ -561,6 +583,7 @@ class TestPolicyFile(PermissionTestCase):
 
     def test_rules_see_custom_properties(self) -> None:
         """OSSA-2013-027: the real image is the target."""
+        # covers 8.2-10, 21-2
         for secret, status in (('yes', 403), ('no', 200)):
             image_id = self.image(data=b'data', secret=secret)
             response = self.ask('owner', 'GET', f'/v2/images/{image_id}/file')

@@ -21,7 +21,9 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
+from glance.images import limits as unified_limits
 from glance.images import locations
+from glance.notifications import notifier as notifications
 from glance.store import stores
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class Images:
         limits: Limits,
         view: views.ImageView = views.image_document,
         places: locations.Locations | None = None,
+        unified: unified_limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -69,6 +73,8 @@ class Images:
         self._limits = limits
         self._view = view
         self._places = places
+        self._unified = unified
+        self._notifier = notifier
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -100,6 +106,8 @@ class Images:
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
+        if self._notifier is not None:
+            self._notifier.created(image)
         return wsgi.json_response(
             self._view(image),
             201,
@@ -128,6 +136,9 @@ class Images:
             except errors.Busy:
                 if not tries_left:
                     raise
+        changed = asked.operations or asked.places
+        if changed and self._notifier is not None:
+            self._notifier.updated(image)
         return self._answer(image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
@@ -135,7 +146,9 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
-        self._deletions.run(request.context, image, expected)
+        image = self._deletions.run(request.context, image, expected)
+        if self._notifier is not None:
+            self._notifier.deleted(image)
         return wsgi.empty()
 
     def _answer(self, image: contract.Image) -> webob.Response:
@@ -167,6 +180,8 @@ class Images:
         self._policy.require_new(
             request.context, {**properties, **values, 'tags': []}
         )
+        if self._unified is not None:
+            self._unified.require_image(request.context)
         tags = values.pop('tags', [])
         self._check_quota('tags', len(tags), self._limits.tags)
         _refuse(document, _READ_ONLY)
