@@ -409,9 +409,11 @@ class TestOperations(RegistryTestCase):
             ALICE, image_id, self.registered('t1', 't2')
         )
         renewal: contract.Renewal = {'transfers': {'t2': 1}}
-        self.assertEqual([], self.client.renew_transfers(ALICE, renewal))
+        renewed = self.client.renew_transfers(ALICE, renewal)
+        self.assertEqual({'lost': [], 'deleted': []}, renewed)
         self.client.delete_image(ALICE, image_id, {'row_version': None})
-        self.assertEqual(['t2'], self.client.renew_transfers(ALICE, renewal))
+        renewed = self.client.renew_transfers(ALICE, renewal)
+        self.assertEqual({'lost': [], 'deleted': ['t2']}, renewed)
 
     def with_locations(self, *names: str) -> contract.Image:
         image_id = self.create()['id']

@@ -224,7 +224,8 @@ class TestOtherBodies(EventsTestCase):
             def close(self) -> None:
                 pass
 
-        return mock.Mock(wraps=store, open=lambda *_: Plain())
+        store.open = lambda *_: Plain()
+        return store
 
     def test_is_counted(self) -> None:
         path = f'/v2/images/{self.image(data=b"0123456789")}/file'
