@@ -60,6 +60,7 @@ class TestInUse(DeletionTestCase):
         return refusing.RefusingStore(store)
 
     def test_trap_42_an_image_in_use_stays_whole(self) -> None:
+        # covers 7.5-7
         for status in ('active', 'deactivated'):
             for trouble, answer in (
                 (IN_USE, 409),
@@ -212,6 +213,7 @@ class TestDelayed(DeletionTestCase):
 
     def test_data_stays_for_the_scrubber(self) -> None:
         """A deactivated image too, which the classic service refused."""
+        # covers 7.5-8, 5-16
         for status in ('active', 'deactivated'):
             image_id = self.image(data=b'data', tags=['t'], color='red')
             if status == 'deactivated':

@@ -94,6 +94,7 @@ class TestSecureHash(ImportTestCase):
     """do_secure_hash is on."""
 
     def test_without_a_claim_it_is_active_and_then_hashed(self) -> None:
+        # covers 14-1, 14-2
         image_id = self.image()
         response = self.post(image_id)
         self.assert_status(202, response)
@@ -115,6 +116,7 @@ class TestSecureHash(ImportTestCase):
         self.assert_image(image_id, status='active', os_hash_value=SHA512)
 
     def test_with_a_claim(self) -> None:
+        # covers 14-2
         for claim in (CLAIM, {**CLAIM, 'os_hash_value': SHA256.upper()}):
             image_id = self.image()
             self.assert_status(202, self.post(image_id, claim=claim))
@@ -215,7 +217,10 @@ class TestPlainHash(ImportTestCase):
 
 
 class TestChecks(ImportTestCase):
-    """The rows of the table in section 14.1, in their order."""
+    """The rows of the table in section 14.1, in their order.
+
+    covers 14-1
+    """
 
     def test_1_malformed(self) -> None:
         image_id = self.image()
@@ -363,7 +368,10 @@ class TestChecks(ImportTestCase):
 
 
 class TestFetch(ImportTestCase):
-    """GET (section 14.2)."""
+    """GET (section 14.2).
+
+    covers 14-3
+    """
 
     def fetch(self, image_id: str, caller: str, **headers: str) -> Any:
         return self.call(

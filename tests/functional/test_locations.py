@@ -78,6 +78,7 @@ class TestShown(LocationsTestCase):
         self.assertNotIn('direct_url', document)
 
     def test_what_a_location_shows(self) -> None:
+        # covers 4.1-20, 4.1-21
         place = {**self.place(), 'metadata': {'a': ['b', {'c': None}]}}
         image_id = self.image()
         self.assert_status(200, self.add(image_id, place))
@@ -113,6 +114,7 @@ class TestAdd(LocationsTestCase):
     def test_trap_38_a_queued_image_becomes_active_without_hashes(
         self,
     ) -> None:
+        # covers 7.4.5-11
         image_id = self.image()
         response = self.add(image_id, self.place())
         self.assert_status(200, response)
@@ -144,6 +146,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(200, self.add(image_id, more))
 
     def test_where_it_goes(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('b')
         for name, place, order in (
             ('c', '-', 'bc'),
@@ -157,6 +160,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(self.web.url('/a'), self.show(image_id)['direct_url'])
 
     def test_malformed(self) -> None:
+        # covers 7.4.5-4, 7.4.5-5
         image_id = self.image()
         place = self.place()
         deep: Any = []
@@ -214,6 +218,7 @@ class TestAdd(LocationsTestCase):
 
     def test_ossa_2014_041_ossa_2015_002_no_scheme_of_this_host(self) -> None:
         """Not for an administrator either (CVE-2015-1195)."""
+        # covers 7.4.5-6
         image_id = self.image()
         for url in (
             'file:///etc/passwd',
@@ -234,7 +239,10 @@ class TestAdd(LocationsTestCase):
                     self.assertNotIn('passwd', response.text)
 
     def test_no_data_of_that_kind(self) -> None:
-        """Rule 10 of the outbound rules: one text (OSSA-2013-002)."""
+        """Rule 10 of the outbound rules: one text (OSSA-2013-002).
+
+        covers 7.4.5-6
+        """
         image_id = self.image()
         self.web.data['/empty'] = b''
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
@@ -253,6 +261,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(1, len(texts), texts)
 
     def test_twins(self) -> None:
+        # covers 7.4.5-7
         image_id = self.with_places('a')
         place = self.place()
         self.assert_status(400, self.add(image_id, place))
@@ -261,6 +270,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(400, self.replace(self.image(), [place, place]))
 
     def test_formats_are_needed(self) -> None:
+        # covers 7.4.5-9
         image_id = self.image(**NO_FORMATS)
         self.assert_status(400, self.add(image_id, self.place()))
         self.assertEqual('queued', self.show(image_id)['status'])
@@ -286,6 +296,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual([], self.urls(image_id))
 
     def test_claims_that_cannot_be(self) -> None:
+        # covers 7.4.5-10
         good = {'os_hash_algo': 'sha512', 'os_hash_value': SHA512}
         for claim in (
             {**good, 'os_hash_algo': 'sha256'},
@@ -298,6 +309,7 @@ class TestAdd(LocationsTestCase):
                 self.assert_status(409, self.add(self.image(), value))
 
     def test_claims_that_contradict(self) -> None:
+        # covers 7.4.5-10
         good = {'os_hash_algo': 'sha512', 'os_hash_value': SHA512}
         bad = {**good, 'os_hash_value': 'a' * 128}
         first = {**self.place('a'), 'validation_data': good}
@@ -317,6 +329,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(['a'], self.urls(image_id))
 
     def test_who_may(self) -> None:
+        # covers 7.4.5-2
         image_id = self.image(visibility='public', caller='admin')
         place = self.place()
         self.assert_status(403, self.add(image_id, place))
@@ -325,6 +338,7 @@ class TestAdd(LocationsTestCase):
         self.assert_status(404, self.add(image_id, place, caller='bob'))
 
     def test_status(self) -> None:
+        # covers 7.4.5-3
         image_id = self.with_places('a')
         self.call('POST', f'/v2/images/{image_id}/actions/deactivate')
         for response in (
@@ -372,6 +386,7 @@ class TestQuota(LocationsTestCase):
 
     def test_image_location_quota(self) -> None:
         """images-v2 section 18."""
+        # covers 7.4.5-8, 18-6
         image_id = self.with_places('a', 'b')
         self.assert_status(413, self.add(image_id, self.place('c')))
         many = [self.place(name) for name in 'abc']
@@ -409,6 +424,7 @@ class TestReplace(LocationsTestCase):
 
     def test_other_urls_are_refused(self) -> None:
         """Or the data of an image would be swapped (OSSN-0065)."""
+        # covers 7.4.5-7
         image_id = self.with_places('a', 'b')
         for names in ('a', 'ac', 'abc', 'c'):
             places = [self.place(name) for name in names]
@@ -429,13 +445,60 @@ class TestRemove(LocationsTestCase):
             self.assert_status(400, self.remove(image_id, place))
 
     def test_trap_40_ossa_2016_006_the_last_one_stays(self) -> None:
+        # covers 7.4.5-13
         image_id = self.with_places('a')
         for place in ('0', '-', '5'):
             self.assert_status(403, self.remove(image_id, place))
 
     def test_it_is_an_administrators(self) -> None:
+        # covers 7.4.5-2
         image_id = self.with_places('a', 'b')
         self.assert_status(403, self.remove(image_id, '0', 'alice'))
+
+
+class TestDownload(LocationsTestCase):
+    """Section 8.2: from the first location that can give it."""
+
+    def test_in_order(self) -> None:
+        # covers 8.2-16
+        image_id = self.with_places('a', 'b')
+        self.web.requests.clear()
+        self.assertEqual(DATA, self.data(image_id))
+        self.assertEqual(['/a'], [path for _, path, _ in self.web.requests])
+        for status in (404, 500):
+            self.web.answers['/a'] = lambda handler, it=status: handler.reply(
+                it, b''
+            )
+            self.assertEqual(DATA, self.data(image_id))
+        self.web.answers['/b'] = lambda handler: handler.reply(503, b'')
+        path = f'/v2/images/{image_id}/file'
+        self.assert_status(503, self.call('GET', path))
+
+    def test_a_part(self) -> None:
+        image_id = self.with_places('a')
+        for knows_ranges in (True, False):
+            self.web.knows_ranges = knows_ranges
+            response = self.call(
+                'GET',
+                f'/v2/images/{image_id}/file',
+                headers={'Range': 'bytes=5-8'},
+            )
+            self.assert_status(206, response)
+            self.assertEqual(DATA[5:9], response.body)
+
+    def test_it_breaks_off(self) -> None:
+        """No client takes a part for the whole."""
+        image_id = self.with_places('a')
+
+        def half(handler: Any) -> None:
+            length = {'Content-Length': str(len(DATA))}
+            handler.reply(200, DATA[:5], length)
+            handler.close_connection = True
+
+        self.web.answers['/a'] = half
+        response = self.call('GET', f'/v2/images/{image_id}/file')
+        with self.assertRaises(errors.StoreUnavailable):
+            b''.join(response.app_iter)
 
 
 class TestRemovedData(LocationsTestCase):
@@ -450,6 +513,7 @@ class TestRemovedData(LocationsTestCase):
         return image_id
 
     def test_trap_40_the_data_goes_with_the_location(self) -> None:
+        # covers 7.4.5-12
         image_id = self.with_two()
         self.assert_status(200, self.remove(image_id, '0'))
         self.assertEqual([], self.files())

@@ -16,6 +16,7 @@ from glance.api import versions
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.api.v2 import schemas
+from glance.api.v2.schema import location as location_schema
 from glance.api.v2.schema import member as member_schema
 from glance.common import wsgi
 
@@ -199,6 +200,11 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
         'MemberStatus': _object(
             status={'type': 'string', 'enum': member_schema.STATUSES}
         ),
+        'Locations': {
+            'type': 'array',
+            'items': _object(url=path, metadata={'type': 'object'}),
+        },
+        'NewLocation': location_schema.NEW,
         'Patch21': _patch_21(),
         'Patch20': _patch_20(),
         'Error': _object(message=path, code=path, title=path),
