@@ -22,6 +22,7 @@ from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.common import shutdown
 from glance.common import wsgi
+from glance.images import deletion
 from glance.images import formats
 from glance.images import key_manager
 from glance.images import limits as unified_limits
@@ -101,7 +102,7 @@ def _table(
         registry,
         permission,
         store,
-        keys,
+        deletion.Deletions(registry, store, keys, conf.delayed_delete),
         schema,
         limits,
         views.image_view(
