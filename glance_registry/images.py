@@ -70,8 +70,27 @@ class Images:
         )
         return wsgi.json_response(image)
 
+    def settle_locations(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        settled = cast(contract.Settled, fields(request, 'ids', 'restore'))
+        self._database.write(
+            images.settle_locations, require_id(image_id), settled
+        )
+        return wsgi.empty()
+
     def claim_upload(
         self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._claim(request, image_id, transfers.UPLOAD)
+
+    def claim_location(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._claim(request, image_id, transfers.LOCATION)
+
+    def _claim(
+        self, request: wsgi.Request, image_id: str, kind: transfers.Kind
     ) -> webob.Response:
         claim = fields(request, 'transfer_id', 'node', 'size')
         claimed = self._database.write(
@@ -79,6 +98,7 @@ class Images:
             request.context,
             require_id(image_id),
             cast(contract.Claim, claim),
+            kind,
             self._lease_seconds,
         )
         return wsgi.json_response(claimed)
@@ -101,13 +121,37 @@ class Images:
         )
         return wsgi.json_response(image)
 
+    def finish_location(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        registered = fields(request, 'transfer_id', 'location', 'then_hash')
+        image = self._database.write(
+            transfers.finish_location,
+            require_id(image_id),
+            cast(contract.Registered, registered),
+            self._lease_seconds,
+        )
+        return wsgi.json_response(
+            {'image': image, 'lease_seconds': self._lease_seconds}
+        )
+
+    def finish_hash(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        hashed = fields(request, 'transfer_id', 'os_hash_value')
+        self._database.write(
+            transfers.finish_hash,
+            require_id(image_id),
+            cast(contract.Hashed, hashed),
+        )
+        return wsgi.empty()
+
     def abandon_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
+        abandoned = cast(contract.Abandoned, fields(request, 'transfer_id'))
         unclaimed = self._database.write(
-            transfers.abandon,
-            require_id(image_id),
-            fields(request, 'transfer_id')['transfer_id'],
+            transfers.abandon, require_id(image_id), abandoned
         )
         return wsgi.json_response(unclaimed)
 

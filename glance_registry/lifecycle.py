@@ -16,7 +16,11 @@ class Step(NamedTuple):
 
 CLAIM_UPLOAD = Step(('queued',), 'saving')
 FINISH_UPLOAD = Step(('saving',), 'active')
-ABANDON_UPLOAD = Step(('saving',), 'queued')
+CLAIM_LOCATION = Step(('queued',), 'importing')
+FINISH_LOCATION = Step(('importing',), 'active')
+#: Of whatever claim.
+ABANDON = Step(('saving', 'importing'), 'queued')
+SET_LOCATIONS = Step(('queued', 'active'), 'active')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
 #: No transfer runs in these.

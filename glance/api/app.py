@@ -9,20 +9,23 @@ from oslo_config import cfg
 
 from glance import registry_client
 from glance.api import policy
+from glance.api import storage
 from glance.api import wire
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
+from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
 from glance.api.v2 import schemas
-from glance.common import errors
+from glance.api.v2 import views
 from glance.common import wsgi
 from glance.images import formats
 from glance.images import key_manager
+from glance.images import locations
 from glance.images import upload
-from glance.store import base as store_base
-from glance.store import filesystem
+from glance.store import stores
+from glance.tasks import location_import
 
 LOG = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ LOG = logging.getLogger(__name__)
 def images_api(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
 ) -> wsgi.Router:
     """Images API v2 as a WSGI application.
 
@@ -48,7 +51,7 @@ def images_api(
 def _table(
     conf: cfg.ConfigOpts,
     registry: registry_client.RegistryClient,
-    store: store_base.Store,
+    store: stores.Stores,
     permission: policy.Policy,
 ) -> list[wsgi.Route]:
     """Every URL of API v2."""
@@ -65,17 +68,53 @@ def _table(
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
     )
+    places = locations.Locations(
+        store,
+        locations.Limits(
+            conf.image_location_quota,
+            conf.image_size_cap,
+            conf.hashing_algorithm,
+        ),
+    )
     keys = key_manager.Keys(conf)
     uploads = upload.Uploads(
         registry, store, socket.gethostname(), _format_rules(conf), keys
     )
-    image = images.Images(registry, permission, store, keys, schema, limits)
+    image = images.Images(
+        registry,
+        permission,
+        store,
+        keys,
+        schema,
+        limits,
+        views.image_view(
+            conf.show_image_direct_url, conf.show_multiple_locations
+        ),
+        places if conf.show_multiple_locations else None,
+    )
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
     )
     tags = image_tags.ImageTags(registry, permission, limits.tags)
     members = image_members.ImageMembers(registry, permission, limits.members)
     actions = image_actions.ImageActions(registry, permission)
+    places_of_image = image_locations.ImageLocations(
+        registry,
+        permission,
+        store,
+        location_import.LocationImports(
+            registry,
+            store,
+            places,
+            socket.gethostname(),
+            location_import.Options(
+                conf.do_secure_hash,
+                conf.http_retries,
+                conf.hashing_algorithm,
+                conf.image_size_cap,
+            ),
+        ),
+    )
     described = schemas.Schemas(schema)
     one = '/v2/images/{image_id}'
     table = (
@@ -95,6 +134,8 @@ def _table(
         ('DELETE', f'{one}/members/{{member}}', members.delete),
         ('POST', f'{one}/actions/deactivate', actions.deactivate),
         ('POST', f'{one}/actions/reactivate', actions.reactivate),
+        ('GET', f'{one}/locations', places_of_image.index),
+        ('POST', f'{one}/locations', places_of_image.create),
         ('GET', '/v2/schemas/{name}', described.show),
     )
     return [wsgi.Route(*line) for line in table]
@@ -103,7 +144,7 @@ def _table(
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return images_api(conf, wire.client(conf), _store(conf))
+    return images_api(conf, wire.client(conf), storage.from_conf(conf))
 
 
 def root_factory(
@@ -138,17 +179,4 @@ def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
         options.require_image_format_match,
         vmdk_types & formats.VMDK_TYPES,
         frozenset(options.gpt_safety_checks_nonfatal),
-    )
-
-
-def _store(conf: cfg.ConfigOpts) -> store_base.Store:
-    options = conf.glance_store
-    try:
-        mode = int(str(options.filesystem_store_file_perm), 8)
-    except ValueError as error:
-        raise errors.ConfigurationError(
-            'filesystem_store_file_perm must be octal digits.'
-        ) from error
-    return filesystem.FilesystemStore(
-        options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
     )

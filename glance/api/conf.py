@@ -130,6 +130,46 @@ _BEHAVIOUR: list[cfg.Opt] = [
     ),
 ]
 
+_LOCATIONS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        'show_image_direct_url',
+        default=False,
+        help='Show direct_url, where the first location of an image is, to '
+        'everybody who may see the image.',
+    ),
+    cfg.BoolOpt(
+        'show_multiple_locations',
+        default=False,
+        help='Show locations to everybody who may see the image, and let '
+        'PATCH change them. Not for nodes that users reach (OSSN-0065).',
+    ),
+    cfg.IntOpt(
+        'image_location_quota',
+        default=10,
+        help='Most locations of an image; negative: unlimited.',
+    ),
+    cfg.BoolOpt(
+        'do_secure_hash',
+        default=True,
+        help='Hash the data of locations that are registered by '
+        'POST /v2/images/{id}/locations, and compare it with the hash that '
+        'came along.',
+    ),
+    cfg.IntOpt(
+        'http_retries',
+        default=3,
+        min=0,
+        max=100,
+        help='How often that hashing starts again when the store fails.',
+    ),
+    cfg.BoolOpt(
+        'delayed_delete',
+        default=False,
+        help='Leave the data of deleted images to glance-scrubber; until '
+        'then an image is pending_delete.',
+    ),
+]
+
 _FORMATS: list[cfg.Opt] = [
     cfg.ListOpt(
         'container_formats',
@@ -167,6 +207,28 @@ _FORMATS: list[cfg.Opt] = [
 ]
 
 _STORE: list[cfg.Opt] = [
+    cfg.ListOpt(
+        'stores',
+        default=['file', 'http'],
+        help='Stores to use: file, http.',
+    ),
+    cfg.StrOpt(
+        'default_store',
+        default='file',
+        help='Scheme of the store that takes new image data.',
+    ),
+    cfg.BoolOpt(
+        'https_insecure',
+        default=False,
+        help='Do not check the certificates of web servers that hold image '
+        'data. (The classic service did not check unless told so.) Not used '
+        'with https_ca_certificates_file.',
+    ),
+    cfg.StrOpt(
+        'https_ca_certificates_file',
+        help='CA certificates that may have signed those of web servers '
+        'that hold image data; unset: those of the system.',
+    ),
     cfg.StrOpt(
         'filesystem_store_datadir',
         default='/var/lib/glance/images',
@@ -178,6 +240,45 @@ _STORE: list[cfg.Opt] = [
         min=0,
         help='Mode of image files, as octal digits; 0: 640. The owner must '
         'be able to read.',
+    ),
+]
+
+_OF_HOSTS = (
+    ' Of every server that a location or an import names, behind redirects '
+    'too.'
+)
+_FILTERING: list[cfg.Opt] = [
+    cfg.ListOpt(
+        'allowed_schemes',
+        default=['http', 'https'],
+        help='URL schemes that may be asked.' + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_schemes',
+        default=[],
+        help='URL schemes that may not; not used with allowed_schemes.',
+    ),
+    cfg.ListOpt(
+        'allowed_hosts',
+        default=[],
+        help='Hosts that alone may be asked, be they on this very machine. '
+        'Empty: all but loopback, link-local and multicast addresses.'
+        + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_hosts',
+        default=[],
+        help='Hosts and addresses that may not; not used with allowed_hosts.',
+    ),
+    cfg.ListOpt(
+        'allowed_ports',
+        default=['80', '443'],
+        help='Ports that may be asked, written in the URL or not.' + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_ports',
+        default=[],
+        help='Ports that may not; not used with allowed_ports.',
     ),
 ]
 
@@ -198,9 +299,11 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_REGISTRY,
                 *_LIMITS,
                 *_BEHAVIOUR,
+                *_LOCATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
+        ('import_filtering_opts', _FILTERING),
     ]

@@ -100,6 +100,7 @@ def _usual_file(conf: cfg.ConfigOpts) -> str:
 
 _READS = frozenset(
     ('get_image', 'download_image', 'get_members', 'get_member')
+    + ('fetch_image_location',)
 )
 
 

@@ -30,12 +30,18 @@ class Operation(NamedTuple):
 
 
 class Location(TypedDict):
-    """Where the bytes are. ``id`` is the registry's, absent in requests."""
+    """Where the bytes are.
+
+    :key id: the registry's; absent in requests but where a location stays
+    :key validation_data: what a client said of the data; never stored, and
+        in no answer of the registry
+    """
 
     id: NotRequired[int]
     url: str
     metadata: dict[str, Any]
     status: NotRequired[str]
+    validation_data: NotRequired[dict[str, str]]
 
 
 class Image(TypedDict):
@@ -88,12 +94,29 @@ class ImageChanges(TypedDict):
     :key values: base members to set
     :key properties: custom properties to set, null to remove
     :key tags: the whole new set, absent if untouched
+    :key locations: all of them in their new order, those that stay with
+        their id; absent if untouched. The image is, or becomes, active
+    :key pending: ids of locations that go but whose data is not deleted
+        yet; see settle_locations
     """
 
     row_version: int
     values: dict[str, Any]
     properties: dict[str, str | None]
     tags: NotRequired[list[str]]
+    locations: NotRequired[list[Location]]
+    pending: NotRequired[list[int]]
+
+
+class Settled(TypedDict):
+    """What became of the data of pending locations.
+
+    :key ids: of the locations
+    :key restore: the data is still there, and so are they again
+    """
+
+    ids: list[int]
+    restore: bool
 
 
 class Updated(TypedDict):
@@ -190,10 +213,40 @@ class Stored(TypedDict):
     location: Location
 
 
-class Abandoned(TypedDict):
-    """The end of a transfer that came to nothing."""
+class Registered(TypedDict):
+    """Data that lay in a store already.
+
+    :key then_hash: a transfer that is to find out the hashes of the image,
+        which is active meanwhile
+    """
 
     transfer_id: str
+    size: int
+    virtual_size: int | None
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    location: Location
+    then_hash: Claim | None
+
+
+class Hashed(TypedDict):
+    """The outcome of a transfer that found out hashes."""
+
+    transfer_id: str
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+
+
+class Abandoned(TypedDict):
+    """The end of a transfer, of whatever kind, that came to nothing.
+
+    :key reason: why, for the owner of the image that is queued again
+    """
+
+    transfer_id: str
+    reason: NotRequired[str]
 
 
 class Unclaimed(TypedDict):
@@ -243,9 +296,19 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('get_image', 'GET', _IMAGE, Image, True),
     ('update_image', 'PATCH', _IMAGE, Updated, False),
     ('delete_image', 'DELETE', _IMAGE, Image, False),
+    (
+        'settle_locations',
+        'POST',
+        f'{_IMAGE}/settle-locations',
+        None,
+        True,
+    ),
     ('claim_upload', 'POST', f'{_IMAGE}/claim-upload', Claimed, True),
     ('finish_upload', 'POST', f'{_IMAGE}/finish-upload', Image, True),
     ('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', Unclaimed, True),
+    ('claim_location', 'POST', f'{_IMAGE}/claim-location', Claimed, True),
+    ('finish_location', 'POST', f'{_IMAGE}/finish-location', Claimed, True),
+    ('finish_hash', 'POST', f'{_IMAGE}/finish-hash', None, True),
     ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
     ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
     ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),

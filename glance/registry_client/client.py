@@ -78,6 +78,17 @@ class RegistryClient:
         )
         return cast(contract.Image, document)
 
+    def settle_locations(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        ids: list[int],
+        restore: bool,
+    ) -> None:
+        """The data of removed locations is gone, or they are back."""
+        body: contract.Settled = {'ids': ids, 'restore': restore}
+        self._call(asking, 'settle_locations', body, image_id=image_id)
+
     def claim_upload(
         self,
         asking: context.RequestContext,
@@ -116,6 +127,38 @@ class RegistryClient:
             asking, 'abandon_upload', abandoned, image_id=image_id
         )
         return cast(contract.Unclaimed, document)['data_is_unused']
+
+    def claim_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        claim: contract.Claim,
+    ) -> contract.Claimed:
+        """Claim a queued image whose data lies in a store already."""
+        document = self._call(
+            asking, 'claim_location', claim, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        registered: contract.Registered,
+    ) -> contract.Claimed:
+        """Make the image active; ``then_hash`` is claimed with that."""
+        document = self._call(
+            asking, 'finish_location', registered, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_hash(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        hashed: contract.Hashed,
+    ) -> None:
+        self._call(asking, 'finish_hash', hashed, image_id=image_id)
 
     def deactivate_image(
         self,

@@ -43,6 +43,10 @@ class FilesystemStore:
     :raises errors.ConfigurationError: the directory cannot be used
     """
 
+    schemes = ('file', 'filesystem')
+    is_read_only = False
+    can_refuse_deletion = False
+
     def __init__(self, directory: str, mode: int = DEFAULT_MODE) -> None:
         if not mode & stat.S_IRUSR:
             raise errors.ConfigurationError(
@@ -103,6 +107,13 @@ class FilesystemStore:
             _translated(self._path(url).unlink)
         except errors.NotFound:
             LOG.info('There was no data to delete at %s', url)
+
+    def check(self, url: str) -> None:
+        raise errors.BadRequest('No client names a file of this host.')
+
+    def size(self, url: str) -> int:
+        found: os.stat_result = _translated(self._path(url).stat)
+        return found.st_size
 
     def delete_unregistered(self, image_id: str) -> None:
         path = self._directory / _checked(image_id)

@@ -46,6 +46,9 @@ _DEFAULTS: dict[str, Any] = {
     'deleted': False,
 }
 
+#: What needs no caller: another right was proved.
+SERVICE = context.RequestContext(is_admin=True, overwrite=False)
+
 
 def _children(ids: sa.ColumnElement[Any]) -> sa.CompoundSelect[Any]:
     """Live properties, tags, locations and the caller's memberships."""
@@ -94,6 +97,7 @@ _ONE = {
 }
 _LOCKED = {sight: one.with_for_update() for sight, one in _ONE.items()}
 _INSERT = IMAGES.insert()
+_INSERT_LOCATION = LOCATIONS.insert()
 _DELETE_OF = {
     table.name: table.update()
     .where(
@@ -214,11 +218,16 @@ def update(
     :raises errors.Busy: the image has changed since
     """
     now, version = engine.now(), changes['row_version']
+    values, before = changes['values'], tuple[str, ...]()
+    if 'locations' in changes:
+        before, status = lifecycle.SET_LOCATIONS
+        values = {**values, 'status': status}
     if not touch(
         connection,
         asking,
         image_id,
-        changes['values'],
+        values,
+        before=before,
         row_version=version,
         now=now,
     ):
@@ -227,6 +236,14 @@ def update(
     children.change_properties(connection, image_id, changes['properties'])
     if 'tags' in changes:
         children.change_tags(connection, image_id, changes['tags'])
+    if 'locations' in changes:
+        fresh = children.change_locations(
+            connection,
+            image_id,
+            changes['locations'],
+            changes.get('pending', ()),
+        )
+        insert_locations(connection, image_id, fresh)
     return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 
@@ -250,7 +267,9 @@ def delete(
     gone = {'deleted': True, 'deleted_at': engine.now()}
     touch(connection, asking, image_id, {'status': 'deleted', **gone})
     _delete_children(connection, image, gone)
-    if image['status'] not in lifecycle.SETTLED:
+    if image['status'] not in lifecycle.SETTLED or (
+        image['locations'] and image['os_hash_value'] is None
+    ):
         connection.execute(
             TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
         )
@@ -304,6 +323,49 @@ def _require_expected(
 ) -> None:
     if expected['row_version'] not in (None, image['row_version']):
         raise errors.PreconditionFailed
+
+
+def insert_locations(
+    connection: sa.Connection,
+    image_id: str,
+    fresh: Iterable[contract.Location],
+) -> None:
+    """Append; the order of locations is that of their rows."""
+    now = engine.now()
+    rows = [
+        {
+            'image_id': image_id,
+            'value': location['url'],
+            'meta_data': location['metadata'],
+            'status': 'active',
+            'created_at': now,
+            'updated_at': now,
+        }
+        for location in fresh
+    ]
+    if rows:
+        connection.execute(_INSERT_LOCATION, rows)
+
+
+def settle_locations(
+    connection: sa.Connection, image_id: str, settled: contract.Settled
+) -> None:
+    """The data of removed locations is gone; or they are back.
+
+    Of an image that was deleted meanwhile they stay pending, and their
+    data is the scrubber's.
+    """
+    lock(connection, image_id)
+    if settled['restore'] and not touch(
+        connection,
+        SERVICE,
+        image_id,
+        {},
+    ):
+        return
+    children.settle_locations(
+        connection, image_id, settled['ids'], settled['restore']
+    )
 
 
 def add_tag(

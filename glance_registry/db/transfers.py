@@ -8,6 +8,7 @@ caller's own rights may have ended while the bytes came.
 
 import datetime
 import logging
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -33,18 +34,48 @@ _OUTCOME = frozenset(
 )
 
 
+class Kind(NamedTuple):
+    """What a transfer does to its image.
+
+    :ivar broken: what its end means to the owner, before the node's name
+    """
+
+    name: str
+    claim: lifecycle.Step
+    finish: lifecycle.Step
+    broken: str
+
+
+UPLOAD = Kind(
+    'upload',
+    lifecycle.CLAIM_UPLOAD,
+    lifecycle.FINISH_UPLOAD,
+    'The upload through',
+)
+LOCATION = Kind(
+    'location',
+    lifecycle.CLAIM_LOCATION,
+    lifecycle.FINISH_LOCATION,
+    'The location given to',
+)
+_KINDS = {kind.name: kind for kind in (UPLOAD, LOCATION)}
+#: Finds out the hashes of an active image; claims nothing of it.
+HASH = 'hash'
+
+
 def claim(
     connection: sa.Connection,
     asking: context.RequestContext,
     image_id: str,
     wanted: contract.Claim,
+    kind: Kind,
     lease_seconds: int,
 ) -> contract.Claimed:
-    """Give one caller the right to write the image's data.
+    """Give one caller the right to the image's data.
 
     :raises errors.Conflict: the image is not ``queued``
     """
-    step = lifecycle.CLAIM_UPLOAD
+    step = kind.claim
     claimed = images.touch(
         connection,
         asking,
@@ -54,14 +85,14 @@ def claim(
     )
     image = images.get(connection, asking, image_id)
     if claimed:
-        _insert(connection, image_id, wanted, lease_seconds)
+        _insert(connection, image_id, wanted, kind.name, lease_seconds)
         if image['properties'].pop(FAILED_REASON, None) is not None:
             no_reason = {FAILED_REASON: None}
             children.change_properties(connection, image_id, no_reason)
     elif not _holds(connection, image_id, wanted['transfer_id']):
         raise errors.Conflict(
-            f'The image is {image["status"]}; data can be uploaded only '
-            'while it is queued.'
+            f'The image is {image["status"]}; data can be given only while '
+            'it is queued.'
         )
     return {'image': image, 'lease_seconds': lease_seconds}
 
@@ -70,6 +101,7 @@ def _insert(
     connection: sa.Connection,
     image_id: str,
     wanted: contract.Claim,
+    kind: str,
     lease_seconds: int,
 ) -> None:
     now = engine.now()
@@ -78,7 +110,7 @@ def _insert(
         {
             'id': wanted['transfer_id'],
             'image_id': image_id,
-            'kind': 'upload',
+            'kind': kind,
             'node': wanted['node'],
             'bytes_done': 0,
             'bytes_expected': wanted['size'],
@@ -120,7 +152,47 @@ def finish(
     :raises errors.NotFound: the image was deleted meanwhile
     :raises errors.Conflict: the claim was given to somebody else
     """
-    step = lifecycle.FINISH_UPLOAD
+    return _finish(connection, image_id, stored, UPLOAD)
+
+
+def finish_location(
+    connection: sa.Connection,
+    image_id: str,
+    registered: contract.Registered,
+    lease_seconds: int,
+) -> contract.Image:
+    """Make the image ``active`` with data that was there; see ``finish``."""
+    image = _finish(connection, image_id, registered, LOCATION)
+    then_hash = registered['then_hash']
+    if then_hash is not None and not _holds(
+        connection, image_id, then_hash['transfer_id']
+    ):
+        _insert(connection, image_id, then_hash, HASH, lease_seconds)
+    return image
+
+
+def finish_hash(
+    connection: sa.Connection, image_id: str, hashed: contract.Hashed
+) -> None:
+    """Tell the hashes of an image that has none.
+
+    :raises errors.NotFound: the image was deleted meanwhile
+    :raises errors.Conflict: the claim lapsed
+    """
+    outcome = {key: value for key, value in hashed.items() if key in _OUTCOME}
+    if not images.touch(connection, _ADMIN, image_id, outcome):
+        raise errors.NotFound(f'There is no image {image_id}.')
+    if not _remove(connection, hashed['transfer_id'], _of(image_id)):
+        raise _lost()
+
+
+def _finish(
+    connection: sa.Connection,
+    image_id: str,
+    stored: contract.Stored | contract.Registered,
+    kind: Kind,
+) -> contract.Image:
+    step = kind.finish
     outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
     if not images.touch(
         connection,
@@ -137,12 +209,12 @@ def finish(
     # would look for it as of before the wait.
     if not _remove(connection, stored['transfer_id'], _of(image_id)):
         raise _lost()
-    _insert_location(connection, image_id, stored['location'])
+    images.insert_locations(connection, image_id, [stored['location']])
     return images.get(connection, _ADMIN, image_id)
 
 
 def abandon(
-    connection: sa.Connection, image_id: str, transfer_id: str
+    connection: sa.Connection, image_id: str, abandoned: contract.Abandoned
 ) -> contract.Unclaimed:
     """Give a claim back. The image is ``queued`` again, if it is there.
 
@@ -151,8 +223,10 @@ def abandon(
     may have given its bytes the same place.
     """
     images.lock(connection, image_id)
-    if _remove(connection, transfer_id, _of(image_id)):
-        _give_back(connection, image_id)
+    if _remove(connection, abandoned['transfer_id'], _of(image_id)):
+        if _give_back(connection, image_id) and 'reason' in abandoned:
+            reason = {FAILED_REASON: abandoned['reason']}
+            children.change_properties(connection, image_id, reason)
         return {'data_is_unused': True}
     used = _has_data(connection, image_id) or _is_claimed(connection, image_id)
     return {'data_is_unused': not used}
@@ -165,7 +239,12 @@ def sweep(connection: sa.Connection) -> list[str]:
     """
     now = engine.now()
     lapsed = connection.execute(
-        sa.select(TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node)
+        sa.select(
+            TRANSFERS.c.id,
+            TRANSFERS.c.image_id,
+            TRANSFERS.c.node,
+            TRANSFERS.c.kind,
+        )
         .where(TRANSFERS.c.expires_at < now)
         .order_by(TRANSFERS.c.image_id)
     ).all()
@@ -176,7 +255,8 @@ def sweep(connection: sa.Connection) -> list[str]:
         if not _remove(connection, row.id, TRANSFERS.c.expires_at < now):
             continue
         if _give_back(connection, row.image_id):
-            reason = f'The upload through {row.node} broke off.'
+            kind = _KINDS.get(row.kind, UPLOAD)
+            reason = f'{kind.broken} {row.node} broke off.'
             children.change_properties(
                 connection, row.image_id, {FAILED_REASON: reason}
             )
@@ -185,11 +265,11 @@ def sweep(connection: sa.Connection) -> list[str]:
 
 
 #: Finishing and giving back need no caller: the transfer's id is the right.
-_ADMIN = context.RequestContext(is_admin=True, overwrite=False)
+_ADMIN = images.SERVICE
 
 
 def _give_back(connection: sa.Connection, image_id: str) -> bool:
-    step = lifecycle.ABANDON_UPLOAD
+    step = lifecycle.ABANDON
     return images.touch(
         connection,
         _ADMIN,
@@ -219,23 +299,6 @@ def _remove(
     return connection.execute(statement).rowcount == 1
 
 
-def _insert_location(
-    connection: sa.Connection, image_id: str, location: contract.Location
-) -> None:
-    now = engine.now()
-    connection.execute(
-        LOCATIONS.insert(),
-        {
-            'image_id': image_id,
-            'value': location['url'],
-            'meta_data': location['metadata'],
-            'status': 'active',
-            'created_at': now,
-            'updated_at': now,
-        },
-    )
-
-
 def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
     row = connection.execute(
         sa.select(TRANSFERS.c.id).where(
@@ -262,7 +325,9 @@ def _has_data(connection: sa.Connection, image_id: str) -> bool:
     return row is not None
 
 
-def _is_outcome(image: contract.Image, stored: contract.Stored) -> bool:
+def _is_outcome(
+    image: contract.Image, stored: contract.Stored | contract.Registered
+) -> bool:
     """Whether this very upload was finished before (a lost answer)."""
     urls = {location['url'] for location in image['locations']}
     return (

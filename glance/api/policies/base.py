@@ -26,6 +26,9 @@ SHARING_READER = (
 )
 INVITED_MEMBER = f'{ADMIN} or (role:member and project_id:%(member_id)s)'
 
+#: Other services of the cloud, which act for nobody.
+SERVICE = 'rule:service_api'
+
 
 def rule(name: str, check: str, description: str) -> policy.RuleDefault:
     """A rule for calls; scope type of all of them is the project."""
@@ -42,5 +45,10 @@ RULES = [
         'context_is_admin',
         'role:admin',
         description='Who is an administrator, in whatever project.',
+    ),
+    policy.RuleDefault(
+        'service_api',
+        'role:service or role:admin',
+        description='Which tokens are those of services.',
     ),
 ]

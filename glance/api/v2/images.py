@@ -11,6 +11,7 @@ import webob
 from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import conditions
+from glance.api.v2 import location_patch
 from glance.api.v2 import patch
 from glance.api.v2 import query
 from glance.api.v2 import schemas
@@ -21,7 +22,8 @@ from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
 from glance.images import key_manager
-from glance.store import base as store_base
+from glance.images import locations
+from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
@@ -53,10 +55,12 @@ class Images:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
-        store: store_base.Store,
+        store: stores.Stores,
         keys: key_manager.Keys,
         schema: schemas.ImageSchema,
         limits: Limits,
+        view: views.ImageView = views.image_document,
+        places: locations.Locations | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -64,6 +68,8 @@ class Images:
         self._keys = keys
         self._schema = schema
         self._limits = limits
+        self._view = view
+        self._places = places
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -74,7 +80,7 @@ class Images:
         images = self._registry.list_images(request.context, asked)
         document = {
             'images': [
-                views.image_document(image)
+                self._view(image)
                 for image in images
                 if self._shows(request.context, image)
             ],
@@ -90,13 +96,13 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
         request.range = None  # WebOb would cut the document
-        return _answer(image)
+        return self._answer(image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
         return wsgi.json_response(
-            views.image_document(image),
+            self._view(image),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
@@ -108,16 +114,22 @@ class Images:
                 f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
                 {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
             )
-        operations = patch.parse(media_type, request.document())
-        patch.check_values(operations, self._schema)
+        document = request.document()
+        asked = _Patch([], [], {})
+        if self._places is not None:
+            document, asked.places[:] = location_patch.split(
+                media_type, document, self._schema
+            )
+        asked.operations[:] = patch.parse(media_type, document)
+        patch.check_values(asked.operations, self._schema)
         for tries_left in reversed(range(PATCH_TRIES)):
             try:
-                image = self._patch(request, image_id, operations)
+                image = self._patch(request, image_id, asked)
                 break
             except errors.Busy:
                 if not tries_left:
                     raise
-        return _answer(image)
+        return self._answer(image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -133,6 +145,13 @@ class Images:
             expected,
         )
         return wsgi.empty()
+
+    def _answer(self, image: contract.Image) -> webob.Response:
+        """The entity with its version; 304 if the client knows it."""
+        response = wsgi.json_response(self._view(image))
+        response.etag = str(image['row_version'])
+        response.conditional_response = True
+        return response
 
     def _shows(
         self, asking: context.RequestContext, image: contract.Image
@@ -189,7 +208,7 @@ class Images:
         self,
         request: wsgi.Request,
         image_id: str,
-        operations: list[patch.Operation],
+        asked: '_Patch',
     ) -> contract.Image:
         """Read, change, write if nobody else wrote meanwhile.
 
@@ -198,16 +217,48 @@ class Images:
         """
         asking = request.context
         image = self._registry.get_image(asking, image_id)
-        if not operations:
+        if not asked.operations and not asked.places:
             self._policy.require(asking, 'get_image', image)
             return image
-        self._policy.require(asking, 'modify_image', image)
+        if asked.operations:
+            self._policy.require(asking, 'modify_image', image)
+        for place in asked.places:
+            self._policy.require(asking, _PLACE_RULES[place.op], image)
         conditions.expected(request, image)
-        changes = patch.changes(operations, image, self._schema)
+        changes = patch.changes(asked.operations, image, self._schema)
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
+        removed = self._change_places(image, changes, asked)
         updated = self._registry.update_image(asking, image_id, changes)
+        if removed:
+            locations.delete_data(
+                asking, self._registry, self._store, image_id, removed
+            )
         return patch.applied(image, changes, updated)
+
+    def _change_places(
+        self,
+        image: contract.Image,
+        changes: contract.ImageChanges,
+        asked: '_Patch',
+    ) -> list[contract.Location]:
+        """Add to the changes what becomes of the locations.
+
+        :returns: locations whose data has to be deleted
+        """
+        if self._places is None or not asked.places:
+            return []
+        merged: Any = image | changes['values']
+        outcome = self._places.changed(merged, asked.places, asked.sizes)
+        removed = [
+            location
+            for location in outcome.removed
+            if not self._store.is_foreign(location['url'])
+        ]
+        changes['locations'] = outcome.locations
+        changes['pending'] = [location['id'] for location in removed]
+        changes['values'] |= outcome.values
+        return removed
 
     def _permit(
         self,
@@ -250,12 +301,23 @@ class Images:
             )
 
 
-def _answer(image: contract.Image) -> webob.Response:
-    """The entity with its version; 304 if the client knows it."""
-    response = wsgi.json_response(views.image_document(image))
-    response.etag = str(image['row_version'])
-    response.conditional_response = True
-    return response
+class _Patch(NamedTuple):
+    """A request to change an image, checked by itself.
+
+    :ivar places: operations on locations, where they are shown
+    :ivar sizes: of the data at URLs, known since the first try
+    """
+
+    operations: list[patch.Operation]
+    places: list[locations.Operation]
+    sizes: dict[str, int]
+
+
+_PLACE_RULES = {
+    'add': 'set_image_location',
+    'replace': 'set_image_location',
+    'remove': 'delete_image_location',
+}
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

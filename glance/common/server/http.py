@@ -68,7 +68,7 @@ class Server(wsgi.Server):
             sock.getsockname(),
             app,
             environ={
-                'wsgi.multiprocess': conf.workers != 0,
+                'wsgi.multiprocess': conf.workers not in (0, 1),
                 'wsgi.input_terminated': True,
                 **(secure if tls else {}),
             },
