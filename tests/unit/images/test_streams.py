@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 from glance.common import errors
+from glance.common import threads
 from glance.images import streams
 
 
@@ -146,6 +147,16 @@ class MeasuredTestCase(unittest.TestCase):
         self.assertTrue(data.startswith(b''.join(looking.pieces)))
         self.assertEqual(len(data), looking.size_bytes)
         self.assertEqual(42, measured.virtual_size)
+
+    def test_nobody_looks_on_the_event_loop(self) -> None:
+        measured = self.measured(Bytes(b'12345', self.native))
+        looking = Looking(9)
+        measured.expect({}, looking, Signature(b'12345'))
+        with mock.patch.object(threads, 'call') as call:
+            self.passed(measured)
+        self.assertEqual(([], None), (looking.pieces, looking.size_bytes))
+        called = [each.args[0] for each in call.call_args_list]
+        self.assertIn(looking.feed, called)
 
     def test_verdict_ends_the_data(self) -> None:
         measured = self.measured(Bytes(b'12345', self.native))
