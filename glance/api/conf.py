@@ -263,12 +263,14 @@ _LOCATIONS: list[cfg.Opt] = [
 _FORMATS: list[cfg.Opt] = [
     cfg.ListOpt(
         'container_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker']
         + ['compressed'],
         help='Values that container_format may have.',
     ),
     cfg.ListOpt(
         'disk_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw']
         + ['qcow2', 'vdi', 'iso', 'ploop'],
         help='Values that disk_format may have.',
