@@ -7,8 +7,11 @@ import time
 from typing import Any
 from unittest import mock
 
+from glance.api import app
 from glance.common import errors
 from glance.images import transfers
+from glance.notifications import notifier
+from glance.notifications import outbox
 from glance.tasks import executor
 from glance.tasks import location_import
 from glance_registry.db import transfers as db_transfers
@@ -88,6 +91,37 @@ class ImportTestCase(base.ServiceTestCase):
             racers.caller('admin'), image_id
         )['locations']
         self.assertEqual([], places)
+
+
+class TestStorageQuota(ImportTestCase):
+    """images-v2 section 18: a location is storage too."""
+
+    options = {'user_storage_quota': '30KB'}
+
+    def test_the_second_finds_no_room(self) -> None:
+        first, second = self.image(), self.image()
+        self.assert_status(202, self.post(first))
+        self.assert_image(first, status='active', size=len(DATA))
+        self.assert_status(202, self.post(second))
+        self.assert_failed(second, transfers.NO_ROOM)
+
+
+class TestNotifications(ImportTestCase):
+    def setUp(self) -> None:
+        self.events: list[outbox.Event] = []
+        made = notifier.Notifier(self.events.append, [])
+        self.enterContext(mock.patch.object(app, '_notifier', lambda _: made))
+        super().setUp()
+
+    def test_the_image_becomes_active(self) -> None:
+        """images-v2 section 22."""
+        self.post(self.image(), claim=CLAIM)
+        *_, activated, updated = self.events
+        self.assertEqual('image.activate', activated.name)
+        self.assertEqual('image.update', updated.name)
+        self.assertEqual('active', activated.payload['status'])
+        self.assertEqual(len(DATA), activated.payload['size'])
+        self.assertNotIn(self.web.url('/a'), str(self.events))
 
 
 class TestSecureHash(ImportTestCase):
