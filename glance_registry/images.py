@@ -9,6 +9,7 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance_registry import lifecycle
+from glance_registry.db import deletion
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import storage
@@ -65,11 +66,18 @@ class Images:
     def delete_image(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        expected = cast(contract.Expected, fields(request, 'row_version'))
+        wanted = cast(contract.Deletion, fields(request, 'row_version'))
         image = self._database.write(
-            images.delete, request.context, require_id(image_id), expected
+            deletion.delete, request.context, require_id(image_id), wanted
         )
         return wsgi.json_response(image)
+
+    def settle_deletion(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        settled = cast(contract.DeletionEnd, fields(request, 'status', 'ids'))
+        self._database.write(deletion.settle, require_id(image_id), settled)
+        return wsgi.empty()
 
     def settle_locations(
         self, request: wsgi.Request, image_id: str

@@ -23,5 +23,9 @@ ABANDON = Step(('saving', 'importing'), 'queued')
 SET_LOCATIONS = Step(('queued', 'active'), 'active')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
+#: Deleted for everybody, but its data is still there.
+PENDING = 'pending_delete'
+#: What it can be again, if its data cannot be deleted.
+RESTORABLE = ('active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

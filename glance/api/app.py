@@ -1,6 +1,7 @@
 """Composition of glance-api: collaborators, the URL table, Paste factories."""
 
 from collections.abc import Callable, Iterable
+import logging
 import socket
 from typing import Any
 
@@ -22,6 +23,7 @@ from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.common import shutdown
 from glance.common import wsgi
+from glance.images import deletion
 from glance.images import formats
 from glance.images import key_manager
 from glance.images import limits as unified_limits
@@ -32,6 +34,7 @@ from glance.notifications import outbox
 from glance.store import stores
 from glance.tasks import location_import
 
+LOG = logging.getLogger(__name__)
 #: What a worker that ends gives its last notifications.
 FLUSH_SECONDS = 5
 
@@ -101,7 +104,7 @@ def _table(
         registry,
         permission,
         store,
-        keys,
+        deletion.Deletions(registry, store, keys, conf.delayed_delete),
         schema,
         limits,
         views.image_view(
@@ -198,9 +201,16 @@ def root_factory(
 
 def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
     options = conf.image_format
+    vmdk_types = frozenset(name.lower() for name in options.vmdk_allowed_types)
+    if vmdk_types - formats.VMDK_TYPES:
+        LOG.warning(
+            'vmdk_allowed_types: %s are never accepted, they name further '
+            'files',
+            ', '.join(sorted(vmdk_types - formats.VMDK_TYPES)),
+        )
     return formats.Rules(
         options.require_image_format_match,
-        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        vmdk_types & formats.VMDK_TYPES,
         frozenset(options.gpt_safety_checks_nonfatal),
     )
 

@@ -172,6 +172,32 @@ class Expected(TypedDict):
     row_version: int | None
 
 
+class Deletion(Expected):
+    """How to delete an image.
+
+    :key data: ``deleted`` (the default): it will be deleted now. ``held``:
+        it may refuse, and settle_deletion says what came of it; until then
+        the image is pending_delete. ``kept``: it stays for the scrubber,
+        and so the image stays pending_delete. Without data it is all one
+    :key repeats: the answer to the same was lost: if an image of a later
+        version than this was deleted, it is the one
+    """
+
+    data: NotRequired[Literal['deleted', 'held', 'kept']]
+    repeats: NotRequired[int]
+
+
+class DeletionEnd(TypedDict):
+    """What became of an image that was deleted with its data held.
+
+    :key status: ``deleted``; or the one it had, for the data is still there
+    :key ids: of the locations that it still has then
+    """
+
+    status: str
+    ids: list[int]
+
+
 class Claim(TypedDict):
     """Who asks for the right to write an image's data.
 
@@ -340,6 +366,7 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('get_image', 'GET', _IMAGE, Image, True),
     ('update_image', 'PATCH', _IMAGE, Updated, False),
     ('delete_image', 'DELETE', _IMAGE, Image, False),
+    ('settle_deletion', 'POST', f'{_IMAGE}/settle-deletion', None, True),
     (
         'settle_locations',
         'POST',

@@ -70,13 +70,22 @@ class RegistryClient:
         self,
         asking: context.RequestContext,
         image_id: str,
-        expected: contract.Expected,
+        wanted: contract.Deletion,
     ) -> contract.Image:
         """Delete the image; the answer tells where its bytes are."""
         document = self._call(
-            asking, 'delete_image', expected, image_id=image_id
+            asking, 'delete_image', wanted, image_id=image_id
         )
         return cast(contract.Image, document)
+
+    def settle_deletion(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        end: contract.DeletionEnd,
+    ) -> None:
+        """The data that was held is gone, or the image is back."""
+        self._call(asking, 'settle_deletion', end, image_id=image_id)
 
     def settle_locations(
         self,

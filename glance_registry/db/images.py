@@ -98,23 +98,6 @@ _ONE = {
 _LOCKED = {sight: one.with_for_update() for sight, one in _ONE.items()}
 _INSERT = IMAGES.insert()
 _INSERT_LOCATION = LOCATIONS.insert()
-_DELETE_OF = {
-    table.name: table.update()
-    .where(
-        table.c.image_id == sa.bindparam('row_image_id'),
-        table.c.deleted == sa.false(),
-    )
-    .values(
-        {
-            **{
-                name: sa.bindparam(name, type_=table.c[name].type)
-                for name in ('deleted', 'deleted_at')
-            },
-            **({'status': 'deleted'} if table is LOCATIONS else {}),
-        }
-    )
-    for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS)
-}
 _LOCK = (
     sa.select(IMAGES.c.id)
     .where(IMAGES.c.id == sa.bindparam('image_id'))
@@ -153,6 +136,45 @@ def get(
     if not rows:
         raise errors.NotFound(f'There is no image {image_id}.')
     return _documents(connection, asking, rows)[0]
+
+
+def get_deleted(
+    connection: sa.Connection, image_id: str, seen: int
+) -> contract.Image:
+    """An image that was deleted since, with the locations it had then.
+
+    :param seen: the version that somebody saw alive, which is the right to
+        ask
+    :raises errors.NotFound: it was gone before that, or never there
+    """
+    row = connection.execute(
+        sa.select(*_SHOWN, IMAGES.c.deleted_at).where(
+            IMAGES.c.id == image_id,
+            IMAGES.c.deleted == sa.true(),
+            IMAGES.c.row_version > seen,
+        )
+    ).first()
+    if row is None:
+        raise errors.NotFound(f'There is no image {image_id}.')
+    image = _bare_document(row[:-1])
+    rows = connection.execute(
+        sa.select(LOCATIONS)
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.deleted_at == row.deleted_at,
+        )
+        .order_by(LOCATIONS.c.id)
+    )
+    image['locations'] = [
+        {
+            'id': found.id,
+            'url': found.value,
+            'metadata': found.meta_data or {},
+            'status': found.status,
+        }
+        for found in rows
+    ]
+    return image
 
 
 def get_page(
@@ -250,47 +272,6 @@ def update(
     return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 
-def delete(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    image_id: str,
-    expected: contract.Expected,
-) -> contract.Image:
-    """Mark the image and all that belongs to it deleted.
-
-    A transfer that runs stays until its holder gives it back, which the
-    next renewal makes him do: its bytes count so long (OSSA-2015-003).
-
-    :returns: the image as it was, so that its bytes can be found
-    :raises errors.Forbidden: it is protected
-    :raises errors.PreconditionFailed: it is not as expected
-    """
-    # Locked: an upload that ends right now would add a location.
-    image = get(connection, asking, image_id, lock=True)
-    _require_expected(image, expected)
-    if image['protected']:
-        raise errors.Forbidden('The image is protected from deletion.')
-    gone = {'deleted': True, 'deleted_at': engine.now()}
-    touch(connection, asking, image_id, {'status': 'deleted', **gone})
-    _delete_children(connection, image, gone)
-    return image
-
-
-def _delete_children(
-    connection: sa.Connection, image: contract.Image, gone: dict[str, Any]
-) -> None:
-    """Only the members are not known from the image."""
-    for table, present in (
-        (MEMBERS, True),
-        (PROPERTIES, image['properties']),
-        (TAGS, image['tags']),
-        (LOCATIONS, image['locations']),
-    ):
-        if present:
-            values = {**gone, 'row_image_id': image['id']}
-            connection.execute(_DELETE_OF[table.name], values)
-
-
 def move(
     connection: sa.Connection,
     asking: context.RequestContext,
@@ -312,13 +293,13 @@ def move(
         row_version=expected['row_version'],
     ):
         image = get(connection, asking, image_id)
-        _require_expected(image, expected)
+        require_expected(image, expected)
         raise errors.Forbidden(
             f'An image that is {image["status"]} cannot become {step.after}.'
         )
 
 
-def _require_expected(
+def require_expected(
     image: contract.Image, expected: contract.Expected
 ) -> None:
     if expected['row_version'] not in (None, image['row_version']):

@@ -223,6 +223,57 @@ class TestOperations(RegistryTestCase):
             {'row_version': 999},
         )
 
+    def test_a_lost_answer_to_a_deletion(self) -> None:
+        image = self.with_locations('a', 'b')
+        gone: contract.Deletion = {'row_version': None}
+        again: contract.Deletion = {**gone, 'repeats': image['row_version']}
+        for wanted in (again, again):
+            answer = self.client.delete_image(ALICE, image['id'], wanted)
+            self.assertEqual(
+                ['a', 'b'], [place['url'] for place in answer['locations']]
+            )
+            self.assertEqual(contract.Image.__required_keys__, answer.keys())
+        later: contract.Deletion = {**gone, 'repeats': 99}
+        for wanted in (gone, later):
+            self.expect(
+                errors.NotFound,
+                self.client.delete_image,
+                ALICE,
+                image['id'],
+                wanted,
+            )
+
+    def test_settle_deletion(self) -> None:
+        image = self.with_locations('a', 'b')
+        held: contract.Deletion = {'row_version': None, 'data': 'held'}
+        for status, left, urls in (
+            ('active', image['locations'], ['a', 'b']),
+            ('deactivated', image['locations'][1:], ['b']),
+        ):
+            self.client.delete_image(ALICE, image['id'], held)
+            self.expect(
+                errors.NotFound, self.client.get_image, ADMIN, image['id']
+            )
+            self.assertEqual([], self.client.list_images(ADMIN, self.query()))
+            ids = [place['id'] for place in left]
+            for _ in range(2):
+                self.client.settle_deletion(
+                    ALICE, image['id'], {'status': status, 'ids': ids}
+                )
+            found = self.client.get_image(ALICE, image['id'])
+            self.assertEqual(status, found['status'])
+            self.assertEqual(
+                urls, [place['url'] for place in found['locations']]
+            )
+        self.client.delete_image(ALICE, image['id'], held)
+        for status in ('deleted', 'active', 'deleted'):
+            self.client.settle_deletion(
+                ALICE, image['id'], {'status': status, 'ids': []}
+            )
+            self.expect(
+                errors.NotFound, self.client.get_image, ADMIN, image['id']
+            )
+
     def test_claim_upload(self) -> None:
         image_id = self.create()['id']
         claimed = self.claim(image_id, 't1')

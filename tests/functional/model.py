@@ -93,6 +93,11 @@ class Image:
             and self.members.get(caller.project) == 'accepted'
         )
 
+    def _virtual_size(self) -> int | None:
+        """Of data that is what it says it is, and is not packed."""
+        kind = self.disk_format, self.container_format
+        return len(self.data) if self.data and kind == ('raw', 'bare') else None
+
     def document(self) -> dict[str, Any]:
         """What of the image's document does not depend on time."""
         data = self.data
@@ -109,7 +114,7 @@ class Image:
             'min_disk': 0,
             'tags': sorted(self.tags),
             'size': None if data is None else len(data),
-            'virtual_size': None,
+            'virtual_size': self._virtual_size(),
             'checksum': None if data is None else _md5(data),
             'os_hash_algo': None if data is None else 'sha512',
             'os_hash_value': None if data is None else _sha512(data),

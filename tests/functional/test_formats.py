@@ -167,6 +167,13 @@ class TestOptions(FormatsTestCase):
         size = self.show(image_id)['virtual_size']
         self.assertEqual(3 * MIB - 8 * 512, size)
 
+    def test_kind_of_vmdk_that_is_never_accepted(self) -> None:
+        flat = {'image_format.vmdk_allowed_types': ['monolithicFlat']}
+        with self.assertLogs('glance.api.app', 'WARNING') as logs:
+            service = base.Service(base.temporary_directory(self), flat)
+        self.addCleanup(service.close)
+        self.assertIn('monolithicflat', logs.output[0])
+
     def test_lists_are_the_schema(self) -> None:
         # covers 19.1-1, 17.2-3
         schema = self.call('GET', '/v2/schemas/image').json['properties']

@@ -3,14 +3,18 @@
 import hashlib
 from typing import Any
 
+from glance.common import context
 from glance.common import errors
 from tests import base
+from tests import refusing
 from tests import webserver
 
 DATA = b'data on a web server'
 SHA512 = hashlib.sha512(DATA).hexdigest()
 MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 NO_FORMATS = {'disk_format': None, 'container_format': None}
+
+ADMIN = context.RequestContext(is_admin=True, overwrite=False)
 
 
 class LocationsTestCase(base.ServiceTestCase):
@@ -479,30 +483,55 @@ class TestRemove(LocationsTestCase):
         self.assert_status(403, self.remove(image_id, '0', 'alice'))
 
 
-class Refusing:
-    """A store that says now and then that data is in use."""
+class TestDownload(LocationsTestCase):
+    """Section 8.2: from the first location that can give it."""
 
-    schemes = ('file', 'filesystem')
-    is_read_only = False
-    can_refuse_deletion = True
+    def test_in_order(self) -> None:
+        # covers 8.2-16
+        image_id = self.with_places('a', 'b')
+        self.web.requests.clear()
+        self.assertEqual(DATA, self.data(image_id))
+        self.assertEqual(['/a'], [path for _, path, _ in self.web.requests])
+        for status in (404, 500):
+            self.web.answers['/a'] = lambda handler, it=status: handler.reply(
+                it, b''
+            )
+            self.assertEqual(DATA, self.data(image_id))
+        self.web.answers['/b'] = lambda handler: handler.reply(503, b'')
+        path = f'/v2/images/{image_id}/file'
+        self.assert_status(503, self.call('GET', path))
 
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self.trouble: errors.Error | None = None
+    def test_a_part(self) -> None:
+        image_id = self.with_places('a')
+        for knows_ranges in (True, False):
+            self.web.knows_ranges = knows_ranges
+            response = self.call(
+                'GET',
+                f'/v2/images/{image_id}/file',
+                headers={'Range': 'bytes=5-8'},
+            )
+            self.assert_status(206, response)
+            self.assertEqual(DATA[5:9], response.body)
 
-    def delete(self, url: str) -> None:
-        if self.trouble is not None:
-            raise self.trouble
-        self._store.delete(url)
+    def test_it_breaks_off(self) -> None:
+        """No client takes a part for the whole."""
+        image_id = self.with_places('a')
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        def half(handler: Any) -> None:
+            length = {'Content-Length': str(len(DATA))}
+            handler.reply(200, DATA[:5], length)
+            handler.close_connection = True
+
+        self.web.answers['/a'] = half
+        response = self.call('GET', f'/v2/images/{image_id}/file')
+        with self.assertRaises(errors.StoreUnavailable):
+            b''.join(response.app_iter)
 
 
 class TestRemovedData(LocationsTestCase):
     @staticmethod
     def wrap_store(store: Any) -> Any:
-        return Refusing(store)
+        return refusing.RefusingStore(store)
 
     def with_two(self) -> str:
         """An active image with uploaded data, and more at an address."""

@@ -12,6 +12,7 @@ from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import schemas
 from glance.api.v2 import views
+from glance.api.v2.schema import location as schema
 from glance.common import context
 from glance.common import errors
 from glance.common import wsgi
@@ -19,9 +20,6 @@ from glance.images import locations
 from glance.store import stores
 from glance.tasks import location_import
 
-MAX_URL_LENGTH = 2048
-MAX_HASH_LENGTH = 128
-HASHES = ('sha1', 'sha256', 'sha512', 'md5')
 _CLAIM = {'os_hash_algo', 'os_hash_value'}
 
 
@@ -88,21 +86,24 @@ def _read(document: Any) -> tuple[str, dict[str, str]]:
     if not isinstance(document, dict):
         raise errors.BadRequest('A location is an object.')
     url, claimed = document.get('url'), document.get('validation_data', {})
-    if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
+    if not isinstance(url, str) or len(url) > schema.MAX_URL_LENGTH:
         raise errors.BadRequest(
-            f'url: a text of at most {MAX_URL_LENGTH} characters is required.'
+            f'url: at most {schema.MAX_URL_LENGTH} characters are required.'
         )
     schemas.check_text(url, 'url')
     if not isinstance(claimed, dict):
         raise errors.BadRequest('validation_data is an object.')
     if not claimed:
         return url, {}
-    if claimed.keys() != _CLAIM or claimed['os_hash_algo'] not in HASHES:
+    if (
+        claimed.keys() != _CLAIM
+        or claimed['os_hash_algo'] not in schema.HASHES
+    ):
         raise errors.BadRequest(
             'validation_data has os_hash_value and os_hash_algo, which is '
-            f'one of {", ".join(HASHES)}.'
+            f'one of {", ".join(schema.HASHES)}.'
         )
     value = claimed['os_hash_value']
-    if not isinstance(value, str) or len(value) > MAX_HASH_LENGTH:
+    if not isinstance(value, str) or len(value) > schema.MAX_HASH_LENGTH:
         raise errors.BadRequest('os_hash_value is a hash in hex.')
     return url, {**claimed, 'os_hash_value': value.lower()}

@@ -21,7 +21,6 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
-from glance.images import key_manager
 from glance.images import limits as unified_limits
 from glance.images import locations
 from glance.notifications import notifier as notifications
@@ -62,7 +61,7 @@ class Images:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         store: stores.Stores,
-        keys: key_manager.Keys,
+        deletions: deletion.Deletions,
         schema: schemas.ImageSchema,
         limits: Limits,
         view: views.ImageView = views.image_document,
@@ -73,7 +72,7 @@ class Images:
         self._registry = registry
         self._policy = permission
         self._store = store
-        self._keys = keys
+        self._deletions = deletions
         self._schema = schema
         self._limits = limits
         self._view = view
@@ -151,14 +150,7 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
-        image = deletion.delete(
-            request.context,
-            self._registry,
-            self._store,
-            self._keys,
-            image_id,
-            expected,
-        )
+        image = self._deletions.run(request.context, image, expected)
         if self._notifier is not None:
             self._notifier.deleted(image)
         return wsgi.empty()

@@ -17,6 +17,7 @@ from glance.api.v2 import image_locations
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.api.v2 import schemas
+from glance.api.v2.schema import location as location_schema
 from glance.api.v2.schema import member as member_schema
 from glance.common import wsgi
 
@@ -202,7 +203,7 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
             status={'type': 'string', 'enum': member_schema.STATUSES}
         ),
         'Locations': _locations(),
-        'NewLocation': _new_location(),
+        'NewLocation': location_schema.NEW,
         'Usage': _object(usage=_map(_object(usage=_NUMBER, limit=_NUMBER))),
         'Features': _object(features=_map({'type': 'object'})),
         'Patch21': _patch_21(),
@@ -227,20 +228,6 @@ def _map(values: Document) -> Document:
 def _locations() -> Document:
     location = _object(url={'type': 'string'}, metadata={'type': 'object'})
     return {'type': 'array', 'items': location}
-
-
-def _new_location() -> Document:
-    limits = image_locations
-    claim = _object(
-        os_hash_algo={'type': 'string', 'enum': list(limits.HASHES)},
-        os_hash_value={'type': 'string', 'maxLength': limits.MAX_HASH_LENGTH},
-    )
-    claim['additionalProperties'] = False
-    url = {'type': 'string', 'maxLength': limits.MAX_URL_LENGTH}
-    new = _object(url=url)
-    nothing = {'type': 'object', 'maxProperties': 0}
-    new['properties']['validation_data'] = {'anyOf': [claim, nothing]}
-    return new
 
 
 def _page(name: str, of: str, **links: Document) -> Document:

@@ -210,6 +210,15 @@ TABLE: dict[tuple[str, str], Operation] = {
     ('DELETE', f'{_ONE}/members/{{member}}'): Operation(
         'Remove a member', {204: {}}, (403, 404, 409)
     ),
+    ('GET', f'{_ONE}/locations'): Operation(
+        'List locations', {200: _json('Locations')}, (403, 404)
+    ),
+    ('POST', f'{_ONE}/locations'): Operation(
+        'Register data that is in a store already',
+        {202: {}},
+        (403, 404, 409),
+        _json('NewLocation'),
+    ),
     ('POST', f'{_ONE}/actions/deactivate'): Operation(
         'Take the data away from users',
         {204: {}},

@@ -29,8 +29,8 @@ GOOD: dict[str, tuple[bytes, int]] = {
     'vmdk': (disks.vmdk(8 * MIB), 8 * MIB),
     'vdi': (disks.vdi(9 * MIB), 9 * MIB),
     'iso': (disks.iso(100), 100 * 2048),
-    'gpt': (disks.mbr(disks.PROTECTIVE), 64 * 1024),
-    'luks': (disks.luks(payload_sectors=8, size=8192), 4096),
+    'gpt': (disks.mbr(disks.PROTECTIVE, size=3 * MIB), 3 * MIB),
+    'luks': (disks.luks(payload_sectors=8), MIB - 4096),
 }
 
 
@@ -193,7 +193,7 @@ class TestSafety(FormatsTestCase):
         self.assert_unsafe('version', 'luks', disks.luks(2))
 
     def test_luks_without_room_for_its_header(self) -> None:
-        short = disks.luks(payload_sectors=99)
+        short = disks.luks(payload_sectors=99, size=8192)
         self.assert_refused('virtual size', 'luks', short)
         self.assertIsNone(self.verdict('luks', short, must_match=False))
 
@@ -227,7 +227,7 @@ class TestSafety(FormatsTestCase):
             )
 
     def test_fat_is_no_partition_table(self) -> None:
-        self.assertEqual(64 * 1024, self.verdict('raw', disks.fat()))
+        self.assertEqual(MIB, self.verdict('raw', disks.fat()))
 
     def test_head_that_ends_too_early(self) -> None:
         for name, length in (('vhd', 100), ('luks', 200), ('vmdk', 50)):
