@@ -96,7 +96,9 @@ class Image:
     def _virtual_size(self) -> int | None:
         """Of data that is what it says it is, and is not packed."""
         kind = self.disk_format, self.container_format
-        return len(self.data) if self.data and kind == ('raw', 'bare') else None
+        return (
+            len(self.data) if self.data and kind == ('raw', 'bare') else None
+        )
 
     def document(self) -> dict[str, Any]:
         """What of the image's document does not depend on time."""

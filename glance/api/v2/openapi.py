@@ -13,7 +13,6 @@ import orjson
 import webob
 
 from glance.api import versions
-from glance.api.v2 import image_locations
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.api.v2 import schemas

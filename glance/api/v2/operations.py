@@ -231,15 +231,6 @@ TABLE: dict[tuple[str, str], Operation] = {
         _CHANGE,
         parameters=('if_match',),
     ),
-    ('GET', f'{_ONE}/locations'): Operation(
-        'Show where the data is', {200: _json('Locations')}, (403, 404)
-    ),
-    ('POST', f'{_ONE}/locations'): Operation(
-        'Say where the data is',
-        {202: {}},
-        (403, 404, 409, 410, 413),
-        _json('NewLocation'),
-    ),
     ('GET', '/v2/info/usage'): Operation(
         'Show usage and limits of the project', {200: _json('Usage')}
     ),
