@@ -69,9 +69,9 @@ def partition(
 PROTECTIVE = partition(0xEE)
 
 
-def mbr(*partitions: bytes) -> bytes:
+def mbr(*partitions: bytes, size: int = MIB) -> bytes:
     table = b''.join(partitions).ljust(64, b'\0')
-    return (b'\0' * 446 + table + b'\x55\xaa').ljust(64 * 1024, b'\0')
+    return (b'\0' * 446 + table + b'\x55\xaa').ljust(size, b'\0')
 
 
 def fat() -> bytes:
@@ -82,7 +82,7 @@ def fat() -> bytes:
 
 
 def luks(
-    version: int = 1, *, payload_sectors: int = 8, size: int = 8192
+    version: int = 1, *, payload_sectors: int = 8, size: int = MIB
 ) -> bytes:
     head = struct.pack(
         '>6sH32s32s32sII20s32sI',

@@ -1,6 +1,7 @@
 """Composition of glance-api: collaborators, the URL table, Paste factories."""
 
 from collections.abc import Callable, Iterable
+import logging
 import socket
 from typing import Any
 
@@ -33,6 +34,7 @@ from glance.notifications import outbox
 from glance.store import stores
 from glance.tasks import location_import
 
+LOG = logging.getLogger(__name__)
 #: What a worker that ends gives its last notifications.
 FLUSH_SECONDS = 5
 
@@ -71,6 +73,7 @@ def _table(
         properties=conf.image_property_quota,
         tags=conf.image_tag_quota,
         members=conf.image_member_quota,
+        storage_bytes=conf.user_storage_quota,
     )
     data_limits = image_data.DataLimits(
         conf.image_size_cap, conf.hashing_algorithm
@@ -135,6 +138,7 @@ def _table(
                 conf.image_size_cap,
                 quota_bytes,
             ),
+            notifier,
         ),
     )
     described = schemas.Schemas(schema)
@@ -197,9 +201,16 @@ def root_factory(
 
 def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
     options = conf.image_format
+    vmdk_types = frozenset(name.lower() for name in options.vmdk_allowed_types)
+    if vmdk_types - formats.VMDK_TYPES:
+        LOG.warning(
+            'vmdk_allowed_types: %s are never accepted, they name further '
+            'files',
+            ', '.join(sorted(vmdk_types - formats.VMDK_TYPES)),
+        )
     return formats.Rules(
         options.require_image_format_match,
-        frozenset(name.lower() for name in options.vmdk_allowed_types),
+        vmdk_types & formats.VMDK_TYPES,
         frozenset(options.gpt_safety_checks_nonfatal),
     )
 

@@ -263,12 +263,14 @@ _LOCATIONS: list[cfg.Opt] = [
 _FORMATS: list[cfg.Opt] = [
     cfg.ListOpt(
         'container_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker']
         + ['compressed'],
         help='Values that container_format may have.',
     ),
     cfg.ListOpt(
         'disk_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw']
         + ['qcow2', 'vdi', 'iso', 'ploop'],
         help='Values that disk_format may have.',
@@ -328,6 +330,12 @@ _STORE: list[cfg.Opt] = [
         min=0,
         help='Mode of image files, as octal digits; 0: 640. The owner must '
         'be able to read.',
+    ),
+    cfg.BoolOpt(
+        'filesystem_thin_provisioning',
+        default=False,
+        help='Keep runs of zeros as holes, which take no room. It costs '
+        'comparing each byte.',
     ),
 ]
 

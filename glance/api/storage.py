@@ -51,7 +51,9 @@ def _file_store(conf: cfg.ConfigOpts) -> base.Store:
             'filesystem_store_file_perm must be octal digits.'
         ) from error
     return filesystem.FilesystemStore(
-        options.filesystem_store_datadir, mode or filesystem.DEFAULT_MODE
+        options.filesystem_store_datadir,
+        mode or filesystem.DEFAULT_MODE,
+        options.filesystem_thin_provisioning,
     )
 
 

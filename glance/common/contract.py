@@ -98,6 +98,7 @@ class ImageChanges(TypedDict):
         their id; absent if untouched. The image is, or becomes, active
     :key pending: ids of locations that go but whose data is not deleted
         yet; see settle_locations
+    :key quota: as in Claim; for locations that are new
     """
 
     row_version: int
@@ -106,6 +107,7 @@ class ImageChanges(TypedDict):
     tags: NotRequired[list[str]]
     locations: NotRequired[list[Location]]
     pending: NotRequired[list[int]]
+    quota: NotRequired[int]
 
 
 class Settled(TypedDict):

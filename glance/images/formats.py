@@ -1,9 +1,9 @@
 """What image data is, and whether it is safe (images-v2 section 19.2).
 
 oslo.utils' inspectors read the headers while the bytes go by. Each gets
-bytes only until it has seen what it needs: 256 KiB for a raw disk, 64 KiB
-for a qcow2. Then nobody looks any more: an upload of 64 MiB costs 1 ms for
-it, where 38 to 45 ms went when the inspectors saw every byte.
+bytes only until it has seen what it needs, and then nobody looks any more:
+256 KiB of a raw disk or a qcow2. 64 MiB of them cost 0.3 ms of CPU, where
+inspectors that see every byte take 20 ms; the whole upload takes 220 ms.
 """
 
 from collections.abc import Collection
@@ -27,10 +27,14 @@ TEXT_BYTES = 1024 * 1024
 DESCRIPTOR_BYTES = 64 * 1024
 MAX_SIZE_BYTES = 2**63 - 1
 
+#: The only kinds of VMDK that are one file.
+VMDK_TYPES = frozenset(('monolithicsparse', 'streamoptimized'))
 #: Disk formats that have an inspector.
 INSPECTED = frozenset(
     ('qcow2', 'vhd', 'vhdx', 'vmdk', 'vdi', 'qed', 'iso', 'gpt', 'luks')
 )
+#: Their inspectors count bytes, and do not see all.
+_SIZED_BY_DATA = ('gpt', 'luks')
 #: No head of a binary format.
 _TEXT_HEAD = re.compile(rb'[\t-\r\x1c-\xff]{16}')
 _TEXT_TYPE = b'createtype="'
@@ -206,7 +210,7 @@ class _Probe:
         """
         try:
             virtual: int = self.inspector.virtual_size
-            if self.name == 'luks':  # all that follows the header
+            if self.name in _SIZED_BY_DATA:
                 virtual += size_bytes - self.inspector.actual_size
         except Exception as error:
             raise self._unsafe('its virtual size cannot be read') from error

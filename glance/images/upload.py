@@ -85,7 +85,7 @@ class Uploads:
             if self._notifier is not None:
                 self._notifier.prepared(claimed['image'])
             self._examine(asking, claimed['image'], data)
-            url = self._write(image_id, transfer, data)
+            url = self._write(image_id, transfer, data, expected_bytes)
             image = self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
             self._undo(asking, image_id, transfer, url, error)
@@ -127,6 +127,7 @@ class Uploads:
         image_id: str,
         transfer: transfers.Transfer,
         data: streams.Measured,
+        expected_bytes: int | None,
     ) -> str:
         """Store the data, in a native thread if it can be read by one."""
         run = threads.run if data.go_native() else operator.call
@@ -135,6 +136,7 @@ class Uploads:
             image_id,
             _watched(data, transfer),
             transfer.confirm,
+            expected_bytes,
         )
         return url
 

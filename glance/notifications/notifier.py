@@ -48,6 +48,9 @@ class Notifier:
     def uploaded(self, image: contract.Image) -> None:
         """The data is written, and the image is active with it."""
         self._tell('image.upload', payloads.image_with_data(image))
+        self.activated(image)
+
+    def activated(self, image: contract.Image) -> None:
         self._image('image.activate', image)
         self._image('image.update', image)
 

@@ -44,8 +44,11 @@ class Store(Protocol):
         image_id: str,
         data: Iterable[Buffer],
         confirm: Callable[[], None],
+        size_bytes: int | None = None,
     ) -> str:
         """Store everything that ``data`` gives and return its URL.
+
+        ``size_bytes`` is how much that will be, as far as anybody knows.
 
         It may run in a native thread, so it says ``threads.call`` for work
         that blocks and nothing that waits green. A piece of ``data`` is

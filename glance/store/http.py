@@ -35,6 +35,7 @@ class HTTPStore:
         image_id: str,
         data: Iterable[base.Buffer],
         confirm: Callable[[], None],
+        size_bytes: int | None = None,
     ) -> str:
         raise errors.StoreUnavailable
 

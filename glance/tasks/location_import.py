@@ -22,6 +22,7 @@ from glance.common import errors
 from glance.images import locations
 from glance.images import streams
 from glance.images import transfers
+from glance.notifications import notifier as notifications
 from glance.store import base
 from glance.store import stores
 from glance.tasks import executor
@@ -76,12 +77,14 @@ class LocationImports:
         places: locations.Locations,
         node: str,
         options: Options,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._places = places
         self._node = node
         self._options = options
+        self._notifier = notifier
         self._transfers = transfers.Transfers(registry, options.quota_bytes)
         self._looking = executor.Executor(LOOKING, WAITING)
         self._hashing = executor.Executor(HASHING, WAITING)
@@ -199,6 +202,8 @@ class LocationImports:
             job.asking, job.image['id'], registered
         )
         self._transfers.drop(job.transfer)
+        if self._notifier is not None:
+            self._notifier.activated(answer['image'])
         if later is not None:
             self._transfers.hold(later, answer['lease_seconds'], since)
             step = functools.partial(self._hash, size=size)

@@ -21,6 +21,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import models
+from glance_registry.db import storage
 from glance_registry.db import visibility
 
 IMAGES = models.images
@@ -237,6 +238,7 @@ def update(
     """Apply a PATCH to the image as its reader saw it.
 
     :raises errors.Busy: the image has changed since
+    :raises errors.LimitExceeded: the owner has no room for new locations
     """
     now, version = engine.now(), changes['row_version']
     values, before = changes['values'], tuple[str, ...]()
@@ -265,6 +267,8 @@ def update(
             changes.get('pending', ()),
         )
         insert_locations(connection, image_id, fresh)
+        if fresh and (quota := changes.get('quota')):
+            storage.require_fits(connection, image_id, quota)
     return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 

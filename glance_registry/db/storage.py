@@ -143,16 +143,45 @@ def reserve(
     :returns: most bytes that may come
     :raises errors.LimitExceeded: there is no room
     """
+    left = _room(connection, owner, quota_bytes, transfer_id)
+    if left < (wanted_bytes or 0):
+        raise exceeded()
+    return left
+
+
+def require_fits(
+    connection: sa.Connection, image_id: str, quota_bytes: int
+) -> None:
+    """Let an image keep the locations it was given in this transaction.
+
+    :raises errors.LimitExceeded: its owner has no room for them
+    """
+    owner = _owner_of(connection, image_id)
+    if _room(connection, owner, quota_bytes, None) < 0:
+        raise exceeded()
+
+
+def _room(
+    connection: sa.Connection,
+    owner: str | None,
+    quota_bytes: int,
+    transfer_id: str | None,
+) -> int:
+    """Bytes that are neither used nor promised to another transfer."""
     lock_owner(connection, owner)
-    others = sum(
+    others: int = sum(
         max(row.bytes_expected or 0, row.bytes_done)
         for row in _running(connection, owner)
         if row.id != transfer_id
     )
-    left: int = quota_bytes - used_bytes(connection, owner) - others
-    if left < (wanted_bytes or 0):
-        raise exceeded()
-    return left
+    return quota_bytes - used_bytes(connection, owner) - others
+
+
+def _owner_of(connection: sa.Connection, image_id: str) -> str | None:
+    found: str | None = connection.execute(
+        sa.select(IMAGES.c.owner).where(IMAGES.c.id == image_id)
+    ).scalar_one()
+    return found
 
 
 def confirm(
@@ -166,9 +195,7 @@ def confirm(
 
     :raises errors.LimitExceeded: there is none any more
     """
-    owner = connection.execute(
-        sa.select(IMAGES.c.owner).where(IMAGES.c.id == image_id)
-    ).scalar_one()
+    owner = _owner_of(connection, image_id)
     lock_owner(connection, owner)
     running = _running(connection, owner)
     taken = used_bytes(connection, owner) + _before(running, transfer_id)

@@ -11,6 +11,8 @@ from glance_registry.db import models
 from tests import base
 from tests.functional import test_permissions
 
+IDS = ('7a000000-0000-4000-8000-00000000ffff',)
+
 
 class TestDocument(base.ServiceTestCase):
     def test_text_beyond_ascii_is_not_escaped(self) -> None:
@@ -92,6 +94,28 @@ class TestDocument(base.ServiceTestCase):
         path = f'/v2/images/{image_id}'
         self.assert_status(204, self.call('DELETE', path))
         self.assert_status(404, self.call('GET', path))
+
+
+class TestSecondLocation(base.ServiceTestCase):
+    def test_the_next_location_is_tried(self) -> None:
+        # covers 8.2-16
+        image_id = self.image(data=b'data')
+        table = models.image_locations
+        (row,) = self.service.database.read(
+            lambda connection: connection.execute(table.select()).mappings()
+        )
+        lost = row['value'].replace(image_id, IDS[0])
+        kept = {name: row[name] for name in row if name != 'id'}
+
+        def put_a_lost_one_first(connection: Any) -> None:
+            connection.execute(table.update().values(value=lost))
+            connection.execute(table.insert().values(**kept))
+
+        self.service.database.write(put_a_lost_one_first)
+        self.assertEqual(b'data', self.data(image_id))
+        self.service.images.joinpath(image_id).unlink()
+        response = self.call('GET', f'/v2/images/{image_id}/file')
+        self.assert_status(204, response)
 
 
 class QuotaTestCase(base.ServiceTestCase):

@@ -49,6 +49,7 @@ class FormatsTestCase(base.ServiceTestCase):
 
 class TestUpload(FormatsTestCase):
     def test_virtual_size_is_in_the_header(self) -> None:
+        # covers 19.2-2
         image_id = self.image(disk_format='qcow2')
         data = disks.qcow2(20 * MIB)
         self.assert_status(204, self.put_data(image_id, data))
@@ -59,11 +60,13 @@ class TestUpload(FormatsTestCase):
         self.assertEqual(data, self.data(image_id))
 
     def test_raw_is_as_large_as_its_data(self) -> None:
+        # covers 19.2-1..2
         image_id = self.image()
         self.assert_status(204, self.put_data(image_id, b'x' * 12_345))
         self.assertEqual(12_345, self.show(image_id)['virtual_size'])
 
     def test_what_nobody_inspects_has_no_virtual_size(self) -> None:
+        # covers 19.2-2
         for values in (
             {'disk_format': 'ami'},
             {'container_format': 'ova'},
@@ -73,6 +76,7 @@ class TestUpload(FormatsTestCase):
             self.assertIsNone(self.show(image_id)['virtual_size'])
 
     def test_trap_11_trap_13_mismatch_leaves_nothing(self) -> None:
+        # covers 8.1-14, 19.2-1
         image_id = self.image(disk_format='qcow2')
         self.assert_refused(
             image_id,
@@ -86,9 +90,11 @@ class TestUpload(FormatsTestCase):
         self.assertEqual(MIB, image['virtual_size'])
 
     def test_ossa_2024_001_raw_with_a_data_file(self) -> None:
+        # covers 19.2-3
         self.assert_refused(self.image(), disks.qcow2(features=4), 'data_file')
 
     def test_ossa_2015_014_backing_file(self) -> None:
+        # covers 19.2-3
         self.assert_refused(
             self.image(disk_format='qcow2'),
             disks.qcow2(backing_offset=512),
@@ -133,12 +139,14 @@ class TestOptions(FormatsTestCase):
     }
 
     def test_mismatch_only_loses_the_virtual_size(self) -> None:
+        # covers 19.2-1
         image_id = self.image(disk_format='qcow2', data=disks.vdi())
         image = self.show(image_id)
         self.assertEqual('active', image['status'])
         self.assertIsNone(image['virtual_size'])
 
     def test_unsafe_data_is_refused_all_the_same(self) -> None:
+        # covers 19.2-3
         image_id = self.image(disk_format='qcow2')
         self.assert_refused(image_id, disks.qed(), 'qed')
 
@@ -159,7 +167,15 @@ class TestOptions(FormatsTestCase):
         size = self.show(image_id)['virtual_size']
         self.assertEqual(3 * MIB - 8 * 512, size)
 
+    def test_kind_of_vmdk_that_is_never_accepted(self) -> None:
+        flat = {'image_format.vmdk_allowed_types': ['monolithicFlat']}
+        with self.assertLogs('glance.api.app', 'WARNING') as logs:
+            service = base.Service(base.temporary_directory(self), flat)
+        self.addCleanup(service.close)
+        self.assertIn('monolithicflat', logs.output[0])
+
     def test_lists_are_the_schema(self) -> None:
+        # covers 19.1-1, 17.2-3
         schema = self.call('GET', '/v2/schemas/image').json['properties']
         self.assertEqual(
             [None, 'raw', 'qcow2', 'vmdk', 'gpt', 'luks'],
@@ -193,6 +209,7 @@ class TestKnown(FormatsTestCase):
         )
 
     def test_data_that_differs_is_refused(self) -> None:
+        # covers 19.3-3
         for name, value in (
             ('size', 5),
             ('checksum', '0' * 32),
@@ -207,6 +224,7 @@ class TestKnown(FormatsTestCase):
             self.assertEqual([], self.files())
 
     def test_data_that_does_not_is_taken(self) -> None:
+        # covers 19.3-3
         image_id = self.image()
         self.know(
             image_id,

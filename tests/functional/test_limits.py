@@ -65,6 +65,7 @@ class LimitsTestCase(base.ServiceTestCase):
 
 class TestUnifiedLimits(LimitsTestCase):
     def test_images_are_counted_at_create(self) -> None:
+        # covers 7.1-9, 18-8
         for _ in range(3):
             self.image()
         response = self.call('POST', '/v2/images', {})
@@ -81,6 +82,7 @@ class TestUnifiedLimits(LimitsTestCase):
 
     def test_order_of_checks_at_create(self) -> None:
         """images-v2 section 7.1: behind 8, before 11."""
+        # covers 7.1-9
         for _ in range(3):
             self.image()
         tags = [str(number) for number in range(200)]
@@ -93,6 +95,7 @@ class TestUnifiedLimits(LimitsTestCase):
 
     def test_sizes_are_counted_at_upload(self) -> None:
         """images-v2 section 8.1, row 4: before the image is looked up."""
+        # covers 8.1-4, 18-8
         self.image(data=b'x' * 9 * MIB)
         source = base.Source(b'x' * (MIB + 1))
         response = self.put('no-such-image', source, length=MIB + 1)
@@ -117,6 +120,7 @@ class TestUnifiedLimits(LimitsTestCase):
 
     def test_uploads_at_once_are_counted(self) -> None:
         """images-v2 section 8.1, row 11: this one already counts."""
+        # covers 8.1-11, 18-8
         answers: list[Any] = []
         second = self.image()
 
@@ -131,6 +135,7 @@ class TestUnifiedLimits(LimitsTestCase):
         self.upload(second, b'x')
 
     def test_usage(self) -> None:
+        # covers 15.5-2
         self.image(data=b'x' * (3 * MIB + 5))
         self.image()
         self.assertEqual(
@@ -156,6 +161,7 @@ class TestUnregistered(LimitsTestCase):
     registered: dict[str, int] = {}
 
     def test_what_is_not_registered_is_zero(self) -> None:
+        # covers 18-8
         response = self.call('POST', '/v2/images', {})
         self.assert_over('image_count_total', response)
         source = base.Source(b'x')
@@ -203,6 +209,7 @@ class TestTrouble(LimitsTestCase):
 
 class TestOff(base.ServiceTestCase):
     def test_usage_is_empty(self) -> None:
+        # covers 15.5-1
         response = self.call('GET', '/v2/info/usage')
         self.assertEqual({'usage': {}}, response.json)
 

@@ -7,8 +7,11 @@ import time
 from typing import Any
 from unittest import mock
 
+from glance.api import app
 from glance.common import errors
 from glance.images import transfers
+from glance.notifications import notifier
+from glance.notifications import outbox
 from glance.tasks import executor
 from glance.tasks import location_import
 from glance_registry.db import transfers as db_transfers
@@ -90,11 +93,42 @@ class ImportTestCase(base.ServiceTestCase):
         self.assertEqual([], places)
 
 
+class TestStorageQuota(ImportTestCase):
+    """images-v2 section 18: a location is storage too."""
+
+    options = {'user_storage_quota': '30KB'}
+
+    def test_the_second_finds_no_room(self) -> None:
+        first, second = self.image(), self.image()
+        self.assert_status(202, self.post(first))
+        self.assert_image(first, status='active', size=len(DATA))
+        self.assert_status(202, self.post(second))
+        self.assert_failed(second, transfers.NO_ROOM)
+
+
+class TestNotifications(ImportTestCase):
+    def setUp(self) -> None:
+        self.events: list[outbox.Event] = []
+        made = notifier.Notifier(self.events.append, [])
+        self.enterContext(mock.patch.object(app, '_notifier', lambda _: made))
+        super().setUp()
+
+    def test_the_image_becomes_active(self) -> None:
+        """images-v2 section 22."""
+        self.post(self.image(), claim=CLAIM)
+        *_, activated, updated = self.events
+        self.assertEqual('image.activate', activated.name)
+        self.assertEqual('image.update', updated.name)
+        self.assertEqual('active', activated.payload['status'])
+        self.assertEqual(len(DATA), activated.payload['size'])
+        self.assertNotIn(self.web.url('/a'), str(self.events))
+
+
 class TestSecureHash(ImportTestCase):
     """do_secure_hash is on."""
 
     def test_without_a_claim_it_is_active_and_then_hashed(self) -> None:
-        # covers 14-1, 14-2
+        # covers 14.1-8..9
         image_id = self.image()
         response = self.post(image_id)
         self.assert_status(202, response)
@@ -116,7 +150,7 @@ class TestSecureHash(ImportTestCase):
         self.assert_image(image_id, status='active', os_hash_value=SHA512)
 
     def test_with_a_claim(self) -> None:
-        # covers 14-2
+        # covers 14.1-10
         for claim in (CLAIM, {**CLAIM, 'os_hash_value': SHA256.upper()}):
             image_id = self.image()
             self.assert_status(202, self.post(image_id, claim=claim))
@@ -130,6 +164,7 @@ class TestSecureHash(ImportTestCase):
 
     def test_with_a_wrong_claim_it_is_queued_again(self) -> None:
         """And the location goes, also one on a web server."""
+        # covers 14.1-10
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=WRONG))
         self.assert_failed(image_id, 'The data does not have this hash.')
@@ -199,11 +234,13 @@ class TestPlainHash(ImportTestCase):
     options = {'do_secure_hash': False}
 
     def test_a_claim_is_believed(self) -> None:
+        # covers 14.1-11
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=WRONG))
         self.assert_image(image_id, status='active', checksum=None, **WRONG)
 
     def test_without_a_claim_there_are_no_hashes(self) -> None:
+        # covers 14.1-11
         image_id = self.image()
         self.assert_status(202, self.post(image_id))
         self.assert_image(
@@ -217,12 +254,10 @@ class TestPlainHash(ImportTestCase):
 
 
 class TestChecks(ImportTestCase):
-    """The rows of the table in section 14.1, in their order.
-
-    covers 14-1
-    """
+    """The rows of the table in section 14.1, in their order."""
 
     def test_1_malformed(self) -> None:
+        # covers 14.1-1
         image_id = self.image()
         url = self.web.url('/a')
         path = f'/v2/images/{image_id}/locations'
@@ -259,15 +294,18 @@ class TestChecks(ImportTestCase):
         self.assert_image(image_id, status='queued')
 
     def test_other_members_are_ignored(self) -> None:
+        # covers 14.1-1
         response = self.post(self.image(), metadata=7, checksum='x')
         self.assert_status(202, response)
 
     def test_2_of_others(self) -> None:
+        # covers 14.1-2
         self.assert_status(404, self.post(self.image(), caller='bob'))
         self.assert_status(404, self.post('none'))
         self.assert_status(404, self.post(self.image(), caller='nova'))
 
     def test_3_status_comes_before_permission(self) -> None:
+        # covers 14.1-3
         image_id = self.image(data=b'x', caller='admin', visibility='public')
         self.assert_status(409, self.post(image_id))
         saving = self.image()
@@ -279,6 +317,7 @@ class TestChecks(ImportTestCase):
         )
 
     def test_4_permission(self) -> None:
+        # covers 14.1-4
         public = self.image(caller='admin', visibility='public')
         self.assert_status(403, self.post(public))
         self.assert_status(403, self.post(self.image(), caller='rita'))
@@ -286,6 +325,7 @@ class TestChecks(ImportTestCase):
 
     def test_5_only_services_name_what_is_no_web_server(self) -> None:
         """OSSA-2014-041, OSSA-2015-002: nobody names a file."""
+        # covers 14.1-5
         image_id = self.image(visibility='public', caller='admin')
         for url in ('rbd://a/b/c/d', 'file:///etc/passwd', 'x', ''):
             for caller, status in (('admin', 403), ('nova', 400)):
@@ -295,6 +335,7 @@ class TestChecks(ImportTestCase):
                     self.assertNotIn('passwd', response.text)
 
     def test_5_a_service_token_beside_the_users(self) -> None:
+        # covers 14.1-5
         response = self.call(
             'POST',
             f'/v2/images/{self.image()}/locations',
@@ -304,6 +345,7 @@ class TestChecks(ImportTestCase):
         self.assert_status(400, response)  # not 403: but there is no rbd
 
     def test_6_no_such_hash(self) -> None:
+        # covers 14.1-6
         image_id = self.image()
         for value in (SHA256[1:], SHA256 + '0', 'z' * 64, ''):
             claim = {**CLAIM, 'os_hash_value': value}
@@ -319,6 +361,7 @@ class TestChecks(ImportTestCase):
             self.assert_image(image_id, status='active', **claim)
 
     def test_wrong_methods(self) -> None:
+        # covers 2.6-5
         path = f'/v2/images/{self.image()}/locations'
         for method in ('PUT', 'DELETE', 'PATCH', 'HEAD'):
             response = self.call(method, path)
@@ -341,6 +384,7 @@ class TestChecks(ImportTestCase):
 
     def test_what_fails_later_has_one_text(self) -> None:
         """Rule 10 of the outbound rules (operator-security section 5)."""
+        # covers 14.1-12
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
         self.web.data['/empty'] = b''
         self.web.redirect('/away', 'http://169.254.169.254/')
@@ -350,6 +394,7 @@ class TestChecks(ImportTestCase):
             self.assert_failed(image_id, 'The location cannot be used.')
 
     def test_missing_formats(self) -> None:
+        # covers 14.1-12
         image_id = self.image(disk_format=None)
         self.assert_status(202, self.post(image_id))
         self.assert_failed(
@@ -368,10 +413,7 @@ class TestChecks(ImportTestCase):
 
 
 class TestFetch(ImportTestCase):
-    """GET (section 14.2).
-
-    covers 14-3
-    """
+    """GET (section 14.2)."""
 
     def fetch(self, image_id: str, caller: str, **headers: str) -> Any:
         return self.call(
@@ -382,6 +424,7 @@ class TestFetch(ImportTestCase):
         )
 
     def test_who_may(self) -> None:
+        # covers 14.2-2
         private = self.image(data=b'x')
         public = self.image(caller='admin', visibility='public')
         for image_id, caller, status in (
@@ -400,6 +443,7 @@ class TestFetch(ImportTestCase):
         self.assert_status(403, response)
 
     def test_what(self) -> None:
+        # covers 14.2-1
         empty = self.fetch(self.image(), 'admin')
         self.assertEqual([], empty.json)
         image_id = self.image()
@@ -472,6 +516,7 @@ class TestAtWork(ImportTestCase):
 
     def test_7_two_at_once(self) -> None:
         """The registry's claim is the lock."""
+        # covers 14.1-7
         image_id = self.image()
         codes: list[int] = []
         barrier = threading.Barrier(4)
@@ -491,6 +536,7 @@ class TestAtWork(ImportTestCase):
 
     def test_a_deletion_ends_the_hashing(self) -> None:
         """Section 7.5: a running hash calculation is cancelled."""
+        # covers 14.1-13
         for claim in (None, CLAIM):
             self.go.clear()
             image_id = self.image()

@@ -73,12 +73,13 @@ class LocationsTestCase(base.ServiceTestCase):
 
 class TestShown(LocationsTestCase):
     def test_trap_37_locations_are_there_when_there_are_none(self) -> None:
+        # covers 4.1-21
         document = self.show(self.image())
         self.assertEqual([], document['locations'])
         self.assertNotIn('direct_url', document)
 
     def test_what_a_location_shows(self) -> None:
-        # covers 4.1-20, 4.1-21
+        # covers 4.1-20..21
         place = {**self.place(), 'metadata': {'a': ['b', {'c': None}]}}
         image_id = self.image()
         self.assert_status(200, self.add(image_id, place))
@@ -98,6 +99,7 @@ class TestOff(LocationsTestCase):
     }
 
     def test_ossn_0065_nothing_is_shown_or_changed(self) -> None:
+        # covers 7.4.5-1
         image_id = self.image(data=b'x')
         document = self.show(image_id, 'admin')
         self.assertNotIn('locations', document)
@@ -126,6 +128,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(DATA, self.data(image_id))
 
     def test_validation_data_sets_the_hashes_and_is_echoed_once(self) -> None:
+        # covers 7.4.5-11
         claim = {
             'checksum': MD5,
             'os_hash_algo': 'sha512',
@@ -160,7 +163,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual(self.web.url('/a'), self.show(image_id)['direct_url'])
 
     def test_malformed(self) -> None:
-        # covers 7.4.5-4, 7.4.5-5
+        # covers 7.4.5-5
         image_id = self.image()
         place = self.place()
         deep: Any = []
@@ -211,6 +214,7 @@ class TestAdd(LocationsTestCase):
         self.assertEqual('queued', self.show(image_id)['status'])
 
     def test_unknown_members_are_tolerated_and_dropped(self) -> None:
+        # covers 7.4.5-5
         place = self.place()
         response = self.add(self.image(), {**place, 'status': 'deleted'})
         self.assert_status(200, response)
@@ -239,10 +243,8 @@ class TestAdd(LocationsTestCase):
                     self.assertNotIn('passwd', response.text)
 
     def test_no_data_of_that_kind(self) -> None:
-        """Rule 10 of the outbound rules: one text (OSSA-2013-002).
-
-        covers 7.4.5-6
-        """
+        """Rule 10 of the outbound rules: one text (OSSA-2013-002)."""
+        # covers 7.4.5-6
         image_id = self.image()
         self.web.data['/empty'] = b''
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
@@ -397,6 +399,29 @@ class TestQuota(LocationsTestCase):
         self.assert_status(413, self.add(self.image(), large))
 
 
+class TestStorageQuota(LocationsTestCase):
+    """Size times locations (images-v2 section 18)."""
+
+    options = {'user_storage_quota': f'{3 * len(DATA)}'}
+
+    def test_every_location_takes_room(self) -> None:
+        # covers 18-7
+        image_id = self.with_places('a', 'b')
+        response = self.add(self.image(), self.place('c', DATA + b'.'))
+        self.assert_status(413, response)
+        self.assertIn('quota', response.text)
+        self.assert_status(200, self.add(image_id, self.place('c')))
+        self.assert_status(413, self.add(image_id, self.place('d')))
+        self.assertEqual(['a', 'b', 'c'], self.urls(image_id))
+
+    def test_what_takes_none_is_free(self) -> None:
+        image_id = self.with_places('a', 'b', 'c')
+        places = self.show(image_id)['locations']
+        self.assert_status(200, self.replace(image_id, places[::-1]))
+        self.assert_status(200, self.remove(image_id, '0'))
+        self.assert_status(200, self.add(image_id, self.place('d')))
+
+
 class TestReplace(LocationsTestCase):
     def test_order_and_metadata_change(self) -> None:
         image_id = self.with_places('a', 'b', 'c')
@@ -434,12 +459,14 @@ class TestReplace(LocationsTestCase):
 
 class TestRemove(LocationsTestCase):
     def test_by_position(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('a', 'b', 'c', 'd')
         for place, order in (('1', 'acd'), ('-', 'ac'), ('0', 'c')):
             self.assert_status(200, self.remove(image_id, place))
             self.assertEqual(list(order), self.urls(image_id))
 
     def test_no_such_position(self) -> None:
+        # covers 7.4.5-4
         image_id = self.with_places('a', 'b')
         for place in ('2', '99', 'x', '-1', ''):
             self.assert_status(400, self.remove(image_id, place))

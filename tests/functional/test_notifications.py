@@ -52,6 +52,7 @@ class EventsTestCase(base.ServiceTestCase):
 
 class TestEvents(EventsTestCase):
     def test_life_of_an_image(self) -> None:
+        # covers 22-1
         image_id = self.image(name='n', tags=['t'], color='red')
         self.assertEqual(['image.create'], self.told())
         self.assertEqual(IMAGE, self.last.keys())
@@ -90,6 +91,7 @@ class TestEvents(EventsTestCase):
         self.assertRegex(self.last['deleted_at'], r'^\d{4}-.*T.*\dZ$')
 
     def test_tags_and_actions(self) -> None:
+        # covers 22-1
         image_id = self.image(tags=['one'], data=b'x')
         self.told()
         one = f'/v2/images/{image_id}'
@@ -109,6 +111,7 @@ class TestEvents(EventsTestCase):
             self.assertEqual(status, self.last['status'])
 
     def test_members(self) -> None:
+        # covers 22-2
         image_id = self.image()
         self.told()
         path = f'/v2/images/{image_id}/members'
@@ -161,6 +164,7 @@ class TestEvents(EventsTestCase):
 
 
 class TestSend(EventsTestCase):
+    # covers 22-3
     def download(self, take: int | None, **headers: str) -> Any:
         image_id = self.image(data=b'0123456789')
         self.told()

@@ -26,6 +26,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 EXAMPLES = 20
+NEEDS_A_WEB_SERVER = {'POST /v2/images/{image_id}/locations'}
 CALLERS = strategies.sampled_from(('alice', 'admin', 'bob', 'rita'))
 #: Of the image that is asked for; None: of no image.
 KINDS = strategies.sampled_from(('queued', 'active', 'deactivated', None))
@@ -167,7 +168,8 @@ class TestDriven(base.ServiceTestCase):
         self.is_good = True
         self.drive(schemathesis.GenerationMode.POSITIVE)
         self.assertEqual(
-            {f'{method} {path}' for method, path in operations.TABLE},
+            {f'{method} {path}' for method, path in operations.TABLE}
+            - NEEDS_A_WEB_SERVER,
             {
                 label
                 for label, statuses in self.statuses.items()

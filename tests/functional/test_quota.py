@@ -18,6 +18,8 @@ KIB = 1024
 class TestCap(base.ServiceTestCase):
     """OSSA-2014-028 (operator-security section 4, no. 8)."""
 
+    # covers 8.1-12
+
     api_options = {'image_size_cap': 10 * KIB}
 
     def assert_refused(self, image_id: str, response: Any) -> None:
@@ -68,6 +70,7 @@ class TestAnnounced(base.ServiceTestCase):
 
 
 class TestStorageQuota(base.ServiceTestCase):
+    # covers 8.1-22, 18-7
     api_options = {'user_storage_quota': '100KB'}
 
     def assert_refused(self, image_id: str, response: Any) -> None:
@@ -208,6 +211,7 @@ class TestOption(base.ServiceTestCase):
         return int(conf.user_storage_quota)
 
     def test_numbers_and_units(self) -> None:
+        # covers 18-7
         for text, size in (
             ('0', 0),
             ('1000', 1000),

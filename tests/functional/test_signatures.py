@@ -78,6 +78,7 @@ class VaultTestCase(base.ServiceTestCase):
 
 
 class TestSignatures(VaultTestCase):
+    # covers 19.4-1, 8.1-23
     def test_every_type_of_key(self) -> None:
         self.assertLessEqual(
             {'ECC_SECP384R1', 'ECC_SECP521R1'}, set(KEY_TYPES)
@@ -125,6 +126,7 @@ class TestSignatures(VaultTestCase):
                 self.assert_refused(self.signed(**changes), why)
 
     def test_fewer_than_four_properties_are_no_signature(self) -> None:
+        # covers 19.4-1
         for name in signer('RSA-PSS').properties(DATA, 'x'):
             image_id = self.signed(b'something else', **{name: None})
             self.upload(image_id, DATA)
@@ -209,6 +211,7 @@ class TestKeysOfImages(VaultTestCase):
         self.assertEqual([], self.files())
 
     def test_key_goes_with_the_image(self) -> None:
+        # covers 7.5-9
         kept = self.vault.add(b'k', 'symmetric')
         key_id = self.vault.add(b'k', 'symmetric')
         self.delete(self.encrypted(key_id, 'on_image_deletion'))

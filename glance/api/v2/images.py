@@ -40,13 +40,17 @@ _READ_ONLY = (
 
 
 class Limits(NamedTuple):
-    """Of pages and of what one image may carry; negative is unlimited."""
+    """Of pages and of what one image may carry; negative is unlimited.
+
+    :ivar storage_bytes: of one owner's images; 0 is unlimited
+    """
 
     page_default: int
     page_max: int
     properties: int
     tags: int
     members: int
+    storage_bytes: int = 0
 
 
 class Images:
@@ -263,6 +267,8 @@ class Images:
             if not self._store.is_foreign(location['url'])
         ]
         changes['locations'] = outcome.locations
+        if self._limits.storage_bytes:
+            changes['quota'] = self._limits.storage_bytes
         changes['pending'] = [location['id'] for location in removed]
         changes['values'] |= outcome.values
         return removed

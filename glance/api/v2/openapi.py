@@ -32,6 +32,7 @@ _ALWAYS = (
 _PARAMETER = re.compile(r'\{(\w+)\}')
 
 Document = dict[str, Any]
+_NUMBER = {'type': 'integer'}
 PATH = '/v2/openapi.json'
 
 
@@ -200,11 +201,10 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
         'MemberStatus': _object(
             status={'type': 'string', 'enum': member_schema.STATUSES}
         ),
-        'Locations': {
-            'type': 'array',
-            'items': _object(url=path, metadata={'type': 'object'}),
-        },
+        'Locations': _locations(),
         'NewLocation': location_schema.NEW,
+        'Usage': _object(usage=_map(_object(usage=_NUMBER, limit=_NUMBER))),
+        'Features': _object(features=_map({'type': 'object'})),
         'Patch21': _patch_21(),
         'Patch20': _patch_20(),
         'Error': _object(message=path, code=path, title=path),
@@ -218,6 +218,15 @@ def _object(**properties: Document) -> Document:
         'properties': properties,
         'required': list(properties),
     }
+
+
+def _map(values: Document) -> Document:
+    return {'type': 'object', 'additionalProperties': values}
+
+
+def _locations() -> Document:
+    location = _object(url={'type': 'string'}, metadata={'type': 'object'})
+    return {'type': 'array', 'items': location}
 
 
 def _page(name: str, of: str, **links: Document) -> Document:

@@ -231,6 +231,12 @@ TABLE: dict[tuple[str, str], Operation] = {
         _CHANGE,
         parameters=('if_match',),
     ),
+    ('GET', '/v2/info/usage'): Operation(
+        'Show usage and limits of the project', {200: _json('Usage')}
+    ),
+    ('GET', '/v2/info/features'): Operation(
+        'Show what goes beyond the Images API', {200: _json('Features')}
+    ),
     ('GET', '/v2/schemas/{name}'): Operation(
         'Show a JSON Schema', {200: _json('Object')}, (404,)
     ),

@@ -156,6 +156,7 @@ class _Service:
         (60 MiB), and the service manager watches already.
         """
         served = worker.Worker(self._conf, self._socket, self._load_app())
+        processes.settle()
 
         def stop() -> None:
             if served.draining:

@@ -29,8 +29,8 @@ GOOD: dict[str, tuple[bytes, int]] = {
     'vmdk': (disks.vmdk(8 * MIB), 8 * MIB),
     'vdi': (disks.vdi(9 * MIB), 9 * MIB),
     'iso': (disks.iso(100), 100 * 2048),
-    'gpt': (disks.mbr(disks.PROTECTIVE), 64 * 1024),
-    'luks': (disks.luks(payload_sectors=8, size=8192), 4096),
+    'gpt': (disks.mbr(disks.PROTECTIVE, size=3 * MIB), 3 * MIB),
+    'luks': (disks.luks(payload_sectors=8), MIB - 4096),
 }
 
 
@@ -63,6 +63,7 @@ class TestTable(FormatsTestCase):
     """The rows of section 19.2."""
 
     def test_what_it_is_declared_to_be(self) -> None:
+        # covers 19.2-1
         for name, (data, size) in GOOD.items():
             for piece_bytes in (MIB, 256 * 1024, 100_000):
                 with self.subTest(name, piece_bytes=piece_bytes):
@@ -81,6 +82,7 @@ class TestTable(FormatsTestCase):
         self.assert_refused('backing_file', 'raw', unsafe)
 
     def test_formats_that_nobody_can_inspect(self) -> None:
+        # covers 19.2-1
         for declared in ('ami', 'ari', 'aki', 'ploop'):
             self.assertIsNone(self.verdict(declared, RANDOM))
             for name, (data, _) in GOOD.items():
@@ -151,6 +153,7 @@ class TestTable(FormatsTestCase):
         self.assert_refused('mbr', 'raw', bad)
 
     def test_a_container_is_not_looked_into(self) -> None:
+        # covers 19.2-4
         for container in ('ova', 'ovf', 'docker', 'compressed', 'ami'):
             image: Any = {'container_format': container, 'disk_format': 'raw'}
             self.assertIsNone(formats.inspection(RULES, image))
@@ -158,6 +161,8 @@ class TestTable(FormatsTestCase):
 
 class TestSafety(FormatsTestCase):
     """Data that is refused whatever it is declared to be."""
+
+    # covers 19.2-3
 
     def assert_unsafe(self, why: str, name: str, data: bytes) -> None:
         for declared in (name, 'raw'):
@@ -188,7 +193,7 @@ class TestSafety(FormatsTestCase):
         self.assert_unsafe('version', 'luks', disks.luks(2))
 
     def test_luks_without_room_for_its_header(self) -> None:
-        short = disks.luks(payload_sectors=99)
+        short = disks.luks(payload_sectors=99, size=8192)
         self.assert_refused('virtual size', 'luks', short)
         self.assertIsNone(self.verdict('luks', short, must_match=False))
 
@@ -222,7 +227,7 @@ class TestSafety(FormatsTestCase):
             )
 
     def test_fat_is_no_partition_table(self) -> None:
-        self.assertEqual(64 * 1024, self.verdict('raw', disks.fat()))
+        self.assertEqual(MIB, self.verdict('raw', disks.fat()))
 
     def test_head_that_ends_too_early(self) -> None:
         for name, length in (('vhd', 100), ('luks', 200), ('vmdk', 50)):
@@ -265,6 +270,7 @@ class TestSafety(FormatsTestCase):
 
 
 class TestVmdk(FormatsTestCase):
+    # covers 19.2-3
     def assert_unsafe(self, why: str, data: bytes, **rules: Any) -> None:
         for declared in ('vmdk', 'raw'):
             for piece_bytes in (MIB, 100_000):
