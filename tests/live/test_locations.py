@@ -31,12 +31,18 @@ class Locations(unittest.TestCase):
     def setUp(self) -> None:
         self.web = webserver.WebServer(self)
         self.web.data['/a'] = DATA
+        self.tls = webserver.Certificate(self)
+        self.secure = webserver.WebServer(self, self.tls.context)
+        self.secure.data['/a'] = DATA
         self.glance = daemons.Glance(
             api={
                 'DEFAULT': {'show_multiple_locations': True},
                 'import_filtering_opts': {
                     'allowed_hosts': '127.0.0.1,localhost',
-                    'allowed_ports': self.web.port,
+                    'allowed_ports': f'{self.web.port},{self.secure.port}',
+                },
+                'glance_store': {
+                    'https_ca_certificates_file': self.tls.cert,
                 },
             },
             registry={'DEFAULT': {'transfer_lease_seconds': LEASE_SECONDS}},
@@ -58,7 +64,12 @@ class Locations(unittest.TestCase):
 
     def add(self, path: str = '/a', host: str = '127.0.0.1') -> str:
         image_id = self.glance.create()
-        value = {'url': self.web.url(path, host), 'metadata': {}}
+        status, said = self.try_to_add(image_id, self.web.url(path, host))
+        self.assertEqual(200, status, said)
+        return image_id
+
+    def try_to_add(self, image_id: str, url: str) -> tuple[int, bytes]:
+        value = {'url': url, 'metadata': {}}
         operation = {'op': 'add', 'path': '/locations/-', 'value': value}
         status, _, said = self.glance.request(
             'PATCH',
@@ -66,8 +77,7 @@ class Locations(unittest.TestCase):
             json.dumps([operation]).encode(),
             content_type=PATCH,
         )
-        self.assertEqual(200, status, said)
-        return image_id
+        return status, said
 
     def url(self, image_id: str) -> str:
         return f'{self.glance.api_url}/v2/images/{image_id}/file'
@@ -124,6 +134,18 @@ class Locations(unittest.TestCase):
                 timeout=SECONDS,
             ).stdout
             self.assertTrue(part == DATA[5:2_000_005])
+
+    def test_over_tls(self) -> None:
+        """Verified by the file that is configured, for this name alone."""
+        image_id = self.glance.create()
+        for host, expected in (('127.0.0.1', 400), ('localhost', 200)):
+            url = f'https://{host}:{self.secure.port}/a'
+            status, said = self.try_to_add(image_id, url)
+            self.assertEqual(expected, status, said)
+        path = f'/v2/images/{image_id}/file'
+        status, _, body = self.glance.request('GET', path)
+        self.assertEqual(200, status)
+        self.assertTrue(body == DATA)
 
     def test_hashes(self) -> None:
         sha256 = hashlib.sha256(DATA).hexdigest()
