@@ -13,6 +13,7 @@ from glance_registry.db import deletion
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import storage
+from glance_registry.db import tags
 from glance_registry.db import transfers
 
 _ID = re.compile(r'[\w-]{1,36}', re.ASCII)
@@ -84,7 +85,7 @@ class Images:
     ) -> webob.Response:
         settled = cast(contract.Settled, fields(request, 'ids', 'restore'))
         self._database.write(
-            images.settle_locations, require_id(image_id), settled
+            deletion.settle_locations, require_id(image_id), settled
         )
         return wsgi.empty()
 
@@ -193,7 +194,7 @@ class Images:
     ) -> webob.Response:
         new = cast(contract.NewTag, fields(request, 'quota'))
         self._database.write(
-            images.add_tag,
+            tags.add,
             request.context,
             require_id(image_id),
             tag,
@@ -205,7 +206,7 @@ class Images:
         self, request: wsgi.Request, image_id: str, tag: str
     ) -> webob.Response:
         self._database.write(
-            images.delete_tag, request.context, require_id(image_id), tag
+            tags.delete, request.context, require_id(image_id), tag
         )
         return wsgi.empty()
 

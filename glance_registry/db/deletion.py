@@ -15,6 +15,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
+from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
@@ -66,19 +67,60 @@ def delete(
         seen = wanted.get('repeats')
         if seen is None:
             raise
-        return images.get_deleted(connection, image_id, seen)
+        return _get_deleted(connection, image_id, seen)
     images.require_expected(image, wanted)
     if image['protected']:
         raise errors.Forbidden('The image is protected from deletion.')
     data = wanted.get('data', 'deleted') if image['locations'] else 'deleted'
     status = 'deleted' if data == 'deleted' else lifecycle.PENDING
     now = engine.now()
-    gone = {'deleted': True, 'deleted_at': now}
-    images.touch(connection, asking, image_id, {'status': status, **gone})
+    # One that is held may come back, and then nothing has happened to it.
+    touched = images.moment(image['updated_at']) if data == 'held' else now
+    gone = {'status': status, 'deleted': True, 'deleted_at': now}
+    images.touch(connection, asking, image_id, gone, now=touched)
     if data == 'held':
         _end(connection, image_id, now, [LOCATIONS], status)
     else:
         _end(connection, image_id, now, _present(image), status)
+    return image
+
+
+def _get_deleted(
+    connection: sa.Connection, image_id: str, seen: int
+) -> contract.Image:
+    """An image that was deleted since, with the locations it had then.
+
+    :param seen: the version that somebody saw alive, which is the right to
+        ask
+    :raises errors.NotFound: it was gone before that, or never there
+    """
+    row = connection.execute(
+        sa.select(*images.SHOWN, IMAGES.c.deleted_at).where(
+            IMAGES.c.id == image_id,
+            IMAGES.c.deleted == sa.true(),
+            IMAGES.c.row_version > seen,
+        )
+    ).first()
+    if row is None:
+        raise errors.NotFound(f'There is no image {image_id}.')
+    image = images.bare_document(row[:-1])
+    rows = connection.execute(
+        sa.select(LOCATIONS)
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.deleted_at == row.deleted_at,
+        )
+        .order_by(LOCATIONS.c.id)
+    )
+    image['locations'] = [
+        {
+            'id': found.id,
+            'url': found.value,
+            'metadata': found.meta_data or {},
+            'status': found.status,
+        }
+        for found in rows
+    ]
     return image
 
 
@@ -117,6 +159,27 @@ def settle(
             LOCATIONS.c.status == lifecycle.PENDING,
         )
         .values(status='deleted')
+    )
+
+
+def settle_locations(
+    connection: sa.Connection, image_id: str, settled: contract.Settled
+) -> None:
+    """The data of removed locations is gone; or they are back.
+
+    Of an image that was deleted meanwhile they stay pending, and their
+    data is the scrubber's.
+    """
+    images.lock(connection, image_id)
+    if settled['restore'] and not images.touch(
+        connection,
+        images.SERVICE,
+        image_id,
+        {},
+    ):
+        return
+    children.settle_locations(
+        connection, image_id, settled['ids'], settled['restore']
     )
 
 

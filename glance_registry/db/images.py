@@ -32,7 +32,7 @@ TAGS = models.image_tags
 
 _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
-_SHOWN = [IMAGES.c[name] for name in _NAMES]
+SHOWN = [IMAGES.c[name] for name in _NAMES]
 _TIMES = ('created_at', 'updated_at')
 #: What an image has that its creator did not ask for.
 _DEFAULTS: dict[str, Any] = {
@@ -86,11 +86,11 @@ def _children(ids: sa.ColumnElement[Any]) -> sa.CompoundSelect[Any]:
 
 
 _CHILDREN = _children(sa.bindparam('ids', expanding=True))
-_BY_IDS = sa.select(*_SHOWN).where(
+_BY_IDS = sa.select(*SHOWN).where(
     IMAGES.c.id.in_(sa.bindparam('ids', expanding=True))
 )
 _ONE = {
-    sight: sa.select(*_SHOWN).where(
+    sight: sa.select(*SHOWN).where(
         IMAGES.c.id == sa.bindparam('image_id'), _LIVE, seen
     )
     for sight, seen in visibility.BY_ID.items()
@@ -136,45 +136,6 @@ def get(
     if not rows:
         raise errors.NotFound(f'There is no image {image_id}.')
     return _documents(connection, asking, rows)[0]
-
-
-def get_deleted(
-    connection: sa.Connection, image_id: str, seen: int
-) -> contract.Image:
-    """An image that was deleted since, with the locations it had then.
-
-    :param seen: the version that somebody saw alive, which is the right to
-        ask
-    :raises errors.NotFound: it was gone before that, or never there
-    """
-    row = connection.execute(
-        sa.select(*_SHOWN, IMAGES.c.deleted_at).where(
-            IMAGES.c.id == image_id,
-            IMAGES.c.deleted == sa.true(),
-            IMAGES.c.row_version > seen,
-        )
-    ).first()
-    if row is None:
-        raise errors.NotFound(f'There is no image {image_id}.')
-    image = _bare_document(row[:-1])
-    rows = connection.execute(
-        sa.select(LOCATIONS)
-        .where(
-            LOCATIONS.c.image_id == image_id,
-            LOCATIONS.c.deleted_at == row.deleted_at,
-        )
-        .order_by(LOCATIONS.c.id)
-    )
-    image['locations'] = [
-        {
-            'id': found.id,
-            'url': found.value,
-            'metadata': found.meta_data or {},
-            'status': found.status,
-        }
-        for found in rows
-    ]
-    return image
 
 
 def get_page(
@@ -223,7 +184,7 @@ def create(
         connection, image_id, new['properties'].items(), now
     )
     children.insert_tags(connection, image_id, new['tags'], now)
-    image = _bare_document([values[name] for name in _NAMES])
+    image = bare_document([values[name] for name in _NAMES])
     image['properties'] = dict(new['properties'])
     image['tags'] = list(dict.fromkeys(new['tags']))
     return image
@@ -328,58 +289,6 @@ def insert_locations(
         connection.execute(_INSERT_LOCATION, rows)
 
 
-def settle_locations(
-    connection: sa.Connection, image_id: str, settled: contract.Settled
-) -> None:
-    """The data of removed locations is gone; or they are back.
-
-    Of an image that was deleted meanwhile they stay pending, and their
-    data is the scrubber's.
-    """
-    lock(connection, image_id)
-    if settled['restore'] and not touch(
-        connection,
-        SERVICE,
-        image_id,
-        {},
-    ):
-        return
-    children.settle_locations(
-        connection, image_id, settled['ids'], settled['restore']
-    )
-
-
-def add_tag(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    image_id: str,
-    tag: str,
-    quota: int,
-) -> None:
-    """:raises errors.LimitExceeded: the image has ``quota`` tags already"""
-    _touch_visible(connection, asking, image_id)
-    present = children.tags(connection, image_id)
-    if tag in present:
-        return
-    if 0 <= quota < len(present) + 1:
-        raise errors.LimitExceeded(f'An image may have {quota} tags.')
-    children.insert_tags(connection, image_id, [tag], engine.now())
-
-
-def delete_tag(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    image_id: str,
-    tag: str,
-) -> None:
-    """:raises errors.NotFound: no image, or no such tag on it"""
-    _touch_visible(connection, asking, image_id)
-    present = children.tags(connection, image_id)
-    if tag not in present:
-        raise errors.NotFound(f'The image has no tag {tag}.')
-    children.remove_tags(connection, [present[tag]])
-
-
 def touch(
     connection: sa.Connection,
     asking: context.RequestContext,
@@ -440,6 +349,14 @@ def _touching(
     )
 
 
+def touch_visible(
+    connection: sa.Connection, asking: context.RequestContext, image_id: str
+) -> None:
+    """:raises errors.NotFound: not there, deleted, not visible"""
+    if not touch(connection, asking, image_id, {}):
+        raise errors.NotFound(f'There is no image {image_id}.')
+
+
 def lock(connection: sa.Connection, image_id: str) -> None:
     """Be the only one to change the image until the transaction's end.
 
@@ -447,13 +364,6 @@ def lock(connection: sa.Connection, image_id: str) -> None:
     first: two that took them in different orders would wait for each other.
     """
     connection.execute(_LOCK, {'image_id': image_id})
-
-
-def _touch_visible(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
-) -> None:
-    if not touch(connection, asking, image_id, {}):
-        raise errors.NotFound(f'There is no image {image_id}.')
 
 
 def _marker(
@@ -480,7 +390,7 @@ def _documents(
 ) -> list[contract.Image]:
     documents: dict[str, Any] = {}
     for row in rows:
-        documents[row.id] = _bare_document(row)
+        documents[row.id] = bare_document(row)
     found = connection.execute(
         _CHILDREN, {'ids': list(documents), 'caller': asking.project_id}
     ).all()
@@ -499,7 +409,7 @@ def _documents(
     return list(documents.values())
 
 
-def _bare_document(values: Iterable[Any]) -> contract.Image:
+def bare_document(values: Iterable[Any]) -> contract.Image:
     """An image without anything that belongs to it.
 
     :param values: in the order of the columns that are shown
@@ -527,3 +437,8 @@ def _location(
 def timestamp(moment: datetime.datetime) -> str:
     """A time as both wires show it: UTC, whole seconds, literal Z."""
     return f'{moment.isoformat(timespec="seconds")}Z'
+
+
+def moment(text: str) -> datetime.datetime:
+    """What a :func:`timestamp` says, as the tables hold it."""
+    return datetime.datetime.fromisoformat(text.removesuffix('Z'))

@@ -1,0 +1,40 @@
+"""Tags of an image, one at a time."""
+
+import sqlalchemy as sa
+
+from glance.common import context
+from glance.common import errors
+from glance_registry.db import children
+from glance_registry.db import engine
+from glance_registry.db import images
+
+
+def add(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    tag: str,
+    quota: int,
+) -> None:
+    """:raises errors.LimitExceeded: the image has ``quota`` tags already"""
+    images.touch_visible(connection, asking, image_id)
+    present = children.tags(connection, image_id)
+    if tag in present:
+        return
+    if 0 <= quota < len(present) + 1:
+        raise errors.LimitExceeded(f'An image may have {quota} tags.')
+    children.insert_tags(connection, image_id, [tag], engine.now())
+
+
+def delete(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    tag: str,
+) -> None:
+    """:raises errors.NotFound: no image, or no such tag on it"""
+    images.touch_visible(connection, asking, image_id)
+    present = children.tags(connection, image_id)
+    if tag not in present:
+        raise errors.NotFound(f'The image has no tag {tag}.')
+    children.remove_tags(connection, [present[tag]])
