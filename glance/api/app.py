@@ -14,6 +14,7 @@ from glance.api.v2 import image_data
 from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
+from glance.api.v2 import protections
 from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
@@ -61,7 +62,14 @@ def _table(
         conf.image_size_cap, conf.hashing_algorithm
     )
     uploads = upload.Uploads(registry, store, socket.gethostname())
-    image = images.Images(registry, permission, store, schema, limits)
+    image = images.Images(
+        registry,
+        permission,
+        store,
+        schema,
+        limits,
+        protections.from_configuration(conf, permission),
+    )
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits
     )

@@ -135,6 +135,22 @@ _BEHAVIOUR: list[cfg.Opt] = [
     ),
 ]
 
+_PROPERTIES: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'property_protection_file',
+        help='Who may create, read, update and delete which custom '
+        'property: sections titled with a regular expression of names, each '
+        'with these four keys. Unset: no property is protected.',
+    ),
+    cfg.StrOpt(
+        'property_protection_rule_format',
+        default='roles',
+        choices=['roles', 'policies'],
+        help='What the keys of property_protection_file hold: a comma list '
+        'of roles, or the name of one rule of the policy.',
+    ),
+]
+
 _FORMATS: list[cfg.Opt] = [
     cfg.ListOpt(
         'container_formats',
@@ -182,6 +198,7 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_REGISTRY,
                 *_LIMITS,
                 *_BEHAVIOUR,
+                *_PROPERTIES,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),

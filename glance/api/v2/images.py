@@ -12,6 +12,7 @@ from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import conditions
 from glance.api.v2 import patch
+from glance.api.v2 import protections
 from glance.api.v2 import query
 from glance.api.v2 import schemas
 from glance.api.v2 import views
@@ -55,12 +56,14 @@ class Images:
         store: store_base.Store,
         schema: schemas.ImageSchema,
         limits: Limits,
+        protected: protections.Protections | None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
         self._schema = schema
         self._limits = limits
+        self._protected = protected
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -68,10 +71,15 @@ class Images:
             pairs, self._limits.page_default, self._limits.page_max
         )
         self._policy.require_list(request.context)
-        images = self._registry.list_images(request.context, asked)
+        allows = self._allows(request.context)
+        images: list[contract.Image] = []
+        if allows is None or all(
+            allows('read', name) for name, _value in asked['properties']
+        ):  # else nothing matches: not by what the caller may not know
+            images = self._registry.list_images(request.context, asked)
         document = {
             'images': [
-                views.image_document(image)
+                views.image_document(protections.shown(image, allows))
                 for image in images
                 if self._shows(request.context, image)
             ],
@@ -87,13 +95,14 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
         request.range = None  # WebOb would cut the document
-        return _answer(image)
+        return self._answer(request, image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
+        allows = self._allows(request.context)
         return wsgi.json_response(
-            views.image_document(image),
+            views.image_document(protections.shown(image, allows)),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
@@ -114,7 +123,7 @@ class Images:
             except errors.Busy:
                 if not tries_left:
                     raise
-        return _answer(image)
+        return self._answer(request, image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -125,6 +134,22 @@ class Images:
             request.context, self._registry, self._store, image_id, expected
         )
         return wsgi.empty()
+
+    def _allows(self, asking: context.RequestContext) -> patch.Allows | None:
+        """What the caller may do to properties; None: everything."""
+        return None if self._protected is None else self._protected.of(asking)
+
+    def _answer(
+        self, request: wsgi.Request, image: contract.Image
+    ) -> webob.Response:
+        """The entity with its version; 304 if the client knows it."""
+        allows = self._allows(request.context)
+        response = wsgi.json_response(
+            views.image_document(protections.shown(image, allows))
+        )
+        response.etag = str(image['row_version'])
+        response.conditional_response = True
+        return response
 
     def _shows(
         self, asking: context.RequestContext, image: contract.Image
@@ -148,6 +173,7 @@ class Images:
         self._policy.require_new(
             request.context, {**properties, **values, 'tags': []}
         )
+        protections.require_create(properties, self._allows(request.context))
         tags = values.pop('tags', [])
         self._check_quota('tags', len(tags), self._limits.tags)
         _refuse(document, _READ_ONLY)
@@ -195,7 +221,9 @@ class Images:
             return image
         self._policy.require(asking, 'modify_image', image)
         conditions.expected(request, image)
-        changes = patch.changes(operations, image, self._schema)
+        changes = patch.changes(
+            operations, image, self._schema, self._allows(asking)
+        )
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
         updated = self._registry.update_image(asking, image_id, changes)
@@ -240,14 +268,6 @@ class Images:
                 len((own | added) - removed),
                 self._limits.properties,
             )
-
-
-def _answer(image: contract.Image) -> webob.Response:
-    """The entity with its version; 304 if the client knows it."""
-    response = wsgi.json_response(views.image_document(image))
-    response.etag = str(image['row_version'])
-    response.conditional_response = True
-    return response
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

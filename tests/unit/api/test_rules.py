@@ -8,6 +8,7 @@ import unittest
 import hypothesis
 from hypothesis import strategies as st
 from oslo_config import cfg
+from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
 from glance.api import policies
@@ -97,7 +98,9 @@ class AgreementTestCase(unittest.TestCase):
         # Only c refers freely: a and b refer to nothing in a circle.
         plain = {'a': first.replace('rule:', 'role:'), 'b': 'rule:a'}
         original = enforcer('/nonexistent', {**plain, 'c': second})
-        compiled = rules.Rules(original)
+        compiled = rules.Rules(
+            original.conf, list(original.registered_rules.values())
+        )
         for name in NAMES:
             self.assertEqual(
                 bool(original.authorize(name, target, dict(credentials))),
@@ -113,8 +116,9 @@ class AgreementTestCase(unittest.TestCase):
                 return bool(target['answer'])
 
         policy.register('asks', Asks)
+        original = enforcer('/nonexistent', {'a': 'asks:it or role:admin'})
         compiled = rules.Rules(
-            enforcer('/nonexistent', {'a': 'asks:it or role:admin'})
+            original.conf, list(original.registered_rules.values())
         )
         self.assertTrue(compiled.allows('a', {'answer': 1}, {'roles': []}))
         self.assertFalse(compiled.allows('a', {'answer': 0}, {'roles': []}))
@@ -125,13 +129,17 @@ class ReloadTestCase(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.path = os.path.join(directory.name, 'policy.json')
-        conf = cfg.ConfigOpts()
-        conf(args=[], default_config_files=[])
-        found = policy.Enforcer(conf, policy_file=self.path)
-        found.suppress_deprecation_warnings = True
-        found.register_defaults(policies.list_rules())
         self.write('{}')
-        self.rules = rules.Rules(found)
+        self.rules = self.load()
+
+    def load(self, **options: Any) -> rules.Rules:
+        conf = cfg.ConfigOpts()
+        policy_opts.set_defaults(conf)
+        conf(args=[], default_config_files=[])
+        options.setdefault('policy_file', self.path)
+        for name, value in options.items():
+            conf.set_override(name, value, group='oslo_policy')
+        return rules.Rules(conf, policies.list_rules(), policies.GUARDS)
 
     def write(self, text: str) -> None:
         with open(self.path, 'w') as file:
