@@ -16,6 +16,7 @@ from glance.api.v2 import image_tags
 from glance.api.v2 import images
 from glance.api.v2 import protections
 from glance.api.v2 import schemas
+from glance.api.v2.schema import custom
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import upload
@@ -49,7 +50,9 @@ def _table(
 ) -> list[wsgi.Route]:
     """Every URL of API v2."""
     schema = schemas.ImageSchema(
-        conf.image_format.disk_formats, conf.image_format.container_formats
+        conf.image_format.disk_formats,
+        conf.image_format.container_formats,
+        custom.load(conf.find_file(custom.FILE)),
     )
     limits = images.Limits(
         page_default=conf.limit_param_default,

@@ -8,7 +8,7 @@ stay calls to the original; tests compare both over generated rules.
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import glob
 import logging
@@ -273,16 +273,40 @@ def _load(enforcer: policy.Enforcer) -> None:
     """
     try:
         enforcer.load_rules()
-        if enforcer.file_rules:
-            enforcer.check_rules(raise_on_violation=True)
     except (AttributeError, TypeError) as error:
         raise ValueError('a file is no object of rules') from error
-    except (OSError, policy.InvalidDefinitionError) as error:
+    except OSError as error:
         raise ValueError(str(error)) from error
     for name, rule in enforcer.file_rules.items():
-        # The library closes what it cannot read, and goes on.
+        # The library closes what it cannot read, opens what refers to
+        # nothing, and goes on.
         if '!' in str(rule.check) and '!' not in str(rule.check_str):
             raise ValueError(f'{name} cannot be read: {rule.check_str}')
+        _check_references(enforcer.rules, name, ())
+
+
+def _check_references(
+    known: Mapping[str, Any], name: str, behind: tuple[str, ...]
+) -> None:
+    """
+    :param behind: the rules that led to this one
+    :raises ValueError: one refers to itself, or to one that is not there
+    """
+    if name in behind:
+        raise ValueError(f'{name} refers to itself')
+    if name not in known:
+        raise ValueError(f'{behind[-1]} refers to {name}, which is no rule')
+    for reference in _references(known[name]):
+        _check_references(known, reference, (*behind, name))
+
+
+def _references(check: Any) -> Iterator[str]:
+    """Names of rules that a check asks."""
+    if isinstance(check, _checks.RuleCheck):
+        yield check.match
+    for part in (*getattr(check, 'rules', ()), getattr(check, 'rule', None)):
+        if part is not None:
+            yield from _references(part)
 
 
 def _stamps(conf: cfg.ConfigOpts) -> dict[str, tuple[int, ...]]:

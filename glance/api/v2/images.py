@@ -79,7 +79,7 @@ class Images:
             images = self._registry.list_images(request.context, asked)
         document = {
             'images': [
-                views.image_document(protections.shown(image, allows))
+                self._document(image, allows)
                 for image in images
                 if self._shows(request.context, image)
             ],
@@ -100,9 +100,8 @@ class Images:
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
-        allows = self._allows(request.context)
         return wsgi.json_response(
-            views.image_document(protections.shown(image, allows)),
+            self._document(image, self._allows(request.context)),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
@@ -139,13 +138,19 @@ class Images:
         """What the caller may do to properties; None: everything."""
         return None if self._protected is None else self._protected.of(asking)
 
+    def _document(
+        self, image: contract.Image, allows: patch.Allows | None
+    ) -> dict[str, Any]:
+        return views.image_document(
+            protections.shown(image, allows), self._schema.nullable
+        )
+
     def _answer(
         self, request: wsgi.Request, image: contract.Image
     ) -> webob.Response:
         """The entity with its version; 304 if the client knows it."""
-        allows = self._allows(request.context)
         response = wsgi.json_response(
-            views.image_document(protections.shown(image, allows))
+            self._document(image, self._allows(request.context))
         )
         response.etag = str(image['row_version'])
         response.conditional_response = True
@@ -224,6 +229,7 @@ class Images:
         changes = patch.changes(
             operations, image, self._schema, self._allows(asking)
         )
+        self._schema.check_changed(image['properties'], changes['properties'])
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
         updated = self._registry.update_image(asking, image_id, changes)

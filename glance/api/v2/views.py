@@ -10,14 +10,18 @@ _BASE = (
     *('min_disk', 'owner', 'os_hidden', 'os_hash_algo', 'os_hash_value'),
     *('id', 'created_at', 'updated_at'),
 )
-#: Custom properties that the schema allows to be null.
-_NULLABLE = frozenset(('kernel_id', 'ramdisk_id'))
 
 
-def image_document(image: contract.Image) -> dict[str, Any]:
-    """The entity of images-v2 section 4.1."""
+def image_document(
+    image: contract.Image,
+    nullable: frozenset[str] = frozenset(('kernel_id', 'ramdisk_id')),
+) -> dict[str, Any]:
+    """The entity of images-v2 section 4.1.
+
+    :param nullable: custom properties that the schema allows to be null
+    """
     document: dict[str, Any] = {
-        name: '' if value is None and name not in _NULLABLE else value
+        name: '' if value is None and name not in nullable else value
         for name, value in image['properties'].items()
     }
     for name in _BASE:
