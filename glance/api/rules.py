@@ -122,24 +122,30 @@ class Rules:
             name: rule.scope_types if scoped else None
             for name, rule in self._enforcer.registered_rules.items()
         }
+        checks: dict[str, Any] = dict(self._enforcer.rules)
+        for name in self._to_guard():
+            guard = _parser.parse_rule(self._guards[name])
+            checks[name] = _checks.AndCheck([checks[name], guard])
         self._compiled = {
-            name: self._closure(self._guarded(name, check))
-            for name, check in self._enforcer.rules.items()
+            name: self._closure(check) for name, check in checks.items()
         }
 
-    def _guarded(self, name: str, check: Any) -> Any:
-        if name not in self._guards:
-            return check
-        if self._conf.oslo_policy.enforce_new_defaults:
-            if name not in self._enforcer.file_rules or not self._opens(check):
-                return check
+    def _to_guard(self) -> list[str]:
+        if not self._conf.oslo_policy.enforce_new_defaults:
+            return list(self._guards)
+        opened = [
+            name
+            for name in self._guards
+            if name in self._enforcer.file_rules
+            and self._opens(self._enforcer.rules[name])
+        ]
+        if opened:
             LOG.warning(
-                'The policy file lets everybody pass rule %s, as files of '
-                'old releases do; owners keep their rights all the same',
-                name,
+                'The policy files let everybody pass %s, as those of old '
+                'releases do; what belongs to a project stays its own',
+                ', '.join(opened),
             )
-        guard = _parser.parse_rule(self._guards[name])
-        return _checks.AndCheck([check, guard])
+        return opened
 
     def _opens(self, check: Any) -> bool:
         """Whether the check is but another name for everybody."""
