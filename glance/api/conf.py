@@ -5,6 +5,7 @@ import hashlib
 from oslo_config import cfg
 
 from glance.common import config
+from glance.common import edge
 from glance.common import middleware
 
 DEFAULT_PORT = 9292
@@ -202,6 +203,9 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
+        ('cors', edge.CORS_OPTS),
+        ('oslo_middleware', edge.PROXY_OPTS),
+        ('healthcheck', edge.HEALTH_OPTS),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
     ]
