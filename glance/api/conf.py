@@ -73,6 +73,12 @@ _REGISTRY: list[cfg.Opt] = [
         'most; further requests wait for one.',
     ),
     cfg.BoolOpt(
+        'use_user_token',
+        default=True,
+        help='Must be True: calls to glance-registry are made in the name of '
+        'the user. False made every user an admin there (OSSN-0060).',
+    ),
+    cfg.BoolOpt(
         'send_identity_headers',
         default=False,
         help='Tell glance-registry the caller in identity headers, with '

@@ -87,12 +87,14 @@ class ImageChanges(TypedDict):
     :key row_version: refuse with 409 ``busy`` when the image has moved on
     :key values: base members to set
     :key properties: custom properties to set, null to remove
+    :key nulls: custom properties that stay, or come, as null
     :key tags: the whole new set, absent if untouched
     """
 
     row_version: int
     values: dict[str, Any]
     properties: dict[str, str | None]
+    nulls: NotRequired[list[str]]
     tags: NotRequired[list[str]]
 
 

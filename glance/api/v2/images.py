@@ -229,7 +229,10 @@ class Images:
         changes = patch.changes(
             operations, image, self._schema, self._allows(asking)
         )
-        self._schema.check_changed(image['properties'], changes['properties'])
+        removed = _removed(changes)
+        self._schema.require_properties(
+            {*image['properties'], *changes['properties']} - removed
+        )
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
         updated = self._registry.update_image(asking, image_id, changes)
@@ -258,22 +261,23 @@ class Images:
         own = {
             name for name in image['properties'] if not patch.is_reserved(name)
         }
-        added = {
-            name
-            for name, value in changes['properties'].items()
-            if value is not None and name not in own
-        }
-        removed = {
-            name
-            for name, value in changes['properties'].items()
-            if value is None
-        }
+        removed = _removed(changes)
+        added = changes['properties'].keys() - own - removed
         if added:
             self._check_quota(
                 'properties',
                 len((own | added) - removed),
                 self._limits.properties,
             )
+
+
+def _removed(changes: contract.ImageChanges) -> set[str]:
+    nulls = changes.get('nulls', ())
+    return {
+        name
+        for name, value in changes['properties'].items()
+        if value is None and name not in nulls
+    }
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

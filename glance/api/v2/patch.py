@@ -141,6 +141,13 @@ def changes(
         'values': values,
         'properties': _difference(image['properties'], properties),
     }
+    nulls = [
+        name
+        for name, value in result['properties'].items()
+        if value is None and name in properties
+    ]
+    if nulls:
+        result['nulls'] = nulls
     if 'tags' in values:
         result['tags'] = sorted(set(values.pop('tags')))
     return result
@@ -160,7 +167,9 @@ def applied(
         'properties': {
             name: value
             for name, value in properties.items()
-            if value is not None
+            if name not in changed['properties']
+            or value is not None
+            or name in changed.get('nulls', ())
         },
         'tags': changed.get('tags', image['tags']),
     }

@@ -1,6 +1,6 @@
 """/v2/schemas: what documents look like; and the validation by them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import webob
@@ -68,22 +68,13 @@ class ImageSchema:
             if name not in values:
                 raise errors.BadRequest(f'{name} is required.')
 
-    def check_changed(
-        self,
-        properties: Mapping[str, str | None],
-        changes: Mapping[str, str | None],
-    ) -> None:
-        """Check the image that a change would leave.
+    def require_properties(self, names: Set[str]) -> None:
+        """Check the custom properties that a change would leave.
 
-        :param changes: what becomes of the properties, null: removed
-        :raises errors.BadRequest: it would lack what is required
+        :raises errors.BadRequest: one that is required is missing
         """
         for name in self._required:
-            if name not in self._base and (
-                changes.get(name) is None
-                if name in changes
-                else name not in properties
-            ):
+            if name not in names and name not in self._base:
                 raise errors.BadRequest(f'{name} is required.')
 
     def check_one(self, name: str, value: Any) -> None:
