@@ -155,6 +155,47 @@ class TestOfEveryFlavor(PipelineTestCase):
         self.assert_status(200, self.call('GET', '/v2/images', caller=None))
 
 
+class TestKeystone(PipelineTestCase):
+    """Without a token nobody needs to ask Keystone."""
+
+    flavor = 'keystone'
+    files_beside = {
+        'keystone.conf': (
+            '[keystone_authtoken]\n'
+            'www_authenticate_uri = http://id.example.org:5000\n'
+        )
+    }
+    api_options = {'cors.allowed_origin': [ORIGIN]}
+
+    def test_every_401_says_where_to_get_a_token(self) -> None:
+        for method, path in (
+            ('GET', '/v2/images'),
+            ('POST', '/v2/images'),
+            ('GET', '/v2/nothing'),
+        ):
+            response = self.call(method, path, caller=None)
+            self.assert_status(401, response)
+            self.assertEqual(
+                'Keystone uri="http://id.example.org:5000"',
+                response.headers['WWW-Authenticate'],
+            )
+
+    def test_identity_headers_of_a_client_are_nothing(self) -> None:
+        """Only a token says who asks."""
+        self.assert_status(401, self.call('GET', '/v2/images', caller='admin'))
+
+    def test_what_needs_no_token(self) -> None:
+        for method, path, status in (
+            ('GET', '/', 300),
+            ('GET', '/versions', 200),
+            ('GET', '/v2', 302),
+            ('GET', '/healthcheck', 200),
+            ('OPTIONS', '/v2/images', 200),
+        ):
+            response = self.call(method, path, caller=None, headers=PREFLIGHT)
+            self.assert_status(status, response)
+
+
 class TestRoutes(PipelineTestCase):
     """Every line of the route table, whatever calls are added to it."""
 

@@ -12,6 +12,7 @@ from glance.common import context
 from glance.common import errors
 from tests import base
 
+ETC = pathlib.Path(__file__).parents[4] / 'etc'
 GOOD = 'create = a\nread = @\nupdate = !\ndelete =\n'
 
 
@@ -60,6 +61,15 @@ class FileTestCase(unittest.TestCase):
         ):
             with self.subTest(text):
                 self.assertIsNotNone(self.load(text))
+
+    def test_the_examples_are_good(self) -> None:
+        for rule_format in ('roles', 'policies'):
+            path = ETC / f'property-protections-{rule_format}.conf'
+            found = self.load(path.read_text(), rule_format)
+            assert found is not None
+            allows = found.of(context.RequestContext(roles=['member']))
+            self.assertTrue(allows('create', 'os_distro'))
+            self.assertFalse(allows('read', 'x_billing_code_a'))
 
     def test_files_that_end_the_start_with_one_line(self) -> None:
         for text, told in {
