@@ -9,8 +9,10 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance_registry import lifecycle
+from glance_registry.db import deletion
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import storage
 from glance_registry.db import transfers
 
 _ID = re.compile(r'[\w-]{1,36}', re.ASCII)
@@ -64,14 +66,40 @@ class Images:
     def delete_image(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
-        expected = cast(contract.Expected, fields(request, 'row_version'))
+        wanted = cast(contract.Deletion, fields(request, 'row_version'))
         image = self._database.write(
-            images.delete, request.context, require_id(image_id), expected
+            deletion.delete, request.context, require_id(image_id), wanted
         )
         return wsgi.json_response(image)
 
+    def settle_deletion(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        settled = cast(contract.DeletionEnd, fields(request, 'status', 'ids'))
+        self._database.write(deletion.settle, require_id(image_id), settled)
+        return wsgi.empty()
+
+    def settle_locations(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        settled = cast(contract.Settled, fields(request, 'ids', 'restore'))
+        self._database.write(
+            images.settle_locations, require_id(image_id), settled
+        )
+        return wsgi.empty()
+
     def claim_upload(
         self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._claim(request, image_id, transfers.UPLOAD)
+
+    def claim_location(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        return self._claim(request, image_id, transfers.LOCATION)
+
+    def _claim(
+        self, request: wsgi.Request, image_id: str, kind: transfers.Kind
     ) -> webob.Response:
         claim = fields(request, 'transfer_id', 'node', 'size')
         claimed = self._database.write(
@@ -79,6 +107,7 @@ class Images:
             request.context,
             require_id(image_id),
             cast(contract.Claim, claim),
+            kind,
             self._lease_seconds,
         )
         return wsgi.json_response(claimed)
@@ -89,6 +118,11 @@ class Images:
             transfers.renew, renewal, self._lease_seconds
         )
         return wsgi.json_response(renewed)
+
+    def get_usage(self, request: wsgi.Request) -> webob.Response:
+        owner = fields(request, 'owner')['owner']
+        usage = self._database.read(storage.get_usage, owner)
+        return wsgi.json_response(usage)
 
     def finish_upload(
         self, request: wsgi.Request, image_id: str
@@ -101,13 +135,37 @@ class Images:
         )
         return wsgi.json_response(image)
 
+    def finish_location(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        registered = fields(request, 'transfer_id', 'location', 'then_hash')
+        image = self._database.write(
+            transfers.finish_location,
+            require_id(image_id),
+            cast(contract.Registered, registered),
+            self._lease_seconds,
+        )
+        return wsgi.json_response(
+            {'image': image, 'lease_seconds': self._lease_seconds}
+        )
+
+    def finish_hash(
+        self, request: wsgi.Request, image_id: str
+    ) -> webob.Response:
+        hashed = fields(request, 'transfer_id', 'os_hash_value')
+        self._database.write(
+            transfers.finish_hash,
+            require_id(image_id),
+            cast(contract.Hashed, hashed),
+        )
+        return wsgi.empty()
+
     def abandon_upload(
         self, request: wsgi.Request, image_id: str
     ) -> webob.Response:
+        abandoned = cast(contract.Abandoned, fields(request, 'transfer_id'))
         unclaimed = self._database.write(
-            transfers.abandon,
-            require_id(image_id),
-            fields(request, 'transfer_id')['transfer_id'],
+            transfers.abandon, require_id(image_id), abandoned
         )
         return wsgi.json_response(unclaimed)
 

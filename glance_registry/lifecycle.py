@@ -16,10 +16,16 @@ class Step(NamedTuple):
 
 CLAIM_UPLOAD = Step(('queued',), 'saving')
 FINISH_UPLOAD = Step(('saving',), 'active')
-ABANDON_UPLOAD = Step(('saving',), 'queued')
+CLAIM_LOCATION = Step(('queued',), 'importing')
+FINISH_LOCATION = Step(('importing',), 'active')
+#: Of whatever claim.
+ABANDON = Step(('saving', 'importing'), 'queued')
+SET_LOCATIONS = Step(('queued', 'active'), 'active')
 DEACTIVATE = Step(('active', 'deactivated'), 'deactivated')
 REACTIVATE = Step(('active', 'deactivated'), 'active')
-#: No transfer runs in these.
-SETTLED = ('queued', 'active', 'deactivated')
+#: Deleted for everybody, but its data is still there.
+PENDING = 'pending_delete'
+#: What it can be again, if its data cannot be deleted.
+RESTORABLE = ('active', 'deactivated')
 #: In no list, whatever the filters say: heritage of API v1.
 NEVER_LISTED = 'killed'

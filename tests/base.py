@@ -22,6 +22,7 @@ import webob
 from glance import registry_client
 from glance.api import app as api_app
 from glance.api import conf as api_conf
+from glance.api import storage
 from glance.api import versions
 from glance.common import middleware
 from glance.store import filesystem
@@ -41,6 +42,7 @@ CALLERS = {
     'carol': ('p3', 'member,reader'),
     'rita': ('p1', 'reader'),
     'nobody': ('p4', ''),
+    'nova': ('p-service', 'service,member,reader'),
 }
 
 
@@ -117,7 +119,8 @@ class Service:
         self.app = self._pipeline()
 
     def _pipeline(self) -> Any:
-        api = api_app.images_api(self.conf, self.registry, self.store)
+        stores = storage.around(self.conf, self.store)
+        api = api_app.images_api(self.conf, self.registry, stores)
         context = middleware.Context(
             api, allow_anonymous=self.conf.allow_anonymous_access
         )

@@ -1,12 +1,14 @@
 """Options that only glance-api has; and its share of the common ones."""
 
-import hashlib
+import re
 
 from oslo_config import cfg
+from oslo_config import types
 
 from glance.common import config
 from glance.common import edge
 from glance.common import middleware
+from glance.images import streams
 
 DEFAULT_PORT = 9292
 
@@ -87,6 +89,36 @@ _REGISTRY: list[cfg.Opt] = [
     ),
 ]
 
+_UNITS = {
+    unit: 1024**power
+    for power, unit in enumerate(('B', 'KB', 'MB', 'GB', 'TB'))
+}
+#: What the databases can count to.
+_MOST_BYTES = (1 << 63) - 1
+
+
+class Bytes(types.ConfigType):
+    """A number of bytes, or one with a unit right behind it: ``20GB``."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name='number with B, KB, MB, GB or TB')
+
+    def __call__(self, value: object) -> int:
+        found = re.fullmatch('([0-9]{1,19})([KMGT]?B)?', str(value), re.ASCII)
+        if found is None:
+            raise ValueError(
+                'Should be a number, with B, KB, MB, GB or TB right behind '
+                f'it or without (B); {value!r} is not'
+            )
+        size: int = int(found[1]) * _UNITS[found[2] or 'B']
+        if size > _MOST_BYTES:
+            raise ValueError(f'Should be at most {_MOST_BYTES} bytes')
+        return size
+
+    def _formatter(self, value: int) -> str:
+        return str(value)
+
+
 _LIMITS: list[cfg.Opt] = [
     cfg.IntOpt(
         'limit_param_default',
@@ -107,6 +139,24 @@ _LIMITS: list[cfg.Opt] = [
         max=(1 << 63) - 1,
         help='Most bytes of one image; more is answered with 413.',
     ),
+    cfg.Opt(
+        'user_storage_quota',
+        type=Bytes(),
+        default=0,
+        help='Most bytes that the images of one project may take in the '
+        'stores, running uploads included: a number, or one with KB, MB, GB '
+        'or TB right behind it (factors of 1024). More is answered with '
+        '413. 0: no limit.',
+    ),
+    cfg.BoolOpt(
+        'use_keystone_limits',
+        default=False,
+        help='Hold projects to the limits that are registered in Keystone '
+        'for image_size_total, image_stage_total (both in MiB), '
+        'image_count_total and image_count_uploading. What is not '
+        'registered counts as 0. [oslo_limit] tells how to reach Keystone. '
+        'user_storage_quota holds beside it.',
+    ),
     cfg.IntOpt(
         'image_property_quota',
         default=128,
@@ -124,6 +174,45 @@ _LIMITS: list[cfg.Opt] = [
     ),
 ]
 
+
+class _Shared(cfg.MultiStrOpt):
+    """An option of a library that is not imported yet, and may never be.
+
+    When it is, it declares the option again, with help of its own.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, cfg.Opt) and self.dest == other.dest
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = cfg.MultiStrOpt.__hash__
+
+
+_NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'default_publisher_id',
+        default='image.localhost',
+        help='Who the notifications say they come from.',
+    ),
+    cfg.ListOpt(
+        'disabled_notifications',
+        default=[],
+        help='Events that are not sent, as image.create; image.member '
+        'stands for all events of members, image for all of both.',
+    ),
+]
+_BUS: list[cfg.Opt] = [
+    _Shared(
+        'driver',
+        default=[],
+        help='How notifications are sent: messagingv2, messaging, routing, '
+        'log, test or noop; may be given several times. Unset: none are. '
+        'The other options of the section are those of oslo.messaging.',
+    ),
+]
+
 _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'public_endpoint',
@@ -133,11 +222,7 @@ _BEHAVIOUR: list[cfg.Opt] = [
     cfg.StrOpt(
         'hashing_algorithm',
         default='sha512',
-        choices=sorted(
-            name
-            for name in hashlib.algorithms_guaranteed
-            if not name.startswith('shake')
-        ),
+        choices=streams.HASH_NAMES,
         help='Algorithm of os_hash_value for new image data.',
     ),
 ]
@@ -158,22 +243,105 @@ _PROPERTIES: list[cfg.Opt] = [
     ),
 ]
 
+_LOCATIONS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        'show_image_direct_url',
+        default=False,
+        help='Show direct_url, where the first location of an image is, to '
+        'everybody who may see the image.',
+    ),
+    cfg.BoolOpt(
+        'show_multiple_locations',
+        default=False,
+        help='Show locations to everybody who may see the image, and let '
+        'PATCH change them. Not for nodes that users reach (OSSN-0065).',
+    ),
+    cfg.IntOpt(
+        'image_location_quota',
+        default=10,
+        help='Most locations of an image; negative: unlimited.',
+    ),
+    cfg.BoolOpt(
+        'do_secure_hash',
+        default=True,
+        help='Hash the data of locations that are registered by '
+        'POST /v2/images/{id}/locations, and compare it with the hash that '
+        'came along.',
+    ),
+    cfg.IntOpt(
+        'http_retries',
+        default=3,
+        min=0,
+        max=100,
+        help='How often that hashing starts again when the store fails.',
+    ),
+    cfg.BoolOpt(
+        'delayed_delete',
+        default=False,
+        help='Leave the data of deleted images to glance-scrubber; until '
+        'then an image is pending_delete.',
+    ),
+]
+
 _FORMATS: list[cfg.Opt] = [
     cfg.ListOpt(
         'container_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker']
         + ['compressed'],
         help='Values that container_format may have.',
     ),
     cfg.ListOpt(
         'disk_formats',
+        deprecated_group='DEFAULT',
         default=['ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw']
         + ['qcow2', 'vdi', 'iso', 'ploop'],
         help='Values that disk_format may have.',
     ),
+    cfg.BoolOpt(
+        'require_image_format_match',
+        default=True,
+        help='Refuse data in a bare container that is not what disk_format '
+        'says. If not set, such data only has no virtual_size; data that is '
+        'unsafe for its readers is refused all the same.',
+    ),
+    cfg.ListOpt(
+        'vmdk_allowed_types',
+        default=['streamOptimized', 'monolithicSparse'],
+        help='Kinds of VMDK (createType) that are accepted; none: no VMDK. '
+        'Other kinds than these two are never accepted, because they name '
+        'further files.',
+    ),
+    cfg.ListOpt(
+        'gpt_safety_checks_nonfatal',
+        default=[],
+        help='Safety checks of partition tables (mbr) that only warn.',
+    ),
 ]
 
 _STORE: list[cfg.Opt] = [
+    cfg.ListOpt(
+        'stores',
+        default=['file', 'http'],
+        help='Stores to use: file, http.',
+    ),
+    cfg.StrOpt(
+        'default_store',
+        default='file',
+        help='Scheme of the store that takes new image data.',
+    ),
+    cfg.BoolOpt(
+        'https_insecure',
+        default=False,
+        help='Do not check the certificates of web servers that hold image '
+        'data. (The classic service did not check unless told so.) Not used '
+        'with https_ca_certificates_file.',
+    ),
+    cfg.StrOpt(
+        'https_ca_certificates_file',
+        help='CA certificates that may have signed those of web servers '
+        'that hold image data; unset: those of the system.',
+    ),
     cfg.StrOpt(
         'filesystem_store_datadir',
         default='/var/lib/glance/images',
@@ -185,6 +353,51 @@ _STORE: list[cfg.Opt] = [
         min=0,
         help='Mode of image files, as octal digits; 0: 640. The owner must '
         'be able to read.',
+    ),
+    cfg.BoolOpt(
+        'filesystem_thin_provisioning',
+        default=False,
+        help='Keep runs of zeros as holes, which take no room. It costs '
+        'comparing each byte.',
+    ),
+]
+
+_OF_HOSTS = (
+    ' Of every server that a location or an import names, behind redirects '
+    'too.'
+)
+_FILTERING: list[cfg.Opt] = [
+    cfg.ListOpt(
+        'allowed_schemes',
+        default=['http', 'https'],
+        help='URL schemes that may be asked.' + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_schemes',
+        default=[],
+        help='URL schemes that may not; not used with allowed_schemes.',
+    ),
+    cfg.ListOpt(
+        'allowed_hosts',
+        default=[],
+        help='Hosts that alone may be asked, be they on this very machine. '
+        'Empty: all but loopback, link-local and multicast addresses.'
+        + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_hosts',
+        default=[],
+        help='Hosts and addresses that may not; not used with allowed_hosts.',
+    ),
+    cfg.ListOpt(
+        'allowed_ports',
+        default=['80', '443'],
+        help='Ports that may be asked, written in the URL or not.' + _OF_HOSTS,
+    ),
+    cfg.ListOpt(
+        'disallowed_ports',
+        default=[],
+        help='Ports that may not; not used with allowed_ports.',
     ),
 ]
 
@@ -206,6 +419,8 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_LIMITS,
                 *_BEHAVIOUR,
                 *_PROPERTIES,
+                *_LOCATIONS,
+                *_NOTIFICATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
@@ -214,4 +429,6 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
         ('healthcheck', edge.HEALTH_OPTS),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
+        ('import_filtering_opts', _FILTERING),
+        ('oslo_messaging_notifications', _BUS),
     ]

@@ -66,6 +66,11 @@ class Policy:
             raise errors.NotFound(f'There is no image {image["id"]}.')
         raise errors.Forbidden(f'You are not permitted to {action}.')
 
+    def refuse_anonymous(self, asking: context.RequestContext) -> None:
+        """:raises errors.Forbidden: nobody is asking"""
+        if asking.read_only:
+            raise errors.Forbidden('Anonymous callers may only read.')
+
     def require_new(
         self, asking: context.RequestContext, values: Mapping[str, Any]
     ) -> None:
@@ -73,8 +78,7 @@ class Policy:
 
         :raises errors.Forbidden: anonymous, or not permitted
         """
-        if asking.read_only:
-            raise errors.Forbidden('Anonymous callers may only read.')
+        self.refuse_anonymous(asking)
         target = {**values, 'project_id': values['owner']}
         if values['owner'] is None:
             del target['owner'], target['project_id']
@@ -93,6 +97,7 @@ class Policy:
 
 _READS = frozenset(
     ('get_image', 'download_image', 'get_members', 'get_member')
+    + ('fetch_image_location',)
 )
 
 

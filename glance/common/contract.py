@@ -30,12 +30,18 @@ class Operation(NamedTuple):
 
 
 class Location(TypedDict):
-    """Where the bytes are. ``id`` is the registry's, absent in requests."""
+    """Where the bytes are.
+
+    :key id: the registry's; absent in requests but where a location stays
+    :key validation_data: what a client said of the data; never stored, and
+        in no answer of the registry
+    """
 
     id: NotRequired[int]
     url: str
     metadata: dict[str, Any]
     status: NotRequired[str]
+    validation_data: NotRequired[dict[str, str]]
 
 
 class Image(TypedDict):
@@ -89,6 +95,11 @@ class ImageChanges(TypedDict):
     :key properties: custom properties to set, null to remove
     :key nulls: custom properties that stay, or come, as null
     :key tags: the whole new set, absent if untouched
+    :key locations: all of them in their new order, those that stay with
+        their id; absent if untouched. The image is, or becomes, active
+    :key pending: ids of locations that go but whose data is not deleted
+        yet; see settle_locations
+    :key quota: as in Claim; for locations that are new
     """
 
     row_version: int
@@ -96,6 +107,20 @@ class ImageChanges(TypedDict):
     properties: dict[str, str | None]
     nulls: NotRequired[list[str]]
     tags: NotRequired[list[str]]
+    locations: NotRequired[list[Location]]
+    pending: NotRequired[list[int]]
+    quota: NotRequired[int]
+
+
+class Settled(TypedDict):
+    """What became of the data of pending locations.
+
+    :key ids: of the locations
+    :key restore: the data is still there, and so are they again
+    """
+
+    ids: list[int]
+    restore: bool
 
 
 class Updated(TypedDict):
@@ -149,39 +174,83 @@ class Expected(TypedDict):
     row_version: int | None
 
 
+class Deletion(Expected):
+    """How to delete an image.
+
+    :key data: ``deleted`` (the default): it will be deleted now. ``held``:
+        it may refuse, and settle_deletion says what came of it; until then
+        the image is pending_delete. ``kept``: it stays for the scrubber,
+        and so the image stays pending_delete. Without data it is all one
+    :key repeats: the answer to the same was lost: if an image of a later
+        version than this was deleted, it is the one
+    """
+
+    data: NotRequired[Literal['deleted', 'held', 'kept']]
+    repeats: NotRequired[int]
+
+
+class DeletionEnd(TypedDict):
+    """What became of an image that was deleted with its data held.
+
+    :key status: ``deleted``; or the one it had, for the data is still there
+    :key ids: of the locations that it still has then
+    """
+
+    status: str
+    ids: list[int]
+
+
 class Claim(TypedDict):
     """Who asks for the right to write an image's data.
 
     :key transfer_id: chosen by the client; a repeated claim with the same
         id is the same claim
+    :key quota: most bytes the image's owner may keep; absent: any
     """
 
     transfer_id: str
     node: str
     size: int | None
+    quota: NotRequired[int]
 
 
 class Claimed(TypedDict):
-    """A claim holds for ``lease_seconds`` from its last renewal on."""
+    """A claim holds for ``lease_seconds`` from its last renewal on.
+
+    :key room: most bytes that may come, if there is a quota
+    """
 
     image: Image
     lease_seconds: int
+    room: NotRequired[int]
 
 
 class Renewal(TypedDict):
-    """:key transfers: running transfers and the bytes each has moved"""
+    """A sign of life.
+
+    :key transfers: running transfers and the bytes each has moved
+    :key quota: as in Claim
+    """
 
     transfers: dict[str, int]
+    quota: NotRequired[int]
 
 
 class Renewed(TypedDict):
-    """:key lost: transfers whose claim is gone; their data is not wanted"""
+    """Transfers that should end.
+
+    :key lost: their claim is gone; the data is not wanted
+    :key deleted: their image is
+    :key over_quota: they have moved more than their owner has room for
+    """
 
     lost: list[str]
+    deleted: NotRequired[list[str]]
+    over_quota: NotRequired[list[str]]
 
 
 class Stored(TypedDict):
-    """The outcome of an upload."""
+    """The outcome of an upload; ``quota`` is as in Claim."""
 
     transfer_id: str
     size: int
@@ -190,18 +259,72 @@ class Stored(TypedDict):
     os_hash_algo: str
     os_hash_value: str
     location: Location
+    quota: NotRequired[int]
+
+
+class Registered(TypedDict):
+    """Data that lay in a store already.
+
+    :key then_hash: a transfer that is to find out the hashes of the image,
+        which is active meanwhile
+    :key quota: as in Claim
+    """
+
+    transfer_id: str
+    size: int
+    virtual_size: int | None
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    location: Location
+    then_hash: Claim | None
+    quota: NotRequired[int]
+
+
+class Hashed(TypedDict):
+    """The outcome of a transfer that found out hashes."""
+
+    transfer_id: str
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
 
 
 class Abandoned(TypedDict):
-    """The end of a transfer that came to nothing."""
+    """The end of a transfer, of whatever kind, that came to nothing.
+
+    :key reason: why, for the owner of the image that is queued again
+    """
 
     transfer_id: str
+    reason: NotRequired[str]
 
 
 class Unclaimed(TypedDict):
     """:key data_is_unused: no image refers to the bytes of the transfer"""
 
     data_is_unused: bool
+
+
+class UsageQuery(TypedDict):
+    """:key owner: a project; null: images that nobody owns"""
+
+    owner: str | None
+
+
+class Usage(TypedDict):
+    """What an owner's live images take (images-v2 section 18).
+
+    :key size_bytes: size times locations
+    :key stage_bytes: of images being staged, imported or copied
+    :key images: how many there are
+    :key uploading: how many of them get data now
+    """
+
+    size_bytes: int
+    stage_bytes: int
+    images: int
+    uploading: int
 
 
 class Member(TypedDict):
@@ -245,10 +368,22 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('get_image', 'GET', _IMAGE, Image, True),
     ('update_image', 'PATCH', _IMAGE, Updated, False),
     ('delete_image', 'DELETE', _IMAGE, Image, False),
+    ('settle_deletion', 'POST', f'{_IMAGE}/settle-deletion', None, True),
+    (
+        'settle_locations',
+        'POST',
+        f'{_IMAGE}/settle-locations',
+        None,
+        True,
+    ),
     ('claim_upload', 'POST', f'{_IMAGE}/claim-upload', Claimed, True),
     ('finish_upload', 'POST', f'{_IMAGE}/finish-upload', Image, True),
     ('abandon_upload', 'POST', f'{_IMAGE}/abandon-upload', Unclaimed, True),
+    ('claim_location', 'POST', f'{_IMAGE}/claim-location', Claimed, True),
+    ('finish_location', 'POST', f'{_IMAGE}/finish-location', Claimed, True),
+    ('finish_hash', 'POST', f'{_IMAGE}/finish-hash', None, True),
     ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
+    ('get_usage', 'POST', '/v1/query/usage', Usage, True),
     ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
     ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),
     ('add_tag', 'PUT', _TAG, None, True),

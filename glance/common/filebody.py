@@ -4,7 +4,7 @@ Any WSGI server can iterate it. The server we ship looks at ``fileno``,
 ``offset`` and ``length`` instead and lets the kernel copy the bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import os
 from typing import BinaryIO
 
@@ -28,12 +28,17 @@ class FileBody:
     :param file: open for reading in binary mode, with a descriptor
     :param offset: first byte to send
     :param length: bytes to send; the answer's Content-Length
+    :ivar sent_bytes: how many went out; who sends without iterating sets it
+    :ivar on_close: called with that number when the body is closed
     """
+
+    on_close: Callable[[int], None] | None = None
 
     def __init__(self, file: BinaryIO, offset: int, length: int) -> None:
         self._file = file
         self.offset = offset
         self.length = length
+        self.sent_bytes = 0
 
     def fileno(self) -> int:
         return self._file.fileno()
@@ -48,6 +53,10 @@ class FileBody:
                 raise TruncatedFile(f'{end - position} bytes are missing')
             position += len(chunk)
             yield chunk
+            self.sent_bytes += len(chunk)
 
     def close(self) -> None:
         self._file.close()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close(self.sent_bytes)

@@ -21,8 +21,19 @@ LOG = logging.getLogger(__name__)
 #: 64 KiB would be 8 MiB) is not realistic; metadata definitions of whole
 #: vendors are below 1 MiB.
 MAX_JSON_BYTES = 4 * 1024 * 1024
+
+
+class _UnsupportedMediaType(webob.exc.HTTPUnsupportedMediaType):
+    """Says what is wrong, which may be the data and not a header (trap 11).
+
+    WebOb's own body blames the Content-Type whatever the explanation is.
+    """
+
+    body_template_obj = webob.exc.WSGIHTTPException.body_template_obj
+
+
 #: Statuses for which a webob exception renders the public error body.
-_PUBLIC = webob.exc.status_map
+_PUBLIC = {**webob.exc.status_map, 415: _UnsupportedMediaType}
 
 Handler = Callable[..., webob.Response]
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

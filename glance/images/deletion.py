@@ -6,34 +6,143 @@ from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
-from glance.store import base as store_base
+from glance.images import key_manager
+from glance.store import stores
+
+#: Cinder's properties of an encrypted volume's image (section 7.5).
+_KEY_ID = 'cinder_encryption_key_id'
+_KEY_POLICY = 'cinder_encryption_key_deletion_policy'
 
 LOG = logging.getLogger(__name__)
 
 
-def delete(
-    asking: context.RequestContext,
-    registry: registry_client.RegistryClient,
-    store: store_base.Store,
-    image_id: str,
-    expected: contract.Expected,
-) -> None:
-    """Delete an image for good.
+class Deletions:
+    """Deletes images for good, or leaves their data to the scrubber.
 
-    The registry decides first, so nothing is touched on 403 or 404
-    (OSSA-2012-017), and of two deletes one wins. A running upload finds
-    its image gone and removes its bytes itself.
-
-    :raises errors.Forbidden: the image is protected
-    :raises errors.PreconditionFailed: it is not as expected
+    :param keeps_data: option delayed_delete
     """
-    image = registry.delete_image(asking, image_id, expected)
-    try:
-        for location in image['locations']:
-            store.delete(location['url'])
-        if not image['locations']:
-            # An upload may have been killed between its last byte and the
-            # registry.
-            store.delete_unregistered(image_id)
-    except errors.Error:
-        LOG.exception('The data of deleted image %s is left over', image_id)
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        store: stores.Stores,
+        keys: key_manager.Keys,
+        keeps_data: bool,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._keys = keys
+        self._keeps_data = keeps_data
+
+    def run(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        expected: contract.Expected,
+    ) -> contract.Image:
+        """Delete an image that was just seen.
+
+        The registry decides first, so nothing is touched on 403 or 404
+        (OSSA-2012-017), and of two deletions one wins. A running upload
+        finds its image gone and removes its bytes itself.
+
+        :returns: the image as it was
+        :raises errors.Forbidden: the image is protected
+        :raises errors.PreconditionFailed: it is not as expected
+        :raises errors.Conflict: its data is in use; the image stays
+        :raises errors.StoreUnavailable: a store that may refuse does not
+            answer now; the image stays
+        """
+        wanted: contract.Deletion = {'row_version': expected['row_version']}
+        urls = [location['url'] for location in image['locations']]
+        if self._keeps_data:
+            wanted['data'] = 'kept'
+        elif self._store.may_refuse_deletion(urls):
+            wanted['data'] = 'held'
+        gone = self._delete(asking, image, wanted)
+        if not gone['locations']:
+            self._delete_unregistered(image['id'])
+        elif 'data' not in wanted:
+            self._delete_data(gone)
+        elif wanted['data'] == 'held':
+            self._delete_held(asking, image, gone['locations'])
+        if gone['properties'].get(_KEY_POLICY) == 'on_image_deletion':
+            self._keys.delete(asking, gone['properties'].get(_KEY_ID) or '')
+        return gone
+
+    def _delete(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        wanted: contract.Deletion,
+    ) -> contract.Image:
+        """Delete the record; once more if the answer was lost.
+
+        Or the bytes would stay: to the client's next try the image is not
+        there any more.
+        """
+        image_id = image['id']
+        try:
+            return self._registry.delete_image(asking, image_id, wanted)
+        except errors.RegistryUnavailable:
+            wanted['repeats'] = image['row_version']
+            again = self._registry.delete_image(asking, image_id, wanted)
+            return {**image, 'locations': again['locations']}
+
+    def _delete_unregistered(self, image_id: str) -> None:
+        """What an upload left that was killed between its last byte and
+        the registry.
+        """
+        try:
+            self._store.delete_unregistered(image_id)
+        except errors.Error as error:
+            _left_over(image_id, error)
+
+    def _delete_data(self, gone: contract.Image) -> None:
+        for location in gone['locations']:
+            try:
+                self._store.delete(location['url'])
+            except errors.Error as error:
+                _left_over(gone['id'], error)
+
+    def _delete_held(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        held: list[contract.Location],
+    ) -> None:
+        """Delete the data, or bring the image back (trap 42).
+
+        Who may refuse is asked first: what is deleted stays deleted.
+        """
+        left = sorted(held, key=self._cannot_refuse)
+        try:
+            while left:
+                self._store.delete(left[0]['url'])
+                del left[0]
+        except Exception:  # a bug of a store loses no image either
+            ids = sorted(location['id'] for location in left)
+            self._settle(asking, image['id'], image['status'], ids)
+            raise
+        self._settle(asking, image['id'], 'deleted', [])
+
+    def _cannot_refuse(self, location: contract.Location) -> bool:
+        return not self._store.may_refuse_deletion([location['url']])
+
+    def _settle(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        status: str,
+        ids: list[int],
+    ) -> None:
+        try:
+            self._registry.settle_deletion(
+                asking, image_id, {'status': status, 'ids': ids}
+            )
+        except errors.Error:
+            LOG.exception('Image %s stays pending_delete', image_id)
+
+
+def _left_over(image_id: str, error: errors.Error) -> None:
+    LOG.error('Data of deleted image %s is left over: %s', image_id, error)

@@ -1,7 +1,7 @@
-"""Image bytes on their way in: counted, capped, hashed."""
+"""Image bytes on their way in: counted, capped, hashed, looked at."""
 
 from _queue import SimpleQueue  # the native one, which nobody patches
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import contextlib
 import hashlib
 import os
@@ -19,6 +19,12 @@ SMALL_CHUNK_BYTES = 256 * 1024
 #: With helpers: while one buffer is filled and written, the hashes work on
 #: the ones before.
 BUFFERS = 4
+#: Algorithms that ``os_hash_algo`` may name; a shake has no length.
+HASH_NAMES = sorted(
+    name
+    for name in hashlib.algorithms_guaranteed
+    if not name.startswith('shake')
+)
 
 
 class Source(Protocol):
@@ -31,6 +37,28 @@ class Source(Protocol):
         """Fill ``view``; less only at the end."""
 
 
+class Inspection(Protocol):
+    """Looks at the data for what it is; see :mod:`glance.images.formats`."""
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether further bytes can change the outcome."""
+
+    def feed(self, piece: memoryview) -> None: ...
+
+    def conclude(self, size_bytes: int) -> int | None:
+        """:returns: the virtual size, if known; raises if it refuses"""
+
+
+class Signature(Protocol):
+    """See :mod:`glance.images.signatures`."""
+
+    def update(self, piece: memoryview) -> None: ...
+
+    def verify(self) -> None:
+        """:raises errors.BadRequest: of other data"""
+
+
 class Measured:
     """Passes pieces on and knows what went by. Used once.
 
@@ -39,8 +67,10 @@ class Measured:
     :param cap_bytes: most bytes that may come
     :param expected_bytes: how many must come; None if unknown
     :param hash_name: algorithm of the second hash, next to md5
+    :raises errors.Conflict: at once, if there is no such algorithm
     :raises errors.LimitExceeded: while iterating, beyond the cap
-    :raises errors.BadRequest: at the end, if another number came
+    :raises errors.BadRequest: as soon as more come than were announced, at
+        the end if fewer did
     """
 
     def __init__(
@@ -51,15 +81,45 @@ class Measured:
         expected_bytes: int | None,
         hash_name: str,
     ) -> None:
+        if hash_name not in HASH_NAMES:  # another release made the image
+            raise errors.Conflict(f'os_hash_algo {hash_name} is unknown here.')
         self._source = source
         self._cap_bytes = cap_bytes
+        self._cap_reason = ''
         self._expected_bytes = expected_bytes
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hash = hashlib.new(hash_name, usedforsecurity=False)
         self._is_native = False
+        self._hashes: list[Any] = [self._md5, self._hash]
+        self._inspection: Inspection | None = None
+        self._signature: Signature | None = None
+        self._known: Mapping[str, Any] = {}
         self.hash_name = hash_name
         self.size_bytes = 0
+        self.virtual_size: int | None = None
         check_size(expected_bytes, cap_bytes)
+
+    def expect(
+        self,
+        known: Mapping[str, Any],
+        inspection: Inspection | None,
+        signature: Signature | None,
+    ) -> None:
+        """Refuse, at their end, data that is not what it should be.
+
+        :param known: the image; where it has a size, a checksum or an
+            os_hash_value already, the data must have it too
+        """
+        self._known = known
+        self._inspection = inspection
+        if signature is not None:
+            self._signature = signature
+            self._hashes.append(signature)
+
+    def narrow(self, most_bytes: int, reason: str) -> None:
+        """Let no more than ``most_bytes`` come; ``reason`` tells why."""
+        if most_bytes < self._cap_bytes:
+            self._cap_bytes, self._cap_reason = most_bytes, reason
 
     def go_native(self) -> bool:
         """Whether a native thread may iterate, and nobody else."""
@@ -67,20 +127,47 @@ class Measured:
         return self._is_native
 
     def __iter__(self) -> Iterator[memoryview]:
-        with _hashing([self._md5, self._hash], self._is_native) as hashing:
+        with _hashing(self._hashes, self._is_native) as hashing:
             while True:
                 buffer = hashing.free_buffer()
                 got = self._source.readinto(buffer)
                 if not got:
                     break
                 self.size_bytes += got
-                check_size(self.size_bytes, self._cap_bytes)
+                self._check_size()
                 hashing.update(buffer[:got])
+                if self._inspection and self._inspection.wants_more:
+                    threads.call(self._inspection.feed, buffer[:got])
                 yield buffer[:got]
         expected = self._expected_bytes
         if expected is not None and self.size_bytes != expected:
             raise errors.BadRequest(
                 f'{expected} bytes were announced, {self.size_bytes} came.'
+            )
+        threads.call(self._conclude)
+
+    def _conclude(self) -> None:
+        self._compare('size', self.size_bytes)
+        self._compare('checksum', self.checksum)
+        self._compare('os_hash_value', self.hash_value)
+        if self._signature is not None:
+            self._signature.verify()
+        if self._inspection is not None:
+            self.virtual_size = self._inspection.conclude(self.size_bytes)
+
+    def _compare(self, name: str, value: int | str) -> None:
+        known = self._known.get(name)
+        if known is not None and known != value:
+            raise errors.BadRequest(
+                f'The {name} of the image is {known}, of the data {value}.'
+            )
+
+    def _check_size(self) -> None:
+        check_size(self.size_bytes, self._cap_bytes, self._cap_reason)
+        expected = self._expected_bytes
+        if expected is not None and self.size_bytes > expected:
+            raise errors.BadRequest(
+                f'{expected} bytes were announced, and more came.'
             )
 
     @property
@@ -92,10 +179,13 @@ class Measured:
         return self._hash.hexdigest()
 
 
-def check_size(size_bytes: int | None, cap_bytes: int) -> None:
+def check_size(
+    size_bytes: int | None, cap_bytes: int, reason: str = ''
+) -> None:
     """:raises errors.LimitExceeded: more than the cap"""
     if size_bytes is not None and size_bytes > cap_bytes:
-        raise errors.LimitExceeded(f'An image may have {cap_bytes} bytes.')
+        reason = reason or f'An image may have {cap_bytes} bytes.'
+        raise errors.LimitExceeded(reason)
 
 
 class _Hashing(Protocol):

@@ -12,12 +12,15 @@ import uuid
 
 from glance import registry_client
 from glance.common import context
+from glance.common import contract
 from glance.common import errors
 
 LOG = logging.getLogger(__name__)
 
 #: Renewals within one lease: two of them may fail.
 BEATS_PER_LEASE = 3
+DELETED = 'The image was deleted during the upload.'
+NO_ROOM = 'The storage quota of the owner is used up.'
 
 
 class Transfer:
@@ -27,13 +30,22 @@ class Transfer:
         self.id = str(uuid.uuid4())
         self.bytes_done = 0
         self.is_lost = False
+        #: Why its data is not wanted any more.
+        self.refusal: errors.Error | None = None
         #: Until then no other can hold the claim, whatever happens.
         self.held_until = 0.0
 
     def check(self) -> None:
-        """:raises errors.Conflict: the claim was given to somebody else"""
+        """Go on only while the data is wanted.
+
+        :raises errors.Conflict: the claim was given to somebody else
+        :raises errors.LimitExceeded: others used the quota up meanwhile
+        :raises errors.Gone: the image was deleted
+        """
         if self.is_lost:
             raise errors.Conflict('The claim on this upload was lost.')
+        if self.refusal is not None:
+            raise self.refusal
 
     def confirm(self) -> None:
         """Be sure that nobody else can hold the claim now.
@@ -49,10 +61,14 @@ class Transfers:
     """The transfers of this process.
 
     :param registry: where their leases are
+    :param quota_bytes: most bytes of one owner; 0: any
     """
 
-    def __init__(self, registry: registry_client.RegistryClient) -> None:
+    def __init__(
+        self, registry: registry_client.RegistryClient, quota_bytes: int
+    ) -> None:
         self._registry = registry
+        self._quota_bytes = quota_bytes
         self._running: dict[str, Transfer] = {}
         self._lock = threading.Lock()
         self._beating = False
@@ -91,15 +107,21 @@ class Transfers:
         self, transfers: dict[str, Transfer], lease_seconds: int
     ) -> None:
         since = time.monotonic()
-        lost = self._registry.renew_transfers(
-            context.RequestContext(is_admin=True, overwrite=False),
-            {
-                'transfers': {
-                    transfer.id: transfer.bytes_done
-                    for transfer in transfers.values()
-                }
-            },
+        renewal: contract.Renewal = {
+            'transfers': {
+                transfer.id: transfer.bytes_done
+                for transfer in transfers.values()
+            }
+        }
+        if self._quota_bytes:
+            renewal['quota'] = self._quota_bytes
+        ending = self._registry.renew_transfers(
+            context.RequestContext(is_admin=True, overwrite=False), renewal
         )
         for transfer in transfers.values():
             transfer.held_until = since + lease_seconds
-            transfer.is_lost = transfer.id in lost
+            transfer.is_lost = transfer.id in ending['lost']
+            if transfer.id in ending.get('deleted', ()):
+                transfer.refusal = errors.Gone(DELETED)
+            elif transfer.id in ending.get('over_quota', ()):
+                transfer.refusal = errors.LimitExceeded(NO_ROOM)

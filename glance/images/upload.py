@@ -10,8 +10,13 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import threads
+from glance.images import formats
+from glance.images import key_manager
+from glance.images import limits
+from glance.images import signatures
 from glance.images import streams
 from glance.images import transfers
+from glance.notifications import notifier as notifications
 from glance.store import base as store_base
 
 LOG = logging.getLogger(__name__)
@@ -21,6 +26,11 @@ class Uploads:
     """Writes images' data.
 
     :param node: this host, as the registry's records name it
+    :param rules: about the content of images
+    :param keys: where certificates of signed images are
+    :param quota_bytes: most bytes that one owner may keep; 0: any
+    :param unified: None: Keystone knows no limits
+    :param notifier: None: nobody wants to know
     """
 
     def __init__(
@@ -28,11 +38,21 @@ class Uploads:
         registry: registry_client.RegistryClient,
         store: store_base.Store,
         node: str,
+        rules: formats.Rules,
+        keys: key_manager.Keys,
+        quota_bytes: int = 0,
+        unified: limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._node = node
-        self._transfers = transfers.Transfers(registry)
+        self._rules = rules
+        self._keys = keys
+        self._quota_bytes = quota_bytes
+        self._unified = unified
+        self._notifier = notifier
+        self._transfers = transfers.Transfers(registry, quota_bytes)
 
     def run(
         self,
@@ -47,35 +67,67 @@ class Uploads:
         gone; the first error goes on.
 
         :raises errors.Conflict: the image is not ``queued``
+        :raises errors.LimitExceeded: its owner has no room for the data
         :raises errors.Gone: it was deleted while the bytes came
         """
         transfer = transfers.Transfer()
         since = time.monotonic()
         claimed = self._registry.claim_upload(
-            asking,
-            image_id,
-            {
-                'transfer_id': transfer.id,
-                'node': self._node,
-                'size': expected_bytes,
-            },
+            asking, image_id, self._claim(transfer, expected_bytes)
         )
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         url = None
         try:
-            url = self._write(image_id, transfer, data)
-            self._finish(asking, image_id, transfer, data, url)
+            if self._unified is not None:
+                self._unified.require_uploading(asking)
+            if 'room' in claimed:
+                data.narrow(claimed['room'], transfers.NO_ROOM)
+            if self._notifier is not None:
+                self._notifier.prepared(claimed['image'])
+            self._examine(asking, claimed['image'], data)
+            url = self._write(image_id, transfer, data, expected_bytes)
+            image = self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
             self._undo(asking, image_id, transfer, url, error)
             raise
         finally:
             self._transfers.drop(transfer)
+        if self._notifier is not None:
+            self._notifier.uploaded(image)
+
+    def _claim(
+        self, transfer: transfers.Transfer, expected_bytes: int | None
+    ) -> contract.Claim:
+        claim: contract.Claim = {
+            'transfer_id': transfer.id,
+            'node': self._node,
+            'size': expected_bytes,
+        }
+        if self._quota_bytes:
+            claim['quota'] = self._quota_bytes
+        return claim
+
+    def _examine(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        data: streams.Measured,
+    ) -> None:
+        """Say what the data must be; the stream refuses other data."""
+        signature = None
+        if image['properties'].keys() >= signatures.PROPERTIES:
+            signature = signatures.verifier(
+                asking, image['properties'], self._keys
+            )
+        inspection = formats.inspection(self._rules, image)
+        data.expect(image, inspection, signature)
 
     def _write(
         self,
         image_id: str,
         transfer: transfers.Transfer,
         data: streams.Measured,
+        expected_bytes: int | None,
     ) -> str:
         """Store the data, in a native thread if it can be read by one."""
         run = threads.run if data.go_native() else operator.call
@@ -84,6 +136,7 @@ class Uploads:
             image_id,
             _watched(data, transfer),
             transfer.confirm,
+            expected_bytes,
         )
         return url
 
@@ -94,22 +147,22 @@ class Uploads:
         transfer: transfers.Transfer,
         data: streams.Measured,
         url: str,
-    ) -> None:
+    ) -> contract.Image:
         stored: contract.Stored = {
             'transfer_id': transfer.id,
             'size': data.size_bytes,
-            'virtual_size': None,
+            'virtual_size': data.virtual_size,
             'checksum': data.checksum,
             'os_hash_algo': data.hash_name,
             'os_hash_value': data.hash_value,
             'location': {'url': url, 'metadata': {}},
         }
+        if self._quota_bytes:
+            stored['quota'] = self._quota_bytes
         try:
-            self._registry.finish_upload(asking, image_id, stored)
+            return self._registry.finish_upload(asking, image_id, stored)
         except errors.NotFound as error:
-            raise errors.Gone(
-                'The image was deleted during the upload.'
-            ) from error
+            raise errors.Gone(transfers.DELETED) from error
 
     def _undo(
         self,
@@ -131,6 +184,8 @@ class Uploads:
             cause,
             cause.__cause__,
         )
+        if self._notifier is not None:
+            self._notifier.upload_failed(image_id, cause)
         try:
             unused = self._registry.abandon_upload(
                 asking, image_id, {'transfer_id': transfer.id}

@@ -70,13 +70,33 @@ class RegistryClient:
         self,
         asking: context.RequestContext,
         image_id: str,
-        expected: contract.Expected,
+        wanted: contract.Deletion,
     ) -> contract.Image:
         """Delete the image; the answer tells where its bytes are."""
         document = self._call(
-            asking, 'delete_image', expected, image_id=image_id
+            asking, 'delete_image', wanted, image_id=image_id
         )
         return cast(contract.Image, document)
+
+    def settle_deletion(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        end: contract.DeletionEnd,
+    ) -> None:
+        """The data that was held is gone, or the image is back."""
+        self._call(asking, 'settle_deletion', end, image_id=image_id)
+
+    def settle_locations(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        ids: list[int],
+        restore: bool,
+    ) -> None:
+        """The data of removed locations is gone, or they are back."""
+        body: contract.Settled = {'ids': ids, 'restore': restore}
+        self._call(asking, 'settle_locations', body, image_id=image_id)
 
     def claim_upload(
         self,
@@ -89,10 +109,16 @@ class RegistryClient:
 
     def renew_transfers(
         self, asking: context.RequestContext, renewal: contract.Renewal
-    ) -> list[str]:
-        """Prolong claims; the ids of those that are lost."""
+    ) -> contract.Renewed:
+        """Prolong claims; the ids of those that should end."""
         document = self._call(asking, 'renew_transfers', renewal)
-        return cast(contract.Renewed, document)['lost']
+        return cast(contract.Renewed, document)
+
+    def get_usage(
+        self, asking: context.RequestContext, owner: str | None
+    ) -> contract.Usage:
+        query: contract.UsageQuery = {'owner': owner}
+        return cast(contract.Usage, self._call(asking, 'get_usage', query))
 
     def finish_upload(
         self,
@@ -116,6 +142,38 @@ class RegistryClient:
             asking, 'abandon_upload', abandoned, image_id=image_id
         )
         return cast(contract.Unclaimed, document)['data_is_unused']
+
+    def claim_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        claim: contract.Claim,
+    ) -> contract.Claimed:
+        """Claim a queued image whose data lies in a store already."""
+        document = self._call(
+            asking, 'claim_location', claim, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_location(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        registered: contract.Registered,
+    ) -> contract.Claimed:
+        """Make the image active; ``then_hash`` is claimed with that."""
+        document = self._call(
+            asking, 'finish_location', registered, image_id=image_id
+        )
+        return cast(contract.Claimed, document)
+
+    def finish_hash(
+        self,
+        asking: context.RequestContext,
+        image_id: str,
+        hashed: contract.Hashed,
+    ) -> None:
+        self._call(asking, 'finish_hash', hashed, image_id=image_id)
 
     def deactivate_image(
         self,

@@ -1,21 +1,12 @@
-"""HTTP connections to a registry that end what they do in time.
-
-The time-outs of sockets hold for one operation each: a peer that sends a
-byte now and then is never late. Here all operations of a request, and the
-connecting before it, share one moment at which they end.
-"""
+"""HTTP connections to a registry that end what they do in time."""
 
 import http.client
-import io
 import socket
 import ssl
-import time
 from typing import Any, Protocol
 
+from glance.common import deadlines
 from glance.common import errors
-
-#: What of an answer is read at once.
-BUFFER_BYTES = 64 * 1024
 
 
 class Connection(Protocol):
@@ -48,8 +39,8 @@ class TCPConnection(http.client.HTTPConnection):
     until = float('inf')
 
     def connect(self) -> None:
-        self.timeout = _left(self.until)
-        self.sock = _Limited(self._opened(), self)
+        self.timeout = deadlines.left(self.until)
+        self.sock = deadlines.Limited(self._opened(), self)
 
     def _opened(self) -> socket.socket:
         """Connect to the first address of the host that takes it."""
@@ -59,7 +50,7 @@ class TCPConnection(http.client.HTTPConnection):
         ):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(_left(self.until))
+                sock.settimeout(deadlines.left(self.until))
                 sock.connect(address)
                 # A small body follows its head at once.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,7 +73,7 @@ class TLSConnection(TCPConnection):
     def _opened(self) -> socket.socket:
         sock = super()._opened()
         try:
-            sock.settimeout(_left(self.until))
+            sock.settimeout(deadlines.left(self.until))
             return self._context.wrap_socket(sock, server_hostname=self.host)
         except BaseException:
             sock.close()
@@ -99,75 +90,12 @@ class UnixConnection(TCPConnection):
     def _opened(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(_left(self.until))
+            sock.settimeout(deadlines.left(self.until))
             sock.connect(self._path)
         except BaseException:
             sock.close()
             raise
         return sock
-
-
-class _Limited:
-    """A connected socket as ``http.client`` uses it."""
-
-    def __init__(self, sock: socket.socket, owner: Connection) -> None:
-        self.socket = sock
-        self._owner = owner
-        self._readers = 0
-        self._is_closed = False
-
-    def sendall(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            self.socket.settimeout(_left(self._owner.until))
-            rest = rest[self.socket.send(rest) :]
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        self._readers += 1
-        return io.BufferedReader(_Reader(self), BUFFER_BYTES)
-
-    def read_into(self, buffer: Any) -> int:
-        self.socket.settimeout(_left(self._owner.until))
-        return self.socket.recv_into(buffer)
-
-    def close(self) -> None:
-        """Close once nobody reads: an answer may be the last one."""
-        self._is_closed = True
-        if not self._readers:
-            self.socket.close()
-
-    def end_reading(self) -> None:
-        self._readers -= 1
-        if self._is_closed:
-            self.close()
-
-
-class _Reader(io.RawIOBase):
-    """The bytes of one answer."""
-
-    def __init__(self, source: _Limited) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._source.read_into(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._source.end_reading()
-
-
-def _left(until: float) -> float | None:
-    """:raises TimeoutError: nothing is"""
-    if until == float('inf'):
-        return None
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError('timed out')
-    return left
 
 
 def tls_context(

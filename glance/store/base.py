@@ -4,6 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 Buffer = bytes | memoryview
+#: All that a client learns of a place that is refused, unknown or down:
+#: not which rule, not whether a port is open (operator-security section 5,
+#: rule 10).
+UNUSABLE = 'The location cannot be used.'
 
 
 class Body(Protocol):
@@ -21,15 +25,30 @@ class Store(Protocol):
 
     Errors are those of :mod:`glance.common.errors`; no message tells a URL,
     which may hold a path or a password (OSSA-2013-002).
+
+    :ivar schemes: of its URLs, in lower case
+    :ivar is_read_only: its data is somebody else's: never written or
+        deleted
+    :ivar can_refuse_deletion: delete() may say that data is in use
     """
+
+    @property
+    def schemes(self) -> tuple[str, ...]: ...
+    @property
+    def is_read_only(self) -> bool: ...
+    @property
+    def can_refuse_deletion(self) -> bool: ...
 
     def write(
         self,
         image_id: str,
         data: Iterable[Buffer],
         confirm: Callable[[], None],
+        size_bytes: int | None = None,
     ) -> str:
         """Store everything that ``data`` gives and return its URL.
+
+        ``size_bytes`` is how much that will be, as far as anybody knows.
 
         It may run in a native thread, so it says ``threads.call`` for work
         that blocks and nothing that waits green. A piece of ``data`` is
@@ -57,6 +76,19 @@ class Store(Protocol):
 
         :raises errors.Conflict: the data is in use
         :raises errors.StoreUnavailable: it cannot be removed now
+        """
+
+    def check(self, url: str) -> None:
+        """Judge, without asking anybody, a URL that a client gives.
+
+        :raises errors.BadRequest: it is no place for an image
+        """
+
+    def size(self, url: str) -> int:
+        """How many bytes there are.
+
+        :raises errors.NotFound: there is no such data
+        :raises errors.StoreUnavailable: it cannot be asked now
         """
 
     def delete_unregistered(self, image_id: str) -> None:

@@ -1,7 +1,7 @@
-"""Changes of an image's properties and tags, inside a transaction.
+"""Changes of what belongs to an image, inside a transaction.
 
-Properties keep one row for the life of an image (and of its name); tags get
-a new row each time. What is removed is marked deleted.
+Properties keep one row for the life of an image (and of its name); tags and
+locations get a new row each time. What is removed is marked deleted.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,9 +9,11 @@ import datetime
 
 import sqlalchemy as sa
 
+from glance.common import contract
 from glance_registry.db import engine
 from glance_registry.db import models
 
+LOCATIONS = models.image_locations
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
 
@@ -145,3 +147,61 @@ def remove_tags(connection: sa.Connection, rows: Sequence[int]) -> None:
             .where(TAGS.c.id.in_(rows))
             .values(deleted=True, deleted_at=engine.now())
         )
+
+
+def change_locations(
+    connection: sa.Connection,
+    image_id: str,
+    wanted: Sequence[contract.Location],
+    pending: Sequence[int],
+) -> Sequence[contract.Location]:
+    """Remove locations, so that these, in this order, are the image's.
+
+    The order is that of the rows. A row stays as long as the rows before
+    it do; what comes behind a new one is written anew.
+
+    :param pending: ids of rows whose data is not deleted yet
+    :returns: what is left to append
+    """
+    kept: list[int] = []
+    for location in wanted:
+        row = location.get('id')
+        if row is None or (kept and row < kept[-1]):
+            break
+        kept.append(row)
+    now = engine.now()
+    for status, condition in (
+        ('pending_delete', LOCATIONS.c.id.in_(pending)),
+        ('deleted', LOCATIONS.c.id.not_in([*kept, *pending])),
+    ):
+        connection.execute(
+            LOCATIONS.update()
+            .where(
+                LOCATIONS.c.image_id == image_id,
+                LOCATIONS.c.deleted == sa.false(),
+                condition,
+            )
+            .values(status=status, deleted=True, deleted_at=now)
+        )
+    return wanted[len(kept) :]
+
+
+def settle_locations(
+    connection: sa.Connection,
+    image_id: str,
+    ids: Sequence[int],
+    restore: bool,
+) -> None:
+    """End the pending of locations: back again, or gone for good."""
+    values: dict[str, object] = {'status': 'deleted'}
+    if restore:
+        values = {'status': 'active', 'deleted': False, 'deleted_at': None}
+    connection.execute(
+        LOCATIONS.update()
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.id.in_(ids),
+            LOCATIONS.c.status == 'pending_delete',
+        )
+        .values(values)
+    )

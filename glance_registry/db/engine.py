@@ -20,6 +20,8 @@ themselves.
 from collections.abc import Callable
 import datetime
 import functools
+import importlib
+import json
 import logging
 import random
 import threading
@@ -31,8 +33,10 @@ from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
+from sqlalchemy import types
 
 from glance.common import errors
+from glance.common import imports
 from glance.common import threads
 
 LOG = logging.getLogger(__name__)
@@ -159,6 +163,19 @@ def now() -> datetime.datetime:
     return present.replace(microsecond=0, tzinfo=None)
 
 
+class Json(types.TypeDecorator[Any]):
+    """A text column that holds JSON written by the application."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
 class _CommitLost(Exception):
     """The connection broke in the commit: done or not, nobody knows."""
 
@@ -244,7 +261,10 @@ def _engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
             'pool_use_lifo': True,
             'connect_args': _patience(url),
         }
+    if url.get_driver_name() == 'pymysql':
+        _import_pymysql()
     engine = sa.create_engine(url, hide_parameters=True, **settings)
+    event.listen(engine, 'do_connect', _connect)
     event.listen(engine, 'handle_error', _recognise_lost)
     exc_filters.register_engine(engine)
     if kind == 'sqlite':
@@ -284,6 +304,25 @@ def _patience(url: sa.URL) -> dict[str, int]:
     return {
         name: value for name, value in usual.items() if name not in url.query
     }
+
+
+def _import_pymysql() -> None:
+    """Without the 7 MiB of cryptography, which few passwords need."""
+    with imports.without('cryptography'):
+        importlib.import_module('pymysql')
+
+
+def _connect(
+    dialect: Any, _record: Any, arguments: Any, settings: dict[str, Any]
+) -> Any:
+    """Connect; bring cryptography when the server turns out to need it."""
+    try:
+        return dialect.connect(*arguments, **settings)
+    except RuntimeError as error:
+        if 'cryptography' not in str(error):
+            raise
+        importlib.reload(importlib.import_module('pymysql._auth'))
+        return dialect.connect(*arguments, **settings)
 
 
 def _recognise_lost(failed: sa.engine.ExceptionContext) -> None:

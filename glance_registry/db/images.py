@@ -21,6 +21,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import models
+from glance_registry.db import storage
 from glance_registry.db import visibility
 
 IMAGES = models.images
@@ -28,7 +29,6 @@ LOCATIONS = models.image_locations
 MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
-TRANSFERS = models.image_transfers
 
 _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
@@ -45,6 +45,9 @@ _DEFAULTS: dict[str, Any] = {
     'row_version': 1,
     'deleted': False,
 }
+
+#: What needs no caller: another right was proved.
+SERVICE = context.RequestContext(is_admin=True, overwrite=False)
 
 
 def _children(ids: sa.ColumnElement[Any]) -> sa.CompoundSelect[Any]:
@@ -94,23 +97,7 @@ _ONE = {
 }
 _LOCKED = {sight: one.with_for_update() for sight, one in _ONE.items()}
 _INSERT = IMAGES.insert()
-_DELETE_OF = {
-    table.name: table.update()
-    .where(
-        table.c.image_id == sa.bindparam('row_image_id'),
-        table.c.deleted == sa.false(),
-    )
-    .values(
-        {
-            **{
-                name: sa.bindparam(name, type_=table.c[name].type)
-                for name in ('deleted', 'deleted_at')
-            },
-            **({'status': 'deleted'} if table is LOCATIONS else {}),
-        }
-    )
-    for table in (PROPERTIES, TAGS, MEMBERS, LOCATIONS)
-}
+_INSERT_LOCATION = LOCATIONS.insert()
 _LOCK = (
     sa.select(IMAGES.c.id)
     .where(IMAGES.c.id == sa.bindparam('image_id'))
@@ -149,6 +136,45 @@ def get(
     if not rows:
         raise errors.NotFound(f'There is no image {image_id}.')
     return _documents(connection, asking, rows)[0]
+
+
+def get_deleted(
+    connection: sa.Connection, image_id: str, seen: int
+) -> contract.Image:
+    """An image that was deleted since, with the locations it had then.
+
+    :param seen: the version that somebody saw alive, which is the right to
+        ask
+    :raises errors.NotFound: it was gone before that, or never there
+    """
+    row = connection.execute(
+        sa.select(*_SHOWN, IMAGES.c.deleted_at).where(
+            IMAGES.c.id == image_id,
+            IMAGES.c.deleted == sa.true(),
+            IMAGES.c.row_version > seen,
+        )
+    ).first()
+    if row is None:
+        raise errors.NotFound(f'There is no image {image_id}.')
+    image = _bare_document(row[:-1])
+    rows = connection.execute(
+        sa.select(LOCATIONS)
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.deleted_at == row.deleted_at,
+        )
+        .order_by(LOCATIONS.c.id)
+    )
+    image['locations'] = [
+        {
+            'id': found.id,
+            'url': found.value,
+            'metadata': found.meta_data or {},
+            'status': found.status,
+        }
+        for found in rows
+    ]
+    return image
 
 
 def get_page(
@@ -212,13 +238,19 @@ def update(
     """Apply a PATCH to the image as its reader saw it.
 
     :raises errors.Busy: the image has changed since
+    :raises errors.LimitExceeded: the owner has no room for new locations
     """
     now, version = engine.now(), changes['row_version']
+    values, before = changes['values'], tuple[str, ...]()
+    if 'locations' in changes:
+        before, status = lifecycle.SET_LOCATIONS
+        values = {**values, 'status': status}
     if not touch(
         connection,
         asking,
         image_id,
-        changes['values'],
+        values,
+        before=before,
         row_version=version,
         now=now,
     ):
@@ -229,49 +261,17 @@ def update(
     )
     if 'tags' in changes:
         children.change_tags(connection, image_id, changes['tags'])
-    return {'row_version': version + 1, 'updated_at': timestamp(now)}
-
-
-def delete(
-    connection: sa.Connection,
-    asking: context.RequestContext,
-    image_id: str,
-    expected: contract.Expected,
-) -> contract.Image:
-    """Mark the image and all that belongs to it deleted.
-
-    :returns: the image as it was, so that its bytes can be found
-    :raises errors.Forbidden: it is protected
-    :raises errors.PreconditionFailed: it is not as expected
-    """
-    # Locked: an upload that ends right now would add a location.
-    image = get(connection, asking, image_id, lock=True)
-    _require_expected(image, expected)
-    if image['protected']:
-        raise errors.Forbidden('The image is protected from deletion.')
-    gone = {'deleted': True, 'deleted_at': engine.now()}
-    touch(connection, asking, image_id, {'status': 'deleted', **gone})
-    _delete_children(connection, image, gone)
-    if image['status'] not in lifecycle.SETTLED:
-        connection.execute(
-            TRANSFERS.delete().where(TRANSFERS.c.image_id == image_id)
+    if 'locations' in changes:
+        fresh = children.change_locations(
+            connection,
+            image_id,
+            changes['locations'],
+            changes.get('pending', ()),
         )
-    return image
-
-
-def _delete_children(
-    connection: sa.Connection, image: contract.Image, gone: dict[str, Any]
-) -> None:
-    """Only the members are not known from the image."""
-    for table, present in (
-        (MEMBERS, True),
-        (PROPERTIES, image['properties']),
-        (TAGS, image['tags']),
-        (LOCATIONS, image['locations']),
-    ):
-        if present:
-            values = {**gone, 'row_image_id': image['id']}
-            connection.execute(_DELETE_OF[table.name], values)
+        insert_locations(connection, image_id, fresh)
+        if fresh and (quota := changes.get('quota')):
+            storage.require_fits(connection, image_id, quota)
+    return {'row_version': version + 1, 'updated_at': timestamp(now)}
 
 
 def move(
@@ -295,17 +295,60 @@ def move(
         row_version=expected['row_version'],
     ):
         image = get(connection, asking, image_id)
-        _require_expected(image, expected)
+        require_expected(image, expected)
         raise errors.Forbidden(
             f'An image that is {image["status"]} cannot become {step.after}.'
         )
 
 
-def _require_expected(
+def require_expected(
     image: contract.Image, expected: contract.Expected
 ) -> None:
     if expected['row_version'] not in (None, image['row_version']):
         raise errors.PreconditionFailed
+
+
+def insert_locations(
+    connection: sa.Connection,
+    image_id: str,
+    fresh: Iterable[contract.Location],
+) -> None:
+    """Append; the order of locations is that of their rows."""
+    now = engine.now()
+    rows = [
+        {
+            'image_id': image_id,
+            'value': location['url'],
+            'meta_data': location['metadata'],
+            'status': 'active',
+            'created_at': now,
+            'updated_at': now,
+        }
+        for location in fresh
+    ]
+    if rows:
+        connection.execute(_INSERT_LOCATION, rows)
+
+
+def settle_locations(
+    connection: sa.Connection, image_id: str, settled: contract.Settled
+) -> None:
+    """The data of removed locations is gone; or they are back.
+
+    Of an image that was deleted meanwhile they stay pending, and their
+    data is the scrubber's.
+    """
+    lock(connection, image_id)
+    if settled['restore'] and not touch(
+        connection,
+        SERVICE,
+        image_id,
+        {},
+    ):
+        return
+    children.settle_locations(
+        connection, image_id, settled['ids'], settled['restore']
+    )
 
 
 def add_tag(

@@ -10,12 +10,10 @@ written by older code stays valid. Indexes of ours begin with ``split_``.
 Times are naive UTC in whole seconds.
 """
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import schema
-from sqlalchemy import types
 
 from glance_registry.db import engine
 
@@ -25,19 +23,6 @@ metadata = sa.MetaData()
 Big = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 
 VISIBILITIES = ('private', 'public', 'shared', 'community')
-
-
-class Json(types.TypeDecorator[Any]):
-    """A text column that holds JSON written by the application."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
-        return None if value is None else json.loads(value)
 
 
 def _bool(name: str, **kwargs: Any) -> sa.Column[bool]:
@@ -188,7 +173,7 @@ image_locations = _table(
     _image_id(),
     sa.Column('value', sa.Text(), nullable=False),
     *_soft_delete(),
-    sa.Column('meta_data', Json(), default=dict),
+    sa.Column('meta_data', engine.Json(), default=dict),
     sa.Column(
         'status',
         sa.String(30),
@@ -256,8 +241,8 @@ task_info = _table(
     sa.Column(
         'task_id', sa.String(36), sa.ForeignKey('tasks.id'), primary_key=True
     ),
-    sa.Column('input', Json()),
-    sa.Column('result', Json()),
+    sa.Column('input', engine.Json()),
+    sa.Column('result', engine.Json()),
     sa.Column('message', sa.Text()),
 )
 
@@ -318,7 +303,7 @@ metadef_objects = _table(
     sa.Column('description', sa.Text()),
     # names separated by commas
     sa.Column('required', sa.Text()),
-    sa.Column('json_schema', Json(), nullable=False, default=dict),
+    sa.Column('json_schema', engine.Json(), nullable=False, default=dict),
     *_times(),
     sa.UniqueConstraint(
         'namespace_id', 'name', name='uq_metadef_objects_namespace_id_name'
@@ -331,7 +316,7 @@ metadef_properties = _table(
     sa.Column('id', sa.Integer(), primary_key=True),
     _namespace_id(),
     sa.Column('name', sa.String(80), nullable=False),
-    sa.Column('json_schema', Json(), nullable=False, default=dict),
+    sa.Column('json_schema', engine.Json(), nullable=False, default=dict),
     *_times(),
     sa.UniqueConstraint(
         'namespace_id', 'name', name='uq_metadef_properties_namespace_id_name'
@@ -402,4 +387,12 @@ image_transfers = _table(
         'image_id', 'kind', name='split_image_transfers_image_id_kind'
     ),
     sa.Index('split_image_transfers_expires_at', 'expires_at'),
+)
+
+# Whoever takes room in a store under a quota writes the owner's row first;
+# '' is nobody.
+storage_owners = _table(
+    'storage_owners',
+    sa.Column('owner', sa.String(255), primary_key=True),
+    sa.Column('changes', Big, nullable=False, default=0, server_default='0'),
 )

@@ -8,6 +8,7 @@ caller's own rights may have ended while the bytes came.
 
 import datetime
 import logging
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
+from glance_registry.db import storage
 
 LOG = logging.getLogger(__name__)
 
@@ -28,9 +30,44 @@ TRANSFERS = models.image_transfers
 
 #: Tells the owner why an image is ``queued`` again.
 FAILED_REASON = 'os_glance_failed_reason'
+#: Of some transfers those whose image is gone.
+_OF_DELETED = sa.select(TRANSFERS.c.id).where(
+    TRANSFERS.c.image_id == IMAGES.c.id,
+    TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
+    IMAGES.c.deleted == sa.true(),
+)
 _OUTCOME = frozenset(
     ('size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value')
 )
+
+
+class Kind(NamedTuple):
+    """What a transfer does to its image.
+
+    :ivar broken: what its end means to the owner, before the node's name
+    """
+
+    name: str
+    claim: lifecycle.Step
+    finish: lifecycle.Step
+    broken: str
+
+
+UPLOAD = Kind(
+    'upload',
+    lifecycle.CLAIM_UPLOAD,
+    lifecycle.FINISH_UPLOAD,
+    'The upload through',
+)
+LOCATION = Kind(
+    'location',
+    lifecycle.CLAIM_LOCATION,
+    lifecycle.FINISH_LOCATION,
+    'The location given to',
+)
+_KINDS = {kind.name: kind for kind in (UPLOAD, LOCATION)}
+#: Finds out the hashes of an active image; claims nothing of it.
+HASH = 'hash'
 
 
 def claim(
@@ -38,13 +75,15 @@ def claim(
     asking: context.RequestContext,
     image_id: str,
     wanted: contract.Claim,
+    kind: Kind,
     lease_seconds: int,
 ) -> contract.Claimed:
-    """Give one caller the right to write the image's data.
+    """Give one caller the right to the image's data.
 
     :raises errors.Conflict: the image is not ``queued``
+    :raises errors.LimitExceeded: its owner has no room for so much
     """
-    step = lifecycle.CLAIM_UPLOAD
+    step = kind.claim
     claimed = images.touch(
         connection,
         asking,
@@ -53,23 +92,36 @@ def claim(
         before=step.before,
     )
     image = images.get(connection, asking, image_id)
-    if claimed:
-        _insert(connection, image_id, wanted, lease_seconds)
-        if image['properties'].pop(FAILED_REASON, None) is not None:
-            no_reason = {FAILED_REASON: None}
-            children.change_properties(connection, image_id, no_reason)
-    elif not _holds(connection, image_id, wanted['transfer_id']):
+    if not claimed and not _holds(connection, image_id, wanted['transfer_id']):
         raise errors.Conflict(
             f'The image is {image["status"]}; data can be uploaded only '
             'while it is queued.'
         )
-    return {'image': image, 'lease_seconds': lease_seconds}
+    answer: contract.Claimed = {
+        'image': image,
+        'lease_seconds': lease_seconds,
+    }
+    if quota := wanted.get('quota'):
+        answer['room'] = storage.reserve(
+            connection,
+            image['owner'],
+            quota,
+            wanted['transfer_id'],
+            wanted['size'],
+        )
+    if claimed:
+        _insert(connection, image_id, wanted, kind.name, lease_seconds)
+        if image['properties'].pop(FAILED_REASON, None) is not None:
+            no_reason = {FAILED_REASON: None}
+            children.change_properties(connection, image_id, no_reason)
+    return answer
 
 
 def _insert(
     connection: sa.Connection,
     image_id: str,
     wanted: contract.Claim,
+    kind: str,
     lease_seconds: int,
 ) -> None:
     now = engine.now()
@@ -78,7 +130,7 @@ def _insert(
         {
             'id': wanted['transfer_id'],
             'image_id': image_id,
-            'kind': 'upload',
+            'kind': kind,
             'node': wanted['node'],
             'bytes_done': 0,
             'bytes_expected': wanted['size'],
@@ -94,7 +146,11 @@ def renew(
     renewal: contract.Renewal,
     lease_seconds: int,
 ) -> contract.Renewed:
-    """Prolong the leases of transfers that are still held."""
+    """Prolong the leases of transfers that are still held.
+
+    One whose image was deleted stays until its holder gives it back: its
+    bytes are there so long.
+    """
     now = engine.now()
     lost = []
     for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
@@ -109,7 +165,12 @@ def renew(
         )
         if not renewed.rowcount:
             lost.append(transfer_id)
-    return {'lost': lost}
+    held = renewal['transfers'].keys() - lost
+    deleted = connection.scalars(_OF_DELETED, {'ids': list(held)}).all()
+    answer: contract.Renewed = {'lost': lost, 'deleted': list(deleted)}
+    if quota := renewal.get('quota'):
+        answer['over_quota'] = storage.without_room(connection, held, quota)
+    return answer
 
 
 def finish(
@@ -119,8 +180,49 @@ def finish(
 
     :raises errors.NotFound: the image was deleted meanwhile
     :raises errors.Conflict: the claim was given to somebody else
+    :raises errors.LimitExceeded: the owner's quota has no room for it
     """
-    step = lifecycle.FINISH_UPLOAD
+    return _finish(connection, image_id, stored, UPLOAD)
+
+
+def finish_location(
+    connection: sa.Connection,
+    image_id: str,
+    registered: contract.Registered,
+    lease_seconds: int,
+) -> contract.Image:
+    """Make the image ``active`` with data that was there; see ``finish``."""
+    image = _finish(connection, image_id, registered, LOCATION)
+    then_hash = registered['then_hash']
+    if then_hash is not None and not _holds(
+        connection, image_id, then_hash['transfer_id']
+    ):
+        _insert(connection, image_id, then_hash, HASH, lease_seconds)
+    return image
+
+
+def finish_hash(
+    connection: sa.Connection, image_id: str, hashed: contract.Hashed
+) -> None:
+    """Tell the hashes of an image that has none.
+
+    :raises errors.NotFound: the image was deleted meanwhile
+    :raises errors.Conflict: the claim lapsed
+    """
+    outcome = {key: value for key, value in hashed.items() if key in _OUTCOME}
+    if not images.touch(connection, _ADMIN, image_id, outcome):
+        raise errors.NotFound(f'There is no image {image_id}.')
+    if not _remove(connection, hashed['transfer_id'], _of(image_id)):
+        raise _lost()
+
+
+def _finish(
+    connection: sa.Connection,
+    image_id: str,
+    stored: contract.Stored | contract.Registered,
+    kind: Kind,
+) -> contract.Image:
+    step = kind.finish
     outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
     if not images.touch(
         connection,
@@ -133,16 +235,20 @@ def finish(
         if not _is_outcome(image, stored):
             raise _lost()
         return image
+    transfer_id = stored['transfer_id']
+    if quota := stored.get('quota'):
+        size = stored['size']
+        storage.confirm(connection, image_id, quota, transfer_id, size)
     # Asked for behind the lock: in the condition of the UPDATE PostgreSQL
     # would look for it as of before the wait.
-    if not _remove(connection, stored['transfer_id'], _of(image_id)):
+    if not _remove(connection, transfer_id, _of(image_id)):
         raise _lost()
-    _insert_location(connection, image_id, stored['location'])
+    images.insert_locations(connection, image_id, [stored['location']])
     return images.get(connection, _ADMIN, image_id)
 
 
 def abandon(
-    connection: sa.Connection, image_id: str, transfer_id: str
+    connection: sa.Connection, image_id: str, abandoned: contract.Abandoned
 ) -> contract.Unclaimed:
     """Give a claim back. The image is ``queued`` again, if it is there.
 
@@ -151,8 +257,10 @@ def abandon(
     may have given its bytes the same place.
     """
     images.lock(connection, image_id)
-    if _remove(connection, transfer_id, _of(image_id)):
-        _give_back(connection, image_id)
+    if _remove(connection, abandoned['transfer_id'], _of(image_id)):
+        if _give_back(connection, image_id) and 'reason' in abandoned:
+            reason = {FAILED_REASON: abandoned['reason']}
+            children.change_properties(connection, image_id, reason)
         return {'data_is_unused': True}
     used = _has_data(connection, image_id) or _is_claimed(connection, image_id)
     return {'data_is_unused': not used}
@@ -165,7 +273,12 @@ def sweep(connection: sa.Connection) -> list[str]:
     """
     now = engine.now()
     lapsed = connection.execute(
-        sa.select(TRANSFERS.c.id, TRANSFERS.c.image_id, TRANSFERS.c.node)
+        sa.select(
+            TRANSFERS.c.id,
+            TRANSFERS.c.image_id,
+            TRANSFERS.c.node,
+            TRANSFERS.c.kind,
+        )
         .where(TRANSFERS.c.expires_at < now)
         .order_by(TRANSFERS.c.image_id)
     ).all()
@@ -176,7 +289,8 @@ def sweep(connection: sa.Connection) -> list[str]:
         if not _remove(connection, row.id, TRANSFERS.c.expires_at < now):
             continue
         if _give_back(connection, row.image_id):
-            reason = f'The upload through {row.node} broke off.'
+            kind = _KINDS.get(row.kind, UPLOAD)
+            reason = f'{kind.broken} {row.node} broke off.'
             children.change_properties(
                 connection, row.image_id, {FAILED_REASON: reason}
             )
@@ -185,11 +299,11 @@ def sweep(connection: sa.Connection) -> list[str]:
 
 
 #: Finishing and giving back need no caller: the transfer's id is the right.
-_ADMIN = context.RequestContext(is_admin=True, overwrite=False)
+_ADMIN = images.SERVICE
 
 
 def _give_back(connection: sa.Connection, image_id: str) -> bool:
-    step = lifecycle.ABANDON_UPLOAD
+    step = lifecycle.ABANDON
     return images.touch(
         connection,
         _ADMIN,
@@ -219,23 +333,6 @@ def _remove(
     return connection.execute(statement).rowcount == 1
 
 
-def _insert_location(
-    connection: sa.Connection, image_id: str, location: contract.Location
-) -> None:
-    now = engine.now()
-    connection.execute(
-        LOCATIONS.insert(),
-        {
-            'image_id': image_id,
-            'value': location['url'],
-            'meta_data': location['metadata'],
-            'status': 'active',
-            'created_at': now,
-            'updated_at': now,
-        },
-    )
-
-
 def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
     row = connection.execute(
         sa.select(TRANSFERS.c.id).where(
@@ -262,7 +359,9 @@ def _has_data(connection: sa.Connection, image_id: str) -> bool:
     return row is not None
 
 
-def _is_outcome(image: contract.Image, stored: contract.Stored) -> bool:
+def _is_outcome(
+    image: contract.Image, stored: contract.Stored | contract.Registered
+) -> bool:
     """Whether this very upload was finished before (a lost answer)."""
     urls = {location['url'] for location in image['locations']}
     return (

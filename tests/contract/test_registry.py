@@ -223,6 +223,57 @@ class TestOperations(RegistryTestCase):
             {'row_version': 999},
         )
 
+    def test_a_lost_answer_to_a_deletion(self) -> None:
+        image = self.with_locations('a', 'b')
+        gone: contract.Deletion = {'row_version': None}
+        again: contract.Deletion = {**gone, 'repeats': image['row_version']}
+        for wanted in (again, again):
+            answer = self.client.delete_image(ALICE, image['id'], wanted)
+            self.assertEqual(
+                ['a', 'b'], [place['url'] for place in answer['locations']]
+            )
+            self.assertEqual(contract.Image.__required_keys__, answer.keys())
+        later: contract.Deletion = {**gone, 'repeats': 99}
+        for wanted in (gone, later):
+            self.expect(
+                errors.NotFound,
+                self.client.delete_image,
+                ALICE,
+                image['id'],
+                wanted,
+            )
+
+    def test_settle_deletion(self) -> None:
+        image = self.with_locations('a', 'b')
+        held: contract.Deletion = {'row_version': None, 'data': 'held'}
+        for status, left, urls in (
+            ('active', image['locations'], ['a', 'b']),
+            ('deactivated', image['locations'][1:], ['b']),
+        ):
+            self.client.delete_image(ALICE, image['id'], held)
+            self.expect(
+                errors.NotFound, self.client.get_image, ADMIN, image['id']
+            )
+            self.assertEqual([], self.client.list_images(ADMIN, self.query()))
+            ids = [place['id'] for place in left]
+            for _ in range(2):
+                self.client.settle_deletion(
+                    ALICE, image['id'], {'status': status, 'ids': ids}
+                )
+            found = self.client.get_image(ALICE, image['id'])
+            self.assertEqual(status, found['status'])
+            self.assertEqual(
+                urls, [place['url'] for place in found['locations']]
+            )
+        self.client.delete_image(ALICE, image['id'], held)
+        for status in ('deleted', 'active', 'deleted'):
+            self.client.settle_deletion(
+                ALICE, image['id'], {'status': status, 'ids': []}
+            )
+            self.expect(
+                errors.NotFound, self.client.get_image, ADMIN, image['id']
+            )
+
     def test_claim_upload(self) -> None:
         image_id = self.create()['id']
         claimed = self.claim(image_id, 't1')
@@ -274,13 +325,171 @@ class TestOperations(RegistryTestCase):
         image = self.client.get_image(ALICE, image_id)
         self.assertEqual('active', image['status'])
 
+    def claim_location(self, image_id: str, transfer: str) -> contract.Claimed:
+        return self.client.claim_location(
+            ALICE, image_id, {'transfer_id': transfer, 'node': 'n', 'size': 0}
+        )
+
+    def test_claim_location(self) -> None:
+        image_id = self.create()['id']
+        for _ in range(2):
+            claimed = self.claim_location(image_id, 't1')
+            self.assertEqual('importing', claimed['image']['status'])
+        self.expect(errors.Conflict, self.claim_location, image_id, 't2')
+        self.expect(errors.Conflict, self.claim, image_id, 't3')
+        self.client.abandon_upload(
+            ALICE, image_id, {'transfer_id': 't1', 'reason': 'It is Monday.'}
+        )
+        image = self.client.get_image(ALICE, image_id)
+        self.assertEqual('queued', image['status'])
+        reason = {'os_glance_failed_reason': 'It is Monday.'}
+        self.assertEqual(reason, image['properties'])
+        self.claim_location(image_id, 't2')
+        image = self.client.get_image(ALICE, image_id)
+        self.assertEqual({}, image['properties'])
+
+    def registered(self, transfer: str, then: str | None = None) -> Any:
+        hashes = dict.fromkeys(('checksum', 'os_hash_algo', 'os_hash_value'))
+        claim = {'transfer_id': then, 'node': 'n', 'size': None}
+        return {
+            **self.stored(transfer),
+            **hashes,
+            'then_hash': claim if then else None,
+        }
+
+    def test_finish_location(self) -> None:
+        image_id = self.create()['id']
+        self.claim_location(image_id, 't1')
+        document = self.registered('t1', 't2')
+        for _ in range(2):
+            answer = self.client.finish_location(ALICE, image_id, document)
+            self.assertGreater(answer['lease_seconds'], 0)
+        image = self.client.get_image(ALICE, image_id)
+        self.assertEqual('active', image['status'])
+        self.assertEqual(5, image['size'])
+        self.assertIsNone(image['os_hash_value'])
+        self.assertEqual('file:///somewhere/x', image['locations'][0]['url'])
+        self.expect(
+            errors.Conflict,
+            self.client.finish_location,
+            ALICE,
+            self.create()['id'],
+            document,
+        )
+
+    def test_finish_hash(self) -> None:
+        image_id = self.create()['id']
+        self.claim_location(image_id, 't1')
+        self.client.finish_location(
+            ALICE, image_id, self.registered('t1', 't2')
+        )
+        hashed: contract.Hashed = {
+            'transfer_id': 't2',
+            'checksum': 'c' * 32,
+            'os_hash_algo': 'sha512',
+            'os_hash_value': 'f' * 128,
+        }
+        self.client.finish_hash(ALICE, image_id, hashed)
+        image = self.client.get_image(ALICE, image_id)
+        self.assertEqual('c' * 32, image['checksum'])
+        self.assertEqual('f' * 128, image['os_hash_value'])
+        late: contract.Hashed = {**hashed, 'os_hash_value': 'e' * 128}
+        self.expect(
+            errors.Conflict, self.client.finish_hash, ALICE, image_id, late
+        )
+        self.assertEqual(image, self.client.get_image(ALICE, image_id))
+        self.expect(
+            errors.NotFound, self.client.finish_hash, ALICE, 'none', late
+        )
+
+    def test_a_deletion_ends_the_hashing(self) -> None:
+        image_id = self.create()['id']
+        self.claim_location(image_id, 't1')
+        self.client.finish_location(
+            ALICE, image_id, self.registered('t1', 't2')
+        )
+        renewal: contract.Renewal = {'transfers': {'t2': 1}}
+        renewed = self.client.renew_transfers(ALICE, renewal)
+        self.assertEqual({'lost': [], 'deleted': []}, renewed)
+        self.client.delete_image(ALICE, image_id, {'row_version': None})
+        renewed = self.client.renew_transfers(ALICE, renewal)
+        self.assertEqual({'lost': [], 'deleted': ['t2']}, renewed)
+
+    def with_locations(self, *names: str) -> contract.Image:
+        image_id = self.create()['id']
+        return self.change_locations(
+            self.client.get_image(ALICE, image_id),
+            [{'url': name, 'metadata': {'of': name}} for name in names],
+        )
+
+    def change_locations(
+        self,
+        image: contract.Image,
+        wanted: list[contract.Location],
+        pending: list[int] | None = None,
+    ) -> contract.Image:
+        self.client.update_image(
+            ALICE,
+            image['id'],
+            {
+                'row_version': image['row_version'],
+                'values': {},
+                'properties': {},
+                'locations': wanted,
+                'pending': pending or [],
+            },
+        )
+        return self.client.get_image(ALICE, image['id'])
+
+    def test_locations_keep_their_order(self) -> None:
+        image = self.with_locations('a', 'b', 'c')
+        self.assertEqual('active', image['status'])
+        for order in ('cab', 'acb', 'ab', 'ba', 'b'):
+            known = {place['url']: place for place in image['locations']}
+            wanted = [known[name] for name in order]
+            image = self.change_locations(image, wanted)
+            self.assertEqual(
+                [(name, {'of': name}) for name in order],
+                [(p['url'], p['metadata']) for p in image['locations']],
+            )
+
+    def test_locations_of_a_claimed_image_stay(self) -> None:
+        image_id = self.create()['id']
+        self.claim(image_id, 't1')
+        image = self.client.get_image(ALICE, image_id)
+        place: contract.Location = {'url': 'x', 'metadata': {}}
+        self.expect(errors.Busy, self.change_locations, image, [place])
+
+    def test_settle_locations(self) -> None:
+        image = self.with_locations('a', 'b')
+        first, second = image['locations']
+        for restore, left in ((True, ['a', 'b']), (False, ['b'])):
+            image = self.change_locations(image, [second], [first['id']])
+            self.assertEqual([second], image['locations'])
+            for _ in range(2):
+                self.client.settle_locations(
+                    ALICE, image['id'], [first['id']], restore
+                )
+            image = self.client.get_image(ALICE, image['id'])
+            urls = [place['url'] for place in image['locations']]
+            self.assertEqual(left, urls)
+        # What is not pending is not touched.
+        self.client.settle_locations(ALICE, image['id'], [second['id']], False)
+        self.assertEqual(image, self.client.get_image(ALICE, image['id']))
+
     def test_renew_transfers(self) -> None:
         image_id = self.create()['id']
         self.claim(image_id, 't1')
-        lost = self.client.renew_transfers(
+        ending = self.client.renew_transfers(
             ALICE, {'transfers': {'t1': 3, 'never': 1}}
         )
-        self.assertEqual(['never'], lost)
+        self.assertEqual(['never'], ending['lost'])
+
+    def test_get_usage(self) -> None:
+        self.create(owner='of usage')
+        usage = self.client.get_usage(ALICE, 'of usage')
+        self.assertEqual(contract.Usage.__required_keys__, usage.keys())
+        self.assertEqual(1, usage['images'])
 
     def test_deactivate_image(self) -> None:
         anything: contract.Expected = {'row_version': None}

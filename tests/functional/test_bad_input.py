@@ -371,19 +371,25 @@ class BadInputTestCase(base.ServiceTestCase):
 
 class TestBadInput(BadInputTestCase):
     def test_bad_images_are_refused_and_none_is_made(self) -> None:
+        # covers 2.4-2, 7.1-3..4, 7.1-15
         self.check_all(CREATES)
         self.assertEqual(['one'], self.listed())
 
     def test_bad_patches_change_nothing(self) -> None:
+        # covers 7.4.1-4, 7.4.2-1..2, 7.4.2-6..7, 7.4.3-2, 7.4.4-10
         self.check_all(PATCHES)
 
     def test_bad_lists_have_a_status(self) -> None:
+        # covers 7.2.1-2, 7.2.3-13
         self.check_all(LISTS)
 
     def test_other_bad_requests_have_a_status(self) -> None:
+        # covers 12-10, 12-14..15, 13-3
         self.check_all(OTHERS)
 
     def test_odd_ids_lead_nowhere(self) -> None:
+        # covers 12-7, 13-6
+        # covers 7.3-2
         for odd, status in ODD_IDS.items():
             for method, rest, body, kind in ID_CALLS:
                 bad = Bad(
@@ -399,6 +405,7 @@ class TestBadInput(BadInputTestCase):
         self.assertEqual(self.before, self.show(IMAGE_ID))
 
     def test_a_body_where_none_belongs_is_refused(self) -> None:
+        # covers 2.4-1, 2.4-7
         for method, rest in (
             ('GET', ''),
             ('DELETE', ''),
@@ -420,6 +427,7 @@ class TestBadInput(BadInputTestCase):
 
     def test_an_error_tells_nothing_of_the_inside(self) -> None:
         """OSSA-2013-002: no path, no URL, no trace in an error."""
+        # covers 2.6-10
         image_id = self.image(data=b'hello')
         self.service.images.joinpath(image_id).unlink()
         bodies = [self.check(bad).text for bad in CREATES[:20] + PATCHES[:10]]
@@ -468,6 +476,7 @@ class TestLimitsThatAreMet(BadInputTestCase):
     """The largest input that is accepted comes back whole."""
 
     def test_longest_texts(self) -> None:
+        # covers 18-9
         longest = {
             'name': 'é' * 255,
             'tags': ['x' * 255],

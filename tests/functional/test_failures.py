@@ -48,6 +48,7 @@ class TestStoreFailures(base.ServiceTestCase):
         return FailingStore(store)
 
     def test_an_upload_into_a_failing_store(self) -> None:
+        # covers 8.1-15..16, 8.1-20
         for after in (0, 1, None):
             for trouble, status in (
                 (errors.LimitExceeded('The image store is full.'), 413),
@@ -77,6 +78,7 @@ class TestStoreFailures(base.ServiceTestCase):
         self.call('DELETE', f'/v2/images/{image_id}')
 
     def test_a_download_from_a_failing_store(self) -> None:
+        # covers 8.2-12
         image_id = self.image(data=b'hello')
         store = self.service.store
         for trouble, status in (

@@ -43,6 +43,7 @@ class TestUpload(UploadTestCase):
         self.assertEqual(data, self.data(image_id))
 
     def test_data_of_unknown_size(self) -> None:
+        # covers 8.1-24
         data = random.Random(1).randbytes(3 * MIB + 7)
         image_id = self.image()
         pieces = (
@@ -54,6 +55,7 @@ class TestUpload(UploadTestCase):
         self.check_whole(image_id, data)
 
     def test_data_of_known_size(self) -> None:
+        # covers 8.1-24
         data = random.Random(2).randbytes(2 * MIB)
         image_id = self.image()
         source = base.Source(data)
@@ -80,6 +82,7 @@ class TestUpload(UploadTestCase):
 
     def test_pieces_stay_small(self) -> None:
         """Nobody asks the server for more than a chunk at a time."""
+        # covers 8.1-25
         asked = []
 
         class Watching(base.Source):
@@ -94,12 +97,14 @@ class TestUpload(UploadTestCase):
         self.assertGreater(min(asked), 0)
 
     def test_trap_44_fewer_bytes_than_the_length(self) -> None:
+        # covers 8.1-13
         image_id = self.image()
         response = self.put(image_id, base.Source(b'1234'), length=5)
         self.assert_status(400, response)
         self.assert_untouched(image_id)
 
     def test_trap_44_chunks_that_miss_the_size_header(self) -> None:
+        # covers 8.1-13
         for size in ('4', '6'):
             image_id = self.image()
             response = self.put(
@@ -122,6 +127,7 @@ class TestUpload(UploadTestCase):
         self.assert_status(204, response)
 
     def test_a_client_that_breaks_off(self) -> None:
+        # covers 5-11
         for trouble in (
             ConnectionResetError(),
             TimeoutError(),
@@ -143,6 +149,7 @@ class TestUpload(UploadTestCase):
         self.assert_untouched(image_id)
 
     def test_trap_13_a_failed_upload_was_saving_and_is_queued(self) -> None:
+        # covers 5-2..3, 8.1-20
         image_id = self.image()
         seen = []
         source = base.Source(
@@ -173,6 +180,7 @@ class TestSizeCap(UploadTestCase):
     api_options = {'image_size_cap': 2 * MIB}
 
     def test_an_announced_length_beyond_the_cap(self) -> None:
+        # covers 8.1-12
         image_id = self.image()
         source = base.Source(b'x' * 10)
         response = self.put(image_id, source, length=2 * MIB + 1)
@@ -181,6 +189,7 @@ class TestSizeCap(UploadTestCase):
         self.assert_untouched(image_id)
 
     def test_chunks_beyond_the_cap(self) -> None:
+        # covers 8.1-12
         image_id = self.image()
         source = base.Source(*[b'x' * MIB] * 5)
         self.assert_status(413, self.put(image_id, source))
@@ -197,6 +206,7 @@ class TestOtherHash(UploadTestCase):
     api_options = {'hashing_algorithm': 'sha256'}
 
     def test_trap_10_both_hashes(self) -> None:
+        # covers 19.3-1
         image = self.show(self.image(data=b'hello'))
         self.assertEqual('sha256', image['os_hash_algo'])
         self.assertEqual(
@@ -207,6 +217,7 @@ class TestOtherHash(UploadTestCase):
 
 class TestDownload(base.ServiceTestCase):
     def test_ranges_give_their_bytes(self) -> None:
+        # covers 8.2-2
         data = bytes(range(256)) * 4
         image_id = self.image(data=data)
         for asked, expected in {
@@ -260,6 +271,7 @@ class TestDownload(base.ServiceTestCase):
         self.assertEqual(data, response.body)
 
     def test_trap_08_data_that_the_store_lost_is_204(self) -> None:
+        # covers 8.2-14
         image_id = self.image(data=b'hello')
         self.service.images.joinpath(image_id).unlink()
         response = self.call('GET', f'/v2/images/{image_id}/file')
@@ -273,6 +285,7 @@ class TestDownload(base.ServiceTestCase):
         self.assertIn('Retry-After', response.headers)
 
     def test_trap_43_deactivated_data_is_for_admins(self) -> None:
+        # covers 8.2-9
         image_id = self.image(data=b'hello')
         self.call('POST', f'/v2/images/{image_id}/actions/deactivate')
         response = self.call('GET', f'/v2/images/{image_id}/file')

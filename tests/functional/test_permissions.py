@@ -188,6 +188,8 @@ class PermissionTestCase(base.ServiceTestCase):
 class TestImages(PermissionTestCase):
     """Traps 15 and 16; OSSA-2012-017."""
 
+    # covers 7.5-3, 8.1-7, 11-3, 13-7
+    # covers 6-1..2, 6-7..9, 21-1
     expected = staticmethod(today)
     is_former = False
 
@@ -244,6 +246,7 @@ class TestImages(PermissionTestCase):
             self.assertEqual(b'data', self.data(image_id))
 
     def test_an_image_of_nobody_is_for_all_to_see(self) -> None:
+        # covers 6-3
         created = self.ask(
             'admin',
             'POST',
@@ -339,6 +342,7 @@ MEMBER_CALLS: dict[Any, dict[str, int | tuple[int, int]]] = {
 class TestMembers(PermissionTestCase):
     """Section 12; traps 14 and 17; CVE-2013-4354."""
 
+    # covers 12-7
     is_former = False
 
     def check(self, call: tuple[str, str, bytes | None]) -> None:
@@ -352,9 +356,11 @@ class TestMembers(PermissionTestCase):
                 self.assert_status(statuses[self.is_former], response)
 
     def test_trap_14_sharing(self) -> None:
+        # covers 12-20
         self.check(SHARING)
 
     def test_listing(self) -> None:
+        # covers 12-3
         self.check(LISTING)
         path = f'/v2/images/{self.make("shared")}/members'
         for caller, seen in {
@@ -370,15 +376,19 @@ class TestMembers(PermissionTestCase):
                 self.assertEqual(seen, [m['member_id'] for m in found])
 
     def test_showing(self) -> None:
+        # covers 12-4
         self.check(SHOWING)
 
     def test_trap_17_answering(self) -> None:
+        # covers 12-5
         self.check(ANSWERING)
 
     def test_trap_17_removing(self) -> None:
+        # covers 12-6
         self.check(REMOVING)
 
     def test_members_of_images_that_are_not_shared(self) -> None:
+        # covers 12-8
         for visibility in ('private', 'public', 'community'):
             path = f'/v2/images/{self.make(visibility)}/members'
             visible = 404 if visibility == 'private' else 403
@@ -443,6 +453,7 @@ class TestCreation(PermissionTestCase):
     is_former = False
 
     def test_who_creates_what(self) -> None:
+        # covers 7.1-7..8, 2.2-4..5
         for values, table in CREATIONS:
             body = json.dumps(values).encode()
             for caller, statuses in table.items():
@@ -468,6 +479,7 @@ class TestCreation(PermissionTestCase):
                 self.assert_status(200, response)
 
     def test_an_admin_without_project_owns_nothing(self) -> None:
+        # covers 2.2-8
         response = self.ask(
             'admin without project', 'POST', '/v2/images', b'{}'
         )
@@ -522,6 +534,7 @@ class TestOldFileOfOldDefaults(OldFile, TestMembers):
 
 class TestOtherTokens(PermissionTestCase):
     def test_no_token_is_401(self) -> None:
+        # covers 2.1-2
         image_id = self.make('public')
         for call in CALLS:
             with self.subTest(f'{call.method} {call.rest}'):
@@ -537,6 +550,7 @@ class TestOtherTokens(PermissionTestCase):
             self.assert_status(401, self.ask(None, 'GET', path))
 
     def test_an_unconfirmed_identity_is_401(self) -> None:
+        # covers 2.1-2
         for status in ('Invalid', 'confirmed', ''):
             with self.subTest(status):
                 response = self.ask(
@@ -549,6 +563,7 @@ class TestOtherTokens(PermissionTestCase):
 
     def test_a_token_of_another_scope_is_refused(self) -> None:
         """Scope type of every rule is the project."""
+        # covers 2.2-6..7
         image_id = self.make('public')
         for scope in (
             {'OpenStack-System-Scope': 'all'},
@@ -599,6 +614,7 @@ class TestAnonymous(PermissionTestCase):
     api_options = {'allow_anonymous_access': True}
 
     def test_an_anonymous_caller_needs_roles_like_anybody(self) -> None:
+        # covers 2.2-2, 8.1-3
         image_id = self.make('public')
         for call in CALLS:
             status = 403 if call.needs == 'change' else 404
@@ -631,6 +647,7 @@ class TestAnonymousReads(PermissionTestCase):
         super().setUp()
 
     def test_an_anonymous_caller_reads_and_never_changes(self) -> None:
+        # covers 2.2-2..3
         image_id = self.make('public')
         path = f'/v2/images/{image_id}'
         self.assert_status(200, self.ask(None, 'GET', '/v2/images'))
@@ -666,6 +683,7 @@ class TestPolicyFile(PermissionTestCase):
         super().setUp()
 
     def test_rules_of_the_file_count(self) -> None:
+        # covers 21-3
         image_id = self.image(data=b'data')
         path = f'/v2/images/{image_id}'
         self.assert_status(403, self.ask('owner', 'DELETE', path))
@@ -686,6 +704,7 @@ class TestPolicyFile(PermissionTestCase):
 
     def test_rules_see_custom_properties(self) -> None:
         """OSSA-2013-027: the real image is the target."""
+        # covers 8.2-10, 21-2
         for secret, status in (('yes', 403), ('no', 200)):
             image_id = self.image(data=b'data', secret=secret)
             response = self.ask('owner', 'GET', f'/v2/images/{image_id}/file')

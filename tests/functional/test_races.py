@@ -73,6 +73,7 @@ class RaceTestCase(base.ServiceTestCase):
 
 class TestUploadRaces(RaceTestCase):
     def test_trap_12_the_second_upload_is_409(self) -> None:
+        # covers 5-9, 8.1-9
         image_id = self.image()
         second = []
         source = base.Source(
@@ -86,6 +87,7 @@ class TestUploadRaces(RaceTestCase):
         self.assertEqual([image_id], self.files())
 
     def test_an_upload_that_loses_at_the_claim_is_409(self) -> None:
+        # covers 5-9, 8.1-10
         image_id = self.image()
         self.interrupt(
             'POST',
@@ -113,6 +115,7 @@ class TestUploadRaces(RaceTestCase):
 
     def test_trap_12_a_deletion_during_the_upload_is_410(self) -> None:
         """OSSA-2015-003: no bytes stay of an image that is gone."""
+        # covers 5-10, 8.1-18
         image_id = self.image()
         source = base.Source(
             b'x' * 10,
@@ -139,6 +142,7 @@ class TestUploadRaces(RaceTestCase):
         self.assertEqual([], self.files())
 
     def test_a_patch_during_the_upload_is_kept(self) -> None:
+        # covers 5-12
         image_id = self.image(name='before', color='red')
         source = base.Source(
             b'data',
@@ -276,6 +280,7 @@ class TestMetadataRaces(RaceTestCase):
         self.assert_status(403, response)
 
     def test_trap_45_of_many_creations_of_an_id_one_wins(self) -> None:
+        # covers 7.1-16
         image_id = '7a000000-0000-4000-8000-00000000000a'
         together = threading.Barrier(4)
 
@@ -316,6 +321,7 @@ class TestQuotaRaces(RaceTestCase):
     api_options = {'image_tag_quota': 1, 'image_member_quota': 1}
 
     def test_trap_46_the_last_tag_is_given_once(self) -> None:
+        # covers 13-5
         image_id = self.image()
         path = f'/v2/images/{image_id}/tags'
         self.interrupt('PUT', '/tags/a', lambda: self.call('PUT', f'{path}/b'))
@@ -323,6 +329,7 @@ class TestQuotaRaces(RaceTestCase):
         self.assertEqual(['b'], self.show(image_id)['tags'])
 
     def test_trap_46_the_last_member_is_taken_once(self) -> None:
+        # covers 12-13
         image_id = self.image()
         path = f'/v2/images/{image_id}/members'
         self.interrupt(

@@ -81,6 +81,7 @@ class StatusTestCase(base.ServiceTestCase):
 
 class TestStatuses(StatusTestCase):
     def test_every_call_in_every_status(self) -> None:
+        # covers 5-8, 11-2
         for method, rest, body, answers in TABLE:
             for status, answer in zip(STATUSES, answers, strict=True):
                 path = f'/v2/images/{self.make(status)}{rest}'
@@ -88,6 +89,7 @@ class TestStatuses(StatusTestCase):
                     self.assert_status(answer, self.ask(method, path, body))
 
     def test_an_image_that_is_gone_is_404_for_everybody(self) -> None:
+        # covers 5-5
         for status in GONE:
             image_id = self.make('active')
             self.force(image_id, status=status, deleted=True)
@@ -99,6 +101,7 @@ class TestStatuses(StatusTestCase):
                     self.assertIn(shown.status_int, (404, 405))
 
     def test_what_is_gone_or_killed_is_in_no_list(self) -> None:
+        # covers 5-6, 7.2.3-16
         for status in (*GONE, 'killed'):
             image_id = self.image()
             self.force(image_id, status=status, deleted=status in GONE)
@@ -115,6 +118,7 @@ class TestStatuses(StatusTestCase):
             self.assertEqual(status, self.show(image_id)['status'])
 
     def test_ossa_2016_006_an_active_image_is_never_queued_again(self) -> None:
+        # covers 5-14, 7.4.5-1
         image_id = self.make('active')
         for operation in (
             {'op': 'replace', 'path': '/status', 'value': 'queued'},
@@ -141,6 +145,7 @@ class TestUpdatedAt(StatusTestCase):
             self.assertEqual(renews, shown != PAST_TEXT)
 
     def test_changes_renew_it(self) -> None:
+        # covers 4.1-13
         for method, rest, body in (
             ('PATCH', '', patch('name', 'x')),
             ('PATCH', '', patch('name', None)),  # as it is
@@ -152,6 +157,7 @@ class TestUpdatedAt(StatusTestCase):
             self.check(True, method, rest, body)
 
     def test_other_calls_do_not(self) -> None:
+        # covers 4.1-14, 12-19
         for method, rest, body in (
             ('GET', '', None),
             ('GET', '/file', None),
@@ -163,6 +169,7 @@ class TestUpdatedAt(StatusTestCase):
             self.check(False, method, rest, body)
 
     def test_an_upload_renews_it(self) -> None:
+        # covers 4.1-13
         image_id = self.image()
         self.force(image_id, updated_at=PAST)
         self.upload(image_id, b'data')

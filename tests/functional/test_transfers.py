@@ -73,10 +73,10 @@ class TransfersTestCase(base.ServiceTestCase):
         image_id = self.image()
         self.claim(image_id)
         self.lapse()
-        lost = self.service.registry.renew_transfers(
+        ending = self.service.registry.renew_transfers(
             self.alice(), {'transfers': {'t1': 3, 'gone': 4}}
         )
-        self.assertEqual(['gone'], lost)
+        self.assertEqual({'lost': ['gone'], 'deleted': []}, ending)
         self.assertEqual([], self.sweep())
 
     def test_zombie_cannot_finish_after_its_lease(self) -> None:
@@ -151,7 +151,7 @@ class TransfersTestCase(base.ServiceTestCase):
         image_id = self.image()
         held, lost = transfers.Transfer(), transfers.Transfer()
         self.claim(image_id, held.id)
-        running = transfers.Transfers(self.service.registry)
+        running = transfers.Transfers(self.service.registry, 0)
         held.bytes_done = 3
         for transfer in (held, lost):
             running.hold(transfer, 1, time.monotonic() - 100)

@@ -85,10 +85,15 @@ class Glance:
             self.directory / f'{name}.log',
         )
 
-    def configure(self, name: str, settings: Mapping[str, object]) -> None:
-        """Put settings of DEFAULT over those of a daemon's file."""
+    def configure(
+        self,
+        name: str,
+        settings: Mapping[str, object],
+        section: str = 'DEFAULT',
+    ) -> None:
+        """Put settings of a section over those of a daemon's file."""
         config = self.directory / f'{name}.conf'
-        config.write_text(config.read_text() + render({'DEFAULT': settings}))
+        config.write_text(config.read_text() + render({section: settings}))
 
     def start(self) -> None:
         config = self.directory / 'glance-registry.conf'

@@ -409,6 +409,7 @@ class WithKeystone(Stories):
             self.assertIn(image_id, self._ids(user))
 
     def test_no_token_no_answer(self) -> None:
+        # covers 2.2-1
         for token in (None, 'not-a-token'):
             status, headers, _ = self.glance.request(
                 'GET', '/v2/images', token=token

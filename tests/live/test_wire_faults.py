@@ -479,6 +479,7 @@ class ExpiringTokens(unittest.TestCase):
     LIFE_SECONDS = 10
 
     def test_upload_outlives_its_token(self) -> None:
+        # covers 8.1-19
         short = keystone.CONFIGURATION.replace(
             '[token]', f'[token]\nexpiration = {self.LIFE_SECONDS}'
         )

@@ -10,12 +10,14 @@ import sys
 import tempfile
 import time
 from typing import Any
+import unittest
 
 from tools.benchmark import client
 from tools.benchmark import crowd
 from tools.benchmark import data
 from tools.benchmark import databases
 from tools.benchmark import growth
+from tools.benchmark import login
 from tools.benchmark import metadata
 from tools.benchmark import pair
 from tools.benchmark import proc
@@ -30,6 +32,7 @@ _EXPECTED = (
     databases.Unavailable,
     pair.Failed,
     seeding.Unusable,
+    unittest.SkipTest,
     OSError,
     ValueError,
 )
@@ -86,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--growth', default='1000,10000,100000')
     parser.add_argument(
         '--against', action='append', default=[], metavar='TARGET'
+    )
+    parser.add_argument(
+        '--keystone',
+        action='store_true',
+        help='also a pair behind a real Keystone (tools/environment keystone)',
     )
     parser.add_argument(
         '--option',
@@ -243,6 +251,12 @@ def _run(
         server.url,
     )
     everyone = [mine, *others]
+    if arguments.keystone:
+        everyone.append(
+            login.behind_keystone(
+                home, server, arguments.workers, stack, arguments.option
+            )
+        )
     _introduce(arguments, everyone)
     for target in everyone:
         target.fill(arguments.images)

@@ -10,6 +10,7 @@ from glance.api.v2 import conditions
 from glance.common import context
 from glance.common import contract
 from glance.common import wsgi
+from glance.notifications import notifier as notifications
 
 
 class ImageActions:
@@ -19,9 +20,11 @@ class ImageActions:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
+        self._notifier = notifier
 
     def deactivate(
         self, request: wsgi.Request, image_id: str
@@ -47,4 +50,7 @@ class ImageActions:
         self._policy.require(request.context, action, image)
         expected = conditions.expected(request, image)
         move(request.context, image_id, expected)
+        if self._notifier is not None:
+            status = 'active' if action == 'reactivate' else 'deactivated'
+            self._notifier.updated(image, status=status)
         return wsgi.empty()

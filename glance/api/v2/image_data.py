@@ -12,8 +12,10 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import download
+from glance.images import limits as unified_limits
 from glance.images import streams
 from glance.images import upload
+from glance.notifications import notifier as notifications
 from glance.store import base as store_base
 
 OCTETS = 'application/octet-stream'
@@ -34,17 +36,24 @@ class ImageData:
         store: store_base.Store,
         uploads: upload.Uploads,
         limits: DataLimits,
+        unified: unified_limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
         self._uploads = uploads
         self._limits = limits
+        self._unified = unified
+        self._notifier = notifier
 
     def put(self, request: wsgi.Request, image_id: str) -> webob.Response:
         if request.content_type != OCTETS:
             raise errors.UnsupportedMediaType(f'Image data is {OCTETS}.')
         expected = _expected_bytes(request)
+        if self._unified is not None:
+            self._policy.refuse_anonymous(request.context)
+            self._unified.require_size(request.context, expected)
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'upload_image', image)
         _require_formats(image)
@@ -52,7 +61,7 @@ class ImageData:
             request.source(),
             cap_bytes=self._limits.size_cap_bytes,
             expected_bytes=expected,
-            hash_name=self._limits.hash_name,
+            hash_name=image['os_hash_algo'] or self._limits.hash_name,
         )
         self._uploads.run(request.context, image_id, data, expected)
         return wsgi.empty()
@@ -71,6 +80,12 @@ class ImageData:
         body = download.open_data(self._store, image, offset, length)
         if body is None:
             return _no_data()
+        if self._notifier is not None:
+            address = request.client_addr
+            ended = self._notifier.sent(
+                image, request.context, address, body.length
+            )
+            body = download.watched(body, ended)
         response = webob.Response(
             status=200 if part is None else 206, app_iter=body
         )

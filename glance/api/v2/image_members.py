@@ -11,6 +11,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
+from glance.notifications import notifier as notifications
 
 MAX_MEMBER_LENGTH = 255
 
@@ -23,10 +24,12 @@ class ImageMembers:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         quota: int,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._quota = quota
+        self._notifier = notifier
 
     def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -63,6 +66,8 @@ class ImageMembers:
             image_id,
             {'member': member, 'quota': self._quota},
         )
+        if self._notifier is not None:
+            self._notifier.member_created(created)
         return wsgi.json_response(views.member_document(created))
 
     def update(
@@ -77,14 +82,18 @@ class ImageMembers:
         changed = self._registry.update_member(
             request.context, image_id, member, status
         )
+        if self._notifier is not None:
+            self._notifier.member_updated(changed)
         return wsgi.json_response(views.member_document(changed))
 
     def delete(
         self, request: wsgi.Request, image_id: str, member: str
     ) -> webob.Response:
         request.refuse_body()
-        self._permit(request.context, 'delete_member', image_id, member)
+        gone = self._permit(request.context, 'delete_member', image_id, member)
         self._registry.delete_member(request.context, image_id, member)
+        if self._notifier is not None:
+            self._notifier.member_deleted(gone)
         return wsgi.empty()
 
     def _find(
@@ -107,14 +116,17 @@ class ImageMembers:
         action: str,
         image_id: str,
         member: str,
-    ) -> None:
+    ) -> contract.Member:
         found = self._registry.list_members(asking, image_id)
         image = found['image']
         self._require_shared(asking, image)
-        known = {document['member_id'] for document in found['members']}
+        known = {
+            document['member_id']: document for document in found['members']
+        }
         if member not in known:
             raise errors.NotFound(f'{member} is not a member of the image.')
         self._policy.require(asking, action, image)
+        return known[member]
 
     def _require_shared(
         self, asking: context.RequestContext, image: contract.Image

@@ -7,6 +7,7 @@ from glance.api import policy
 from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
+from glance.notifications import notifier as notifications
 
 
 class ImageTags:
@@ -17,10 +18,12 @@ class ImageTags:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         quota: int,
+        notifier: notifications.Notifier | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._quota = quota
+        self._notifier = notifier
 
     def update(
         self, request: wsgi.Request, image_id: str, tag: str
@@ -34,6 +37,9 @@ class ImageTags:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'modify_image', image)
         self._registry.add_tag(request.context, image_id, tag, self._quota)
+        if self._notifier is not None:
+            tags = [*(name for name in image['tags'] if name != tag), tag]
+            self._notifier.updated(image, tags=tags)
         return wsgi.empty()
 
     def delete(
@@ -44,4 +50,7 @@ class ImageTags:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'modify_image', image)
         self._registry.delete_tag(request.context, image_id, tag)
+        if self._notifier is not None:
+            tags = [name for name in image['tags'] if name != tag]
+            self._notifier.updated(image, tags=tags)
         return wsgi.empty()

@@ -11,6 +11,7 @@ import webob
 from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import conditions
+from glance.api.v2 import location_patch
 from glance.api.v2 import patch
 from glance.api.v2 import protections
 from glance.api.v2 import query
@@ -21,7 +22,10 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
-from glance.store import base as store_base
+from glance.images import limits as unified_limits
+from glance.images import locations
+from glance.notifications import notifier as notifications
+from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
@@ -37,13 +41,17 @@ _READ_ONLY = (
 
 
 class Limits(NamedTuple):
-    """Of pages and of what one image may carry; negative is unlimited."""
+    """Of pages and of what one image may carry; negative is unlimited.
+
+    :ivar storage_bytes: of one owner's images; 0 is unlimited
+    """
 
     page_default: int
     page_max: int
     properties: int
     tags: int
     members: int
+    storage_bytes: int = 0
 
 
 class Images:
@@ -53,16 +61,26 @@ class Images:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
-        store: store_base.Store,
+        store: stores.Stores,
+        deletions: deletion.Deletions,
         schema: schemas.ImageSchema,
         limits: Limits,
-        protected: protections.Protections | None,
+        view: views.ImageView = views.image_document,
+        places: locations.Locations | None = None,
+        unified: unified_limits.UnifiedLimits | None = None,
+        notifier: notifications.Notifier | None = None,
+        protected: protections.Protections | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._store = store
+        self._deletions = deletions
         self._schema = schema
         self._limits = limits
+        self._view = view
+        self._places = places
+        self._unified = unified
+        self._notifier = notifier
         self._protected = protected
 
     def index(self, request: wsgi.Request) -> webob.Response:
@@ -79,7 +97,7 @@ class Images:
             images = self._registry.list_images(request.context, asked)
         document = {
             'images': [
-                self._document(image, allows)
+                self._view(protections.shown(image, allows))
                 for image in images
                 if self._shows(request.context, image)
             ],
@@ -100,8 +118,12 @@ class Images:
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
+        if self._notifier is not None:
+            self._notifier.created(image)
         return wsgi.json_response(
-            self._document(image, self._allows(request.context)),
+            self._view(
+                protections.shown(image, self._allows(request.context))
+            ),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
@@ -113,15 +135,24 @@ class Images:
                 f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
                 {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
             )
-        operations = patch.parse(media_type, request.document())
-        patch.check_values(operations, self._schema)
+        document = request.document()
+        asked = _Patch([], [], {})
+        if self._places is not None:
+            document, asked.places[:] = location_patch.split(
+                media_type, document, self._schema
+            )
+        asked.operations[:] = patch.parse(media_type, document)
+        patch.check_values(asked.operations, self._schema)
         for tries_left in reversed(range(PATCH_TRIES)):
             try:
-                image = self._patch(request, image_id, operations)
+                image = self._patch(request, image_id, asked)
                 break
             except errors.Busy:
                 if not tries_left:
                     raise
+        changed = asked.operations or asked.places
+        if changed and self._notifier is not None:
+            self._notifier.updated(image)
         return self._answer(request, image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
@@ -129,28 +160,22 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'delete_image', image)
         expected = conditions.expected(request, image)
-        deletion.delete(
-            request.context, self._registry, self._store, image_id, expected
-        )
+        image = self._deletions.run(request.context, image, expected)
+        if self._notifier is not None:
+            self._notifier.deleted(image)
         return wsgi.empty()
 
     def _allows(self, asking: context.RequestContext) -> patch.Allows | None:
         """What the caller may do to properties; None: everything."""
         return None if self._protected is None else self._protected.of(asking)
 
-    def _document(
-        self, image: contract.Image, allows: patch.Allows | None
-    ) -> dict[str, Any]:
-        return views.image_document(
-            protections.shown(image, allows), self._schema.nullable
-        )
-
     def _answer(
         self, request: wsgi.Request, image: contract.Image
     ) -> webob.Response:
         """The entity with its version; 304 if the client knows it."""
+        allows = self._allows(request.context)
         response = wsgi.json_response(
-            self._document(image, self._allows(request.context))
+            self._view(protections.shown(image, allows))
         )
         response.etag = str(image['row_version'])
         response.conditional_response = True
@@ -178,6 +203,8 @@ class Images:
         self._policy.require_new(
             request.context, {**properties, **values, 'tags': []}
         )
+        if self._unified is not None:
+            self._unified.require_image(request.context)
         protections.require_create(properties, self._allows(request.context))
         tags = values.pop('tags', [])
         self._check_quota('tags', len(tags), self._limits.tags)
@@ -212,7 +239,7 @@ class Images:
         self,
         request: wsgi.Request,
         image_id: str,
-        operations: list[patch.Operation],
+        asked: '_Patch',
     ) -> contract.Image:
         """Read, change, write if nobody else wrote meanwhile.
 
@@ -221,22 +248,55 @@ class Images:
         """
         asking = request.context
         image = self._registry.get_image(asking, image_id)
-        if not operations:
+        if not asked.operations and not asked.places:
             self._policy.require(asking, 'get_image', image)
             return image
-        self._policy.require(asking, 'modify_image', image)
+        if asked.operations:
+            self._policy.require(asking, 'modify_image', image)
+        for place in asked.places:
+            self._policy.require(asking, _PLACE_RULES[place.op], image)
         conditions.expected(request, image)
         changes = patch.changes(
-            operations, image, self._schema, self._allows(asking)
+            asked.operations, image, self._schema, self._allows(asking)
         )
-        removed = _removed(changes)
-        self._schema.require_properties(
-            {*image['properties'], *changes['properties']} - removed
-        )
+        if asked.operations:
+            names = {*image['properties'], *changes['properties']}
+            self._schema.require_properties(names - _removed(changes))
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
+        removed = self._change_places(image, changes, asked)
         updated = self._registry.update_image(asking, image_id, changes)
+        if removed:
+            locations.delete_data(
+                asking, self._registry, self._store, image_id, removed
+            )
         return patch.applied(image, changes, updated)
+
+    def _change_places(
+        self,
+        image: contract.Image,
+        changes: contract.ImageChanges,
+        asked: '_Patch',
+    ) -> list[contract.Location]:
+        """Add to the changes what becomes of the locations.
+
+        :returns: locations whose data has to be deleted
+        """
+        if self._places is None or not asked.places:
+            return []
+        merged: Any = image | changes['values']
+        outcome = self._places.changed(merged, asked.places, asked.sizes)
+        removed = [
+            location
+            for location in outcome.removed
+            if not self._store.is_foreign(location['url'])
+        ]
+        changes['locations'] = outcome.locations
+        if self._limits.storage_bytes:
+            changes['quota'] = self._limits.storage_bytes
+        changes['pending'] = [location['id'] for location in removed]
+        changes['values'] |= outcome.values
+        return removed
 
     def _permit(
         self,
@@ -272,12 +332,32 @@ class Images:
 
 
 def _removed(changes: contract.ImageChanges) -> set[str]:
+    """Custom properties that go."""
     nulls = changes.get('nulls', ())
     return {
         name
         for name, value in changes['properties'].items()
         if value is None and name not in nulls
     }
+
+
+class _Patch(NamedTuple):
+    """A request to change an image, checked by itself.
+
+    :ivar places: operations on locations, where they are shown
+    :ivar sizes: of the data at URLs, known since the first try
+    """
+
+    operations: list[patch.Operation]
+    places: list[locations.Operation]
+    sizes: dict[str, int]
+
+
+_PLACE_RULES = {
+    'add': 'set_image_location',
+    'replace': 'set_image_location',
+    'remove': 'delete_image_location',
+}
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

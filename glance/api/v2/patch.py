@@ -12,7 +12,7 @@ V21 = 'application/openstack-images-v2.1-json-patch'
 V20 = 'application/openstack-images-v2.0-json-patch'
 MEDIA_TYPES = (V20, V21)
 
-_OPS = ('add', 'replace', 'remove')
+OPS = ('add', 'replace', 'remove')
 #: Base members that no client may change.
 READ_ONLY = frozenset(
     ('created_at', 'updated_at', 'status', 'checksum', 'size')
@@ -50,10 +50,15 @@ def parse(media_type: str, document: Any) -> list[Operation]:
     """
     if not isinstance(document, list):
         raise errors.BadRequest('A patch is an array of operations.')
+    check_count(document)
+    read = READERS[media_type]
+    return [_operation(item, read) for item in document]
+
+
+def check_count(document: list[Any]) -> None:
+    """:raises errors.LimitExceeded: too many operations"""
     if len(document) > MAX_OPERATIONS:
         raise errors.LimitExceeded(f'At most {MAX_OPERATIONS} operations.')
-    read = _read_v21 if media_type == V21 else _read_v20
-    return [_operation(item, read) for item in document]
 
 
 _Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
@@ -63,8 +68,8 @@ def _operation(item: Any, read: _Read) -> Operation:
     if not isinstance(item, dict):
         raise errors.BadRequest('An operation is an object.')
     op, path, strict_add = read(item)
-    if op not in _OPS:
-        raise errors.BadRequest(f'An op is one of {", ".join(_OPS)}.')
+    if op not in OPS:
+        raise errors.BadRequest(f'An op is one of {", ".join(OPS)}.')
     if op != 'remove' and 'value' not in item:
         raise errors.BadRequest(f'The {op} operation needs a value.')
     name = _name(path)
@@ -80,10 +85,13 @@ def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
 
 
 def _read_v20(item: dict[str, Any]) -> tuple[str, Any, bool]:
-    ops = [op for op in _OPS if op in item]
+    ops = [op for op in OPS if op in item]
     if len(ops) != 1:
         raise errors.BadRequest('An operation has one of add, replace, remove')
     return ops[0], item[ops[0]], True
+
+
+READERS: dict[str, _Read] = {V21: _read_v21, V20: _read_v20}
 
 
 def _name(path: Any) -> str:
@@ -172,6 +180,7 @@ def applied(
             or name in changed.get('nulls', ())
         },
         'tags': changed.get('tags', image['tags']),
+        'locations': changed.get('locations', image['locations']),
     }
     result: contract.Image = document
     return result

@@ -18,14 +18,12 @@ SORT_KEYS = (
     *('id', 'created_at', 'updated_at'),
 )
 #: ``value``, ``eq:value`` or ``in:a,b``.
-_WITH_OPERATORS = frozenset(
+WITH_OPERATORS = frozenset(
     ('name', 'id', 'status', 'container_format', 'disk_format')
 )
-_EXACT_TEXTS = frozenset(
-    ('owner', 'checksum', 'os_hash_algo', 'os_hash_value')
-)
-_NUMBERS = frozenset(('size', 'min_ram', 'min_disk', 'virtual_size'))
-_TIMES = frozenset(('created_at', 'updated_at'))
+EXACT_TEXTS = frozenset(('owner', 'checksum', 'os_hash_algo', 'os_hash_value'))
+NUMBERS = frozenset(('size', 'min_ram', 'min_disk', 'virtual_size'))
+TIMES = frozenset(('created_at', 'updated_at'))
 _TIME_OPERATORS = frozenset(('gt', 'gte', 'lt', 'lte', 'eq', 'neq'))
 #: Given twice they would contradict themselves.
 _SINGLE = frozenset(
@@ -111,18 +109,18 @@ def _read(
 def _read_filter(query: contract.ImageQuery, name: str, value: str) -> None:
     bounds = {'_min': 'gte', '_max': 'lte'}
     bare, ending = name[:-4], name[-4:]
-    if name in _WITH_OPERATORS:
+    if name in WITH_OPERATORS:
         query['filters'].append(_with_operator(name, value))
-    elif name in _EXACT_TEXTS:
+    elif name in EXACT_TEXTS:
         query['filters'].append(_filter(name, 'eq', value))
-    elif name in _NUMBERS:
+    elif name in NUMBERS:
         query['filters'].append(_filter(name, 'eq', _number(name, value)))
-    elif name in _TIMES:
+    elif name in TIMES:
         query['filters'].append(_time(name, value))
     elif name == 'protected':
         wanted = _choice(name, value, ('true', 'false')) == 'true'
         query['filters'].append(_filter(name, 'eq', wanted))
-    elif bare in _NUMBERS and ending in bounds:
+    elif bare in NUMBERS and ending in bounds:
         number = _number(name, value)
         query['filters'].append(_filter(bare, bounds[ending], number))
     elif name in _NO_FILTERS:

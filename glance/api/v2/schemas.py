@@ -17,6 +17,8 @@ from glance.common import wsgi
 MAX_VALUE_BYTES = 65_535
 MAX_NAME_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
+#: What there is a schema of.
+NAMES = ('image', 'images', 'member', 'members', 'task', 'tasks')
 
 
 class ImageSchema:

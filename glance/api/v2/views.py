@@ -1,5 +1,6 @@
 """Registry document -> public JSON."""
 
+from collections.abc import Callable
 from typing import Any
 
 from glance.common import contract
@@ -12,9 +13,12 @@ _BASE = (
 )
 
 
+#: Custom properties that the usual schema allows to be null.
+_NULLABLE = frozenset(('kernel_id', 'ramdisk_id'))
+
+
 def image_document(
-    image: contract.Image,
-    nullable: frozenset[str] = frozenset(('kernel_id', 'ramdisk_id')),
+    image: contract.Image, nullable: frozenset[str] = _NULLABLE
 ) -> dict[str, Any]:
     """The entity of images-v2 section 4.1.
 
@@ -30,6 +34,51 @@ def image_document(
     document['self'] = f'/v2/images/{image["id"]}'
     document['file'] = f'/v2/images/{image["id"]}/file'
     document['schema'] = '/v2/schemas/image'
+    return document
+
+
+#: How images are shown in one configuration.
+ImageView = Callable[[contract.Image], dict[str, Any]]
+
+
+def image_view(
+    direct_url: bool,
+    locations: bool,
+    nullable: frozenset[str] = _NULLABLE,
+) -> ImageView:
+    """The entity, with the places of its data if they are shown.
+
+    :param direct_url: option show_image_direct_url
+    :param locations: option show_multiple_locations
+    :param nullable: custom properties that the schema allows to be null
+    """
+    if not direct_url and not locations:
+        if nullable == _NULLABLE:
+            return image_document
+        return lambda image: image_document(image, nullable)
+
+    def with_places(image: contract.Image) -> dict[str, Any]:
+        document = image_document(image, nullable)
+        places = image['locations']
+        if locations:
+            document['locations'] = [
+                location_document(place) for place in places
+            ]
+        if direct_url and places:
+            document['direct_url'] = places[0]['url']
+        return document
+
+    return with_places
+
+
+def location_document(location: contract.Location) -> dict[str, Any]:
+    """Without what only the registry knows; with what a patch claimed."""
+    document: dict[str, Any] = {
+        'url': location['url'],
+        'metadata': location['metadata'],
+    }
+    if 'validation_data' in location:
+        document['validation_data'] = location['validation_data']
     return document
 
 

@@ -6,15 +6,14 @@ This package is the one place that knows eventlet, so it can be replaced:
 speaks on them, ``incoming`` reads requests.
 """
 
-from collections.abc import Iterator
 import contextlib
 import ctypes
 import os
 import socket
-import sys
 from typing import Any
 import warnings
 
+from glance.common import imports
 from glance.common import threads
 
 #: mallopt(3): at most two arenas for some twenty native threads, and large
@@ -38,7 +37,8 @@ def patch() -> None:
     # the service cannot act on the warning.
     warnings.filterwarnings('ignore', message=r'\s*Eventlet ')
     os.environ.setdefault('EVENTLET_NO_GREENDNS', 'yes')
-    with _absent('OpenSSL'):
+    # eventlet looks for pyOpenSSL, which nobody here uses: 11 MiB.
+    with imports.without('OpenSSL'):
         import eventlet
 
         eventlet.monkey_patch(os=False, psycopg=False)
@@ -55,19 +55,3 @@ def patch_postgresql() -> None:
     from eventlet.support import psycopg2_patcher
 
     psycopg2_patcher.make_psycopg_green()
-
-
-@contextlib.contextmanager
-def _absent(library: str) -> Iterator[None]:
-    """Let an import find that the library is not installed.
-
-    eventlet looks for pyOpenSSL, which nobody here uses: 11 MiB a process.
-    """
-    known = library in sys.modules
-    if not known:
-        sys.modules[library] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if not known:
-            del sys.modules[library]

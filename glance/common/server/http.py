@@ -68,7 +68,7 @@ class Server(wsgi.Server):
             sock.getsockname(),
             app,
             environ={
-                'wsgi.multiprocess': conf.workers != 0,
+                'wsgi.multiprocess': conf.workers not in (0, 1),
                 'wsgi.input_terminated': True,
                 **(secure if tls else {}),
             },
@@ -374,6 +374,7 @@ class Connection(wsgi.HttpProtocol):
             LOG.info('%s: the transfer is cut: %s', self.requestline, error)
             self._broken = self.close_connection = True
         finally:
+            body.sent_bytes = self._sent
             body.close()
         return []
 

@@ -136,10 +136,7 @@ class Supervisor:
             self._spawn()
 
     def _spawn(self) -> None:
-        # What exists now is not collected again: pages that the collector
-        # does not touch stay shared, 28 MiB of them under load.
-        gc.collect()
-        gc.freeze()
+        settle()
         pid = os.fork()
         if not pid:
             self._become_worker()
@@ -225,6 +222,16 @@ class Supervisor:
             return
         for worker in self._workers.values():
             worker.outdated = True
+
+
+def settle() -> None:
+    """Never collect again what exists now.
+
+    Pages that the collector does not touch stay shared with the workers, 28
+    MiB of them under load; and it has 80,000 objects less to look at.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _now() -> float:

@@ -19,6 +19,7 @@ from oslo_config import cfg
 
 from glance.common import config
 from glance.common import errors
+from glance.common import shutdown
 from glance.common.server import listening
 from glance.common.server import processes
 from glance.common.server import worker
@@ -146,7 +147,7 @@ class _Service:
         served.on_signals({signal.SIGTERM: served.drain})
         eventlet.spawn(served.drain_without, lifeline.fd)
         lifeline.ready()
-        return served.run()
+        return _until_the_end(served)
 
     def run_alone(self) -> int:
         """Serve in this very process, with the same signals.
@@ -155,6 +156,7 @@ class _Service:
         (60 MiB), and the service manager watches already.
         """
         served = worker.Worker(self._conf, self._socket, self._load_app())
+        processes.settle()
 
         def stop() -> None:
             if served.draining:
@@ -171,4 +173,10 @@ class _Service:
             signal.SIGHUP: reload,
         }
         served.on_signals(actions)
-        return served.run()
+        return _until_the_end(served)
+
+
+def _until_the_end(served: worker.Worker) -> int:
+    code = served.run()
+    shutdown.run()
+    return code

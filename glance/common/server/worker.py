@@ -1,13 +1,15 @@
 """One worker: accept connections, serve them, drain.
 
 A connection is a green thread. The number of them is bounded; at the bound
-the connection that is idle for the longest gives way.
+the connection that is idle for the longest gives way, and if none is idle the
+new one hears 503 at once instead of waiting for minutes.
 """
 
 from collections.abc import Callable, Mapping
 import logging
 import os
 import signal
+import socket
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -38,6 +40,14 @@ ACCEPT_PAUSE_SECONDS = 0.1
 #: would take its end for a failure, so a drained worker waits a little.
 STATE_FRESH = 'fresh'
 FRESH_SECONDS = 2.0
+#: Connections that hear 503 at a time; more are closed without a word.
+REFUSED_AT_ONCE = 200
+_REASON = b'503 Service Unavailable\n\nToo many connections are open.\n'
+_REFUSAL = (
+    b'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n'
+    b'Content-Type: text/plain; charset=UTF-8\r\nContent-Length: %d\r\n'
+    b'Connection: close\r\n\r\n%s' % (len(_REASON), _REASON)
+)
 
 
 class Worker:
@@ -49,6 +59,7 @@ class Worker:
         threads.install(native.call, native.run, native.start)
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
+        self._refused = 0
         self._acceptor: Any = None
         self._drained = event.Event()
         self.draining = False
@@ -140,27 +151,61 @@ class Worker:
     def _accept_all(self, listener: Any) -> None:
         try:
             while True:
-                self._await_slot()
                 try:
-                    self._start(*listener.accept())
+                    sock, address = listener.accept()
                 except OSError as error:
-                    self._slots.release()
                     LOG.error('Cannot accept a connection: %s', error)
                     eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+                    continue
+                if self._take_slot():
+                    self._start(sock, address)
+                elif self._refused < REFUSED_AT_ONCE:
+                    self._refused += 1
+                    eventlet.spawn_n(self._refuse, sock, address, self._tls)
+                else:
+                    sock.close()
         finally:
             listener.close()
 
-    def _await_slot(self) -> None:
-        if not self._slots.acquire(blocking=False):
-            self._close_oldest_idle()
-            self._slots.acquire()
+    def _take_slot(self) -> bool:
+        if self._slots.acquire(blocking=False):
+            return True
+        eventlet.sleep(0.001)  # one that its client has left ends now
+        if self._slots.acquire(blocking=False):
+            return True
+        if not self._close_oldest_idle():
+            return False
+        return bool(self._slots.acquire(timeout=FRESH_SECONDS))
 
-    def _close_oldest_idle(self) -> None:
+    def _close_oldest_idle(self) -> bool:
         for connection in self._connections.values():
             if _is_idle(connection):
                 connection[2] = wsgi.STATE_CLOSE
                 greenio.shutdown_safe(connection[1])
-                return
+                return True
+        return False
+
+    def _refuse(self, sock: Any, address: Any, tls: Any) -> None:
+        """Answer before the request is read, and let it be noticed.
+
+        Closed with unread data the client would see a reset and no answer.
+        """
+        LOG.warning('Too many connections: %s is refused', address)
+        try:
+            with eventlet.Timeout(http.LINGER_SECONDS, False):
+                if tls is not None:
+                    sock = self._wrapped(sock, tls)
+                    sock.do_handshake()
+                sock.sendall(_REFUSAL)
+                sock.shutdown(socket.SHUT_WR)
+                left = http.MAX_UNWANTED_BYTES
+                while left > 0 and (read := len(sock.recv(65536))):
+                    left -= read
+        except (OSError, EOFError) as error:
+            LOG.debug('Connection of %s lost: %s', address, error)
+        finally:
+            sock.close()
+            self._refused -= 1
 
     def _start(self, sock: Any, address: Any) -> None:
         connection = [address, sock, STATE_FRESH]
@@ -173,10 +218,7 @@ class Worker:
         sock = connection[1]
         try:
             if tls is not None:
-                sock = tls.wrap_socket(
-                    sock, server_side=True, do_handshake_on_connect=False
-                )
-                connection[1] = sock
+                sock = connection[1] = self._wrapped(sock, tls)
                 self._handshake(sock)
             server.process_request(connection)
         except (OSError, EOFError, eventlet.Timeout) as error:
@@ -193,6 +235,12 @@ class Worker:
     def _finish(self) -> None:
         if not self._drained.ready():
             self._drained.send(0)
+
+    @staticmethod
+    def _wrapped(sock: Any, tls: Any) -> Any:
+        return tls.wrap_socket(
+            sock, server_side=True, do_handshake_on_connect=False
+        )
 
     def _handshake(self, sock: Any) -> None:
         """Here and not while accepting: a silent client stops nobody."""

@@ -61,6 +61,7 @@ class TestNegotiation(unittest.TestCase):
         self.assertEqual(['v2.17'], current)
 
     def test_links_follow_the_request_or_the_option(self) -> None:
+        # covers 3-7
         for public, headers, href in (
             (None, {'Host': 'h:9292'}, 'http://h:9292/v2/'),
             ('https://x/image', {'Host': 'h'}, 'https://x/image/v2/'),

@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 from glance.common import errors
+from glance.common import threads
 from glance.images import streams
 
 
@@ -33,6 +34,45 @@ class Broken(Bytes):
         if not self._left:
             raise errors.BadRequest('the client is gone')
         return super().readinto(view)
+
+
+class Looking:
+    """An inspection that has seen enough after some pieces."""
+
+    def __init__(self, enough: int, verdict: Any = 42) -> None:
+        self._enough = enough
+        self._verdict = verdict
+        self.pieces: list[bytes] = []
+        self.size_bytes: int | None = None
+
+    @property
+    def wants_more(self) -> bool:
+        return len(self.pieces) < self._enough
+
+    def feed(self, piece: memoryview) -> None:
+        self.pieces.append(bytes(piece))
+
+    def conclude(self, size_bytes: int) -> int | None:
+        self.size_bytes = size_bytes
+        if isinstance(self._verdict, Exception):
+            raise self._verdict
+        verdict: int | None = self._verdict
+        return verdict
+
+
+class Signature:
+    """Of some data."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._seen = b''
+
+    def update(self, piece: memoryview) -> None:
+        self._seen += bytes(piece)
+
+    def verify(self) -> None:
+        if self._seen != self._data:
+            raise errors.BadRequest('other data')
 
 
 class MeasuredTestCase(unittest.TestCase):
@@ -96,6 +136,70 @@ class MeasuredTestCase(unittest.TestCase):
         pieces = iter(self.measured(Bytes(data, self.native)))
         self.assertEqual(data[: len(first := next(pieces))], bytes(first))
         pieces.close()  # type: ignore[attr-defined]
+
+    def test_inspection_sees_what_it_wants_to_see(self) -> None:
+        data = random.Random(3).randbytes(5 * streams.CHUNK_BYTES + 3)
+        measured = self.measured(Bytes(data, self.native))
+        looking = Looking(2)
+        measured.expect({}, looking, None)
+        self.assertEqual(data, self.passed(measured))
+        self.assertEqual(2, len(looking.pieces))
+        self.assertTrue(data.startswith(b''.join(looking.pieces)))
+        self.assertEqual(len(data), looking.size_bytes)
+        self.assertEqual(42, measured.virtual_size)
+
+    def test_nobody_looks_on_the_event_loop(self) -> None:
+        measured = self.measured(Bytes(b'12345', self.native))
+        looking = Looking(9)
+        measured.expect({}, looking, Signature(b'12345'))
+        with mock.patch.object(threads, 'call') as call:
+            self.passed(measured)
+        self.assertEqual(([], None), (looking.pieces, looking.size_bytes))
+        called = [each.args[0] for each in call.call_args_list]
+        self.assertIn(looking.feed, called)
+
+    def test_verdict_ends_the_data(self) -> None:
+        measured = self.measured(Bytes(b'12345', self.native))
+        measured.expect({}, Looking(9, errors.UnsupportedMediaType()), None)
+        with self.assertRaises(errors.UnsupportedMediaType):
+            self.passed(measured)
+
+    def test_no_verdict_on_half_of_the_data(self) -> None:
+        looking = Looking(9)
+        measured = self.measured(Broken(b'12345', self.native))
+        measured.expect({}, looking, None)
+        with self.assertRaises(errors.BadRequest):
+            self.passed(measured)
+        self.assertIsNone(looking.size_bytes)
+
+    def test_signature_is_of_all_the_data(self) -> None:
+        data = random.Random(4).randbytes(6 * streams.CHUNK_BYTES + 5)
+        measured = self.measured(Bytes(data, self.native))
+        measured.expect({}, None, Signature(data))
+        self.assertEqual(data, self.passed(measured))
+        measured = self.measured(Bytes(data[:-1], self.native))
+        measured.expect({}, None, Signature(data))
+        with self.assertRaises(errors.BadRequest):
+            self.passed(measured)
+
+    def test_known_size_and_hashes(self) -> None:
+        md5 = hashlib.md5(b'12345', usedforsecurity=False).hexdigest()
+        sha512 = hashlib.sha512(b'12345').hexdigest()
+        good = {'size': 5, 'checksum': md5, 'os_hash_value': sha512}
+        for known in (good, dict.fromkeys(good), {}):
+            measured = self.measured(Bytes(b'12345', self.native))
+            measured.expect(known, None, None)
+            self.assertEqual(b'12345', self.passed(measured))
+        for name in good:
+            measured = self.measured(Bytes(b'54321x', self.native))
+            measured.expect({name: good[name]}, None, None)
+            with self.assertRaisesRegex(errors.BadRequest, name):
+                self.passed(measured)
+
+    def test_algorithm_without_a_hex_digest(self) -> None:
+        for name in ('sha9000', 'shake_128'):
+            with self.assertRaises(errors.Conflict):
+                self.measured(Bytes(b'', self.native), hash_name=name)
 
 
 class NativeTestCase(MeasuredTestCase):

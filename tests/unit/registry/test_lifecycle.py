@@ -29,9 +29,10 @@ class TestLifecycle(unittest.TestCase):
                     self.assertIn(step.after, ('active', 'deactivated'))
 
     def test_a_claim_has_one_way_out_of_each_kind(self) -> None:
-        claimed = lifecycle.CLAIM_UPLOAD.after
-        self.assertEqual((claimed,), lifecycle.FINISH_UPLOAD.before)
-        self.assertEqual((claimed,), lifecycle.ABANDON_UPLOAD.before)
-        self.assertIn(
-            lifecycle.ABANDON_UPLOAD.after, lifecycle.CLAIM_UPLOAD.before
-        )
+        for claim, finish in (
+            (lifecycle.CLAIM_UPLOAD, lifecycle.FINISH_UPLOAD),
+            (lifecycle.CLAIM_LOCATION, lifecycle.FINISH_LOCATION),
+        ):
+            self.assertEqual((claim.after,), finish.before)
+            self.assertIn(claim.after, lifecycle.ABANDON.before)
+            self.assertIn(lifecycle.ABANDON.after, claim.before)

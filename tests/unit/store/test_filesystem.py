@@ -148,21 +148,21 @@ class TestTrouble(FilesystemTestCase):
 
     def test_a_full_disk_is_413_and_leaves_nothing(self) -> None:
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            for function in ('write', 'fsync', 'link', 'open'):
+            for function in ('pwrite', 'fsync', 'link', 'open'):
                 self.check(function, number, errors.LimitExceeded)
 
     def test_a_broken_disk_is_503_and_leaves_nothing(self) -> None:
         for number in (errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT):
-            for function in ('write', 'fsync', 'link', 'open'):
+            for function in ('pwrite', 'fsync', 'link', 'open'):
                 self.check(function, number, errors.StoreUnavailable)
 
     def test_short_writes_are_continued(self) -> None:
-        really_write = os.write
+        really_write = os.pwrite
 
-        def short(fd: int, data: Any) -> int:
-            return really_write(fd, bytes(data[:7]))
+        def short(fd: int, data: Any, offset: int) -> int:
+            return really_write(fd, bytes(data[:7]), offset)
 
-        with mock.patch.object(os, 'write', short):
+        with mock.patch.object(os, 'pwrite', short):
             self.store.write(ID, [b'0123456789' * 5], nothing)
         self.assertEqual(b'0123456789' * 5, (self.directory / ID).read_bytes())
 

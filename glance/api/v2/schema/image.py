@@ -32,8 +32,8 @@ def properties(
         'owner': {**optional, 'maxLength': 255},
         'size': {'type': ['null', 'integer'], **read_only},
         'virtual_size': {'type': ['null', 'integer'], **read_only},
-        'container_format': {**optional, 'enum': [None, *container_formats]},
-        'disk_format': {**optional, 'enum': [None, *disk_formats]},
+        'container_format': {**optional, 'enum': _enum(container_formats)},
+        'disk_format': {**optional, 'enum': _enum(disk_formats)},
         'created_at': {**text, **read_only},
         'updated_at': {**text, **read_only},
         'tags': {
@@ -52,6 +52,11 @@ def properties(
     for name, description in _DESCRIPTIONS.items():
         base[name]['description'] = description
     return base
+
+
+def _enum(formats: Sequence[str]) -> list[str | None]:
+    """Null is always allowed; configuration files may say ``None`` for it."""
+    return [None, *(name for name in formats if name != 'None')]
 
 
 def _location() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from glance_registry.db.migrations.data_migrations import train_migrate01
 from tests import databases
 from tests.unit.registry.db import catalogs
 
-HEAD = ['split_contract01']
+HEAD = ['split_contract02']
 NUMBERS = {
     42: 'liberty',
     43: 'mitaka01',
@@ -54,6 +54,7 @@ def _expected(rows: catalogs.Rows) -> catalogs.Rows:
     """What must be there after the upgrade of these rows."""
     found: catalogs.Rows = {
         'image_transfers': [],
+        'storage_owners': [],
         'node_reference': [],
         'cached_images': [],
     }
@@ -243,7 +244,7 @@ class Graph:
         catalogs.make(self.engine, '2024_1_contract01')
         migration.expand(self.engine, _silent)
         self.assertEqual(
-            ['2024_1_contract01', 'split_expand01'],
+            ['2024_1_contract01', 'split_expand02'],
             migration.version(self.engine),
         )
 

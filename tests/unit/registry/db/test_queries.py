@@ -127,6 +127,8 @@ def image_row(number: int, **values: Any) -> Row:
 class TestPaging(QueriesTestCase):
     """Trap 22: every image exactly once, whatever is equal or null."""
 
+    # covers 7.2.1-7, 7.2.2-7..8
+
     rows = [
         image_row(
             number,

@@ -1,0 +1,83 @@
+"""The stores that the configuration names."""
+
+from oslo_config import cfg
+
+from glance.common import errors
+from glance.store import base
+from glance.store import filesystem
+from glance.store import stores
+
+#: What ``stores`` may list, and what older files say.
+_DRIVERS = {
+    'file': 'file',
+    'filesystem': 'file',
+    'glance_store._drivers.filesystem.Store': 'file',
+    'glance.store.filesystem.Store': 'file',
+    'http': 'http',
+    'glance_store._drivers.http.Store': 'http',
+    'glance.store.http.Store': 'http',
+}
+
+
+def from_conf(conf: cfg.ConfigOpts) -> stores.Stores:
+    """:raises errors.ConfigurationError: a store cannot be used"""
+    return around(conf, _file_store(conf))
+
+
+def around(conf: cfg.ConfigOpts, file_store: base.Store) -> stores.Stores:
+    """All stores of the configuration, with this one for files."""
+    options = conf.glance_store
+    try:
+        names = {_DRIVERS[name.strip()] for name in options.stores}
+    except KeyError as error:
+        raise errors.ConfigurationError(
+            f'stores in [glance_store]: there is no store {error}.'
+        ) from error
+    if _DRIVERS.get(options.default_store) != 'file' or 'file' not in names:
+        raise errors.ConfigurationError(
+            'default_store in [glance_store] must be file, and stores must '
+            'list it.'
+        )
+    others = [_http_store(conf)] if 'http' in names else []
+    return stores.Stores(file_store, others)
+
+
+def _file_store(conf: cfg.ConfigOpts) -> base.Store:
+    options = conf.glance_store
+    try:
+        mode = int(str(options.filesystem_store_file_perm), 8)
+    except ValueError as error:
+        raise errors.ConfigurationError(
+            'filesystem_store_file_perm must be octal digits.'
+        ) from error
+    return filesystem.FilesystemStore(
+        options.filesystem_store_datadir,
+        mode or filesystem.DEFAULT_MODE,
+        options.filesystem_thin_provisioning,
+    )
+
+
+def _http_store(conf: cfg.ConfigOpts) -> base.Store:
+    # Only here: a service without it need not hold what it brings.
+    from glance.store import addresses
+    from glance.store import http
+    from glance.store import outbound
+
+    options, rules = conf.glance_store, conf.import_filtering_opts
+    ca_file = options.https_ca_certificates_file or None
+    if ca_file is not None:
+        outbound.tls_context(ca_file, False)  # fails at start, or never
+    return http.HTTPStore(
+        outbound.Client(
+            addresses.Filter(
+                addresses.Rules(
+                    **{
+                        name: tuple(rules[name])
+                        for name in addresses.Rules._fields
+                    }
+                )
+            ),
+            ca_file,
+            options.https_insecure,
+        )
+    )

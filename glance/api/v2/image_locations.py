@@ -1,0 +1,109 @@
+"""/v2/images/{image_id}/locations: data that lies in a store already.
+
+images-v2 section 14. For other services: it works whether or not locations
+are shown in documents.
+"""
+
+from typing import Any
+
+import webob
+
+from glance import registry_client
+from glance.api import policy
+from glance.api.v2 import schemas
+from glance.api.v2 import views
+from glance.api.v2.schema import location as schema
+from glance.common import context
+from glance.common import errors
+from glance.common import wsgi
+from glance.images import locations
+from glance.store import stores
+from glance.tasks import location_import
+
+_CLAIM = {'os_hash_algo', 'os_hash_value'}
+
+
+class ImageLocations:
+    """Where the data of one image is."""
+
+    def __init__(
+        self,
+        registry: registry_client.RegistryClient,
+        permission: policy.Policy,
+        store: stores.Stores,
+        imports: location_import.LocationImports,
+    ) -> None:
+        self._registry = registry
+        self._policy = permission
+        self._store = store
+        self._imports = imports
+
+    def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        request.refuse_body()
+        image = self._registry.get_image(request.context, image_id)
+        self._policy.require(request.context, 'fetch_image_location', image)
+        return wsgi.json_response(
+            [views.location_document(each) for each in image['locations']]
+        )
+
+    def create(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        url, claimed = _read(request.document())
+        asking = request.context
+        image = self._registry.get_image(asking, image_id)
+        self._policy.require(asking, 'get_image', image)
+        if image['status'] != 'queued':
+            raise errors.Conflict(f'The image is {image["status"]}.')
+        self._policy.require(asking, 'add_image_location', image)
+        self._check_url(asking, url)
+        if claimed and not locations.is_hash(
+            claimed['os_hash_value'], claimed['os_hash_algo']
+        ):
+            raise errors.BadRequest('os_hash_value is no such hash.')
+        self._imports.start(
+            asking, image_id, {'url': url, 'metadata': {}}, claimed
+        )
+        return wsgi.empty(202)
+
+    def _check_url(self, asking: context.RequestContext, url: str) -> None:
+        """Users name web servers; only services name what is in a store.
+
+        :raises errors.Forbidden: a user does
+        :raises errors.BadRequest: that is no place for anybody
+        """
+        is_web = stores.scheme_of(url) in ('http', 'https')
+        if not (is_web and self._store.knows(url)) and (
+            'service' not in (*asking.roles, *asking.service_roles)
+        ):
+            raise errors.Forbidden('Only services may name such a place.')
+        self._store.check(url)
+
+
+def _read(document: Any) -> tuple[str, dict[str, str]]:
+    """The URL, and the hash it is claimed to have (trap 39: ``{}`` is none).
+
+    :raises errors.BadRequest: malformed
+    """
+    if not isinstance(document, dict):
+        raise errors.BadRequest('A location is an object.')
+    url, claimed = document.get('url'), document.get('validation_data', {})
+    if not isinstance(url, str) or len(url) > schema.MAX_URL_LENGTH:
+        raise errors.BadRequest(
+            f'url: at most {schema.MAX_URL_LENGTH} characters are required.'
+        )
+    schemas.check_text(url, 'url')
+    if not isinstance(claimed, dict):
+        raise errors.BadRequest('validation_data is an object.')
+    if not claimed:
+        return url, {}
+    if (
+        claimed.keys() != _CLAIM
+        or claimed['os_hash_algo'] not in schema.HASHES
+    ):
+        raise errors.BadRequest(
+            'validation_data has os_hash_value and os_hash_algo, which is '
+            f'one of {", ".join(schema.HASHES)}.'
+        )
+    value = claimed['os_hash_value']
+    if not isinstance(value, str) or len(value) > schema.MAX_HASH_LENGTH:
+        raise errors.BadRequest('os_hash_value is a hash in hex.')
+    return url, {**claimed, 'os_hash_value': value.lower()}

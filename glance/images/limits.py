@@ -1,0 +1,79 @@
+"""Unified limits: what Keystone lets a project have (images-v2 section 18).
+
+Keystone has the limits, the registry counts, ``limit_service`` compares. The
+checks are soft: of requests at the same time all may pass.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from oslo_config import cfg
+
+from glance import registry_client
+from glance.common import context
+
+MIB = 1024 * 1024
+#: Resource, what the registry calls it, and how much of that is one.
+RESOURCES: dict[str, tuple[str, int]] = {
+    'image_size_total': ('size_bytes', MIB),
+    'image_stage_total': ('stage_bytes', MIB),
+    'image_count_total': ('images', 1),
+    'image_count_uploading': ('uploading', 1),
+}
+
+
+class UnifiedLimits:
+    """Asks before a project gets more.
+
+    Every method raises errors.Unavailable when nobody can tell.
+
+    :param registry: counts what a project has
+    """
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
+    ) -> None:
+        from glance.images import limit_service
+
+        limit_service.check_options(conf)
+        self._registry = registry
+        self._service = limit_service.LimitService(self._count)
+
+    def require_image(self, asking: context.RequestContext) -> None:
+        """:raises errors.LimitExceeded: one more image is too many"""
+        self._service.require(asking.project_id, 'image_count_total', 1)
+
+    def require_size(
+        self, asking: context.RequestContext, size_bytes: int | None
+    ) -> None:
+        """Look for room before an upload; a MiB that is begun counts.
+
+        :param size_bytes: None: unknown, then there must be none too many
+        :raises errors.LimitExceeded: there is no room for so much
+        """
+        delta = -(-(size_bytes or 0) // MIB)
+        self._service.require(asking.project_id, 'image_size_total', delta)
+
+    def require_uploading(self, asking: context.RequestContext) -> None:
+        """Of an upload that counts already.
+
+        :raises errors.LimitExceeded: too many run at the same time
+        """
+        self._service.require(asking.project_id, 'image_count_uploading', 0)
+
+    def usage(
+        self, asking: context.RequestContext
+    ) -> dict[str, dict[str, int]]:
+        """Usage and limit of every resource of the caller's project."""
+        return self._service.usage(asking.project_id, list(RESOURCES))
+
+    def _count(
+        self, project_id: str | None, names: Collection[str]
+    ) -> dict[str, int]:
+        daemon = context.RequestContext(is_admin=True, overwrite=False)
+        usage: Any = self._registry.get_usage(daemon, project_id)
+        return {
+            name: usage[key] // unit
+            for name, (key, unit) in RESOURCES.items()
+            if name in names
+        }

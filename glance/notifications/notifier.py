@@ -1,0 +1,106 @@
+"""Events as handlers tell them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance.notifications import outbox
+from glance.notifications import payloads
+
+
+class Notifier:
+    """One method per kind of event; each returns at once.
+
+    :param put: where events go
+    :param disabled: names of events that do not; a name stands for all
+        below it too: ``image.member``, ``image``
+    """
+
+    def __init__(
+        self, put: Callable[[outbox.Event], None], disabled: Iterable[str]
+    ) -> None:
+        self._put = put
+        self._disabled = tuple(disabled)
+
+    def created(self, image: contract.Image) -> None:
+        self._image('image.create', image)
+
+    def updated(self, image: contract.Image, **values: Any) -> None:
+        """:param values: what the change made of the image as it was read"""
+        if values:
+            changed: Any = {**image, **values, 'updated_at': payloads.now()}
+            image = changed
+        self._image('image.update', image)
+
+    def deleted(self, image: contract.Image) -> None:
+        """:param image: as it was"""
+        gone = {**image, 'status': 'deleted'}
+        payload = payloads.image(gone, payloads.now())
+        self._tell('image.delete', payload)
+
+    def prepared(self, image: contract.Image) -> None:
+        """An upload has its claim; no byte has been written."""
+        self._image('image.update', image)
+        self._tell('image.prepare', payloads.image_with_data(image))
+
+    def uploaded(self, image: contract.Image) -> None:
+        """The data is written, and the image is active with it."""
+        self._tell('image.upload', payloads.image_with_data(image))
+        self.activated(image)
+
+    def activated(self, image: contract.Image) -> None:
+        self._image('image.activate', image)
+        self._image('image.update', image)
+
+    def upload_failed(self, image_id: str, error: BaseException) -> None:
+        reason = str(error if isinstance(error, errors.Error) else '')
+        text = f'The upload of image {image_id} failed. {reason}'.rstrip()
+        self._tell('image.upload', text, 'error')
+
+    def sent(
+        self,
+        image: contract.Image,
+        asking: context.RequestContext,
+        address: str | None,
+        wanted_bytes: int,
+    ) -> Callable[[int], None]:
+        """To be called with the number of bytes when a download ends."""
+
+        def ended(sent_bytes: int) -> None:
+            payload = {
+                'bytes_sent': sent_bytes,
+                'image_id': image['id'],
+                'owner_id': image['owner'],
+                'receiver_tenant_id': asking.project_id,
+                'receiver_user_id': asking.user_id,
+                'destination_ip': address,
+            }
+            priority = 'info' if sent_bytes == wanted_bytes else 'error'
+            self._tell('image.send', payload, priority)
+
+        return ended
+
+    def member_created(self, member: contract.Member) -> None:
+        self._tell('image.member.create', payloads.member(member))
+
+    def member_updated(self, member: contract.Member) -> None:
+        self._tell('image.member.update', payloads.member(member))
+
+    def member_deleted(self, member: contract.Member) -> None:
+        payload = payloads.member(member, payloads.now())
+        self._tell('image.member.delete', payload)
+
+    def _image(self, event: str, image: contract.Image) -> None:
+        self._tell(event, payloads.image(image))
+
+    def _tell(self, event: str, payload: Any, priority: str = 'info') -> None:
+        if not self._is_disabled(event):
+            self._put(outbox.Event(priority, event, payload))
+
+    def _is_disabled(self, event: str) -> bool:
+        return any(
+            event == name or event.startswith(f'{name}.')
+            for name in self._disabled
+        )

@@ -1,0 +1,249 @@
+"""Which addresses that a client names may be asked (outbound rules).
+
+operator-security section 5, rules 1 to 7: a URL is parsed once, its parts
+go through the operator's filter, and every address that its host has is
+judged. Whoever connects takes the judged addresses, not the name.
+"""
+
+from collections.abc import Callable, Iterable
+import ipaddress
+import re
+import socket
+import threading
+from typing import Any, NamedTuple
+
+from glance.common import errors
+from glance.store import base
+
+DEFAULT_PORTS = {'http': 80, 'https': 443}
+MAX_URL_LENGTH = 2048
+#: Addresses of one name that are judged, and tried; more are ignored by
+#: refusing the name.
+MAX_ADDRESSES = 16
+#: Names that are looked up at a time: the resolver of the system works in
+#: the few native threads that everything shares.
+MAX_LOOKUPS = 4
+LOOKUP_SECONDS = 10.0
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+#: ``resolve(host, port)``: the addresses of a name, as text.
+Resolver = Callable[[str, int], list[str]]
+
+_URL = re.compile(
+    r'(?P<scheme>[a-z][a-z0-9+.-]*)://'
+    r'(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))'
+    r'(?::(?P<port>[0-9]{1,5}))?'
+    r'(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?:#.*)?',
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+_VISIBLE = re.compile(r'[\x21-\x5b\x5d-\x7e]+')  # ASCII, but a backslash
+_LABEL = re.compile(r'[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?', re.ASCII)
+_NUMBER = re.compile(r'[0-9]+|0x[0-9a-f]*', re.ASCII)
+#: 0.x is this host, 240.x and above nobody's.
+_NOBODYS = tuple(
+    ipaddress.ip_network(text) for text in ('0.0.0.0/8', '240.0.0.0/4')
+)
+_NAT64 = ipaddress.ip_network('64:ff9b::/96')
+_COMPATIBLE = ipaddress.ip_network('::/96')
+
+
+class Refused(errors.BadRequest):
+    """The operator, or common sense, forbids to ask this address."""
+
+    text = base.UNUSABLE
+
+
+class Target(NamedTuple):
+    """The parts of a URL; nobody reads its text again.
+
+    :ivar host: a DNS name in lower case, or the text of an address
+    :ivar address: what the host is when it is no name
+    :ivar path: with the query, as a request line has it
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    address: Address | None
+
+    @property
+    def url(self) -> str:
+        """A URL made of the parts, to resolve references against."""
+        host = f'[{self.host}]' if ':' in self.host else self.host
+        return f'{self.scheme}://{host}:{self.port}{self.path}'
+
+
+class Rules(NamedTuple):
+    """Section ``[import_filtering_opts]``.
+
+    A list of what is allowed switches off the one of what is not.
+    """
+
+    allowed_schemes: tuple[str, ...] = ('http', 'https')
+    disallowed_schemes: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    disallowed_hosts: tuple[str, ...] = ()
+    allowed_ports: tuple[str, ...] = ('80', '443')
+    disallowed_ports: tuple[str, ...] = ()
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Ask the system; at most MAX_LOOKUPS at a time."""
+    if not _lookups.acquire(timeout=LOOKUP_SECONDS):
+        raise OSError('too many names are looked up')
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    finally:
+        _lookups.release()
+    return [str(address[0]) for *_, address in found]
+
+
+_lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
+
+
+class Filter:
+    """Judges URLs, and the addresses behind them."""
+
+    def __init__(self, rules: Rules, resolver: Resolver = resolve) -> None:
+        self._resolve = resolver
+        self._allowed_hosts = {_host_key(host) for host in rules.allowed_hosts}
+        self._refused_hosts = {
+            _host_key(host) for host in rules.disallowed_hosts
+        }
+        self._schemes = _Lists(rules.allowed_schemes, rules.disallowed_schemes)
+        self._ports = _Lists(rules.allowed_ports, rules.disallowed_ports)
+
+    def parse(self, url: str) -> Target:
+        """The parts of a URL that may be asked, as far as it tells itself.
+
+        :raises Refused: malformed, or against the rules
+        """
+        target = parse(url)
+        host = _host_key(target.host)
+        permitted = (
+            self._schemes.permit(target.scheme)
+            and self._ports.permit(str(target.port))
+            and self._permits_host(host)
+        )
+        if not permitted:
+            raise Refused
+        if target.address is not None:
+            self._judge(target, target.address)
+        return target
+
+    def addresses(self, target: Target) -> list[Address]:
+        """Where the target's host is: each address may be connected to.
+
+        :raises Refused: one of them may not
+        :raises OSError: the host is unknown
+        """
+        if target.address is not None:
+            return [target.address]
+        texts = self._resolve(target.host, target.port)
+        found = [
+            ipaddress.ip_address(text.partition('%')[0])
+            for text in dict.fromkeys(texts)
+        ]
+        if len(found) > MAX_ADDRESSES:
+            raise Refused
+        if not found:
+            raise OSError('the name has no address')
+        for address in found:
+            self._judge(target, address)
+        return found
+
+    def _permits_host(self, host: str) -> bool:
+        if self._allowed_hosts:
+            return host in self._allowed_hosts
+        return host not in self._refused_hosts
+
+    def _judge(self, target: Target, address: Address) -> None:
+        if self._allowed_hosts:
+            return  # the operator named the host, wherever it is
+        for each in _meanings(address):
+            if is_special(each) or str(each) in self._refused_hosts:
+                raise Refused
+
+
+class _Lists:
+    def __init__(
+        self, allowed: Iterable[str], disallowed: Iterable[str]
+    ) -> None:
+        self._allowed = {text.strip().lower() for text in allowed}
+        self._disallowed = {text.strip().lower() for text in disallowed}
+
+    def permit(self, value: str) -> bool:
+        if self._allowed:
+            return value in self._allowed
+        return value not in self._disallowed
+
+
+def parse(url: str) -> Target:
+    """Read a URL the one way that all of us mean.
+
+    :raises Refused: user info, control characters, no host, a spelling of
+        an address that others might read otherwise
+    """
+    if len(url) > MAX_URL_LENGTH or not _VISIBLE.fullmatch(url):
+        raise Refused
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise Refused
+    scheme = found['scheme'].lower()
+    if scheme not in DEFAULT_PORTS:
+        raise Refused
+    port = int(found['port'] or DEFAULT_PORTS[scheme])
+    if not 0 < port < 65536:
+        raise Refused
+    host, address = _host(found['v6'], found['name'])
+    path = (found['path'] or '/') + (found['query'] or '')
+    return Target(scheme, host, port, path, address)
+
+
+def _host(v6: str | None, name: str | None) -> tuple[str, Address | None]:
+    try:
+        if v6 is not None:
+            address: Address = ipaddress.IPv6Address(v6)
+            return str(address), address
+        given = (name or '').lower()
+        host = given.removesuffix('.')
+        labels = host.split('.')
+        if not _NUMBER.fullmatch(labels[-1]):
+            if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
+                raise Refused
+            return host, None
+        address = ipaddress.IPv4Address(given)
+    except ValueError as error:  # also octal, hexadecimal and short forms
+        raise Refused from error
+    return host, address
+
+
+def is_special(address: Address) -> bool:
+    """Whether it is this host, a neighbour by link, or nobody at all."""
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+        or any(address in network for network in _NOBODYS)
+    )
+
+
+def _meanings(address: Address) -> list[Address]:
+    """The address, and the IPv4 address that it stands for."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return [address]
+    inner: Any = address.ipv4_mapped or address.sixtofour
+    if inner is None and (address in _NAT64 or address in _COMPATIBLE):
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return [address] if inner is None else [address, inner]
+
+
+def _host_key(text: str) -> str:
+    """How hosts are compared: lower case, addresses in one spelling."""
+    bare = text.strip().lower().removesuffix('.').strip('[]')
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare

@@ -1,0 +1,135 @@
+"""Image data that lies on web servers: read, never written or deleted."""
+
+from collections.abc import Callable, Iterable
+import logging
+
+from glance.common import errors
+from glance.store import addresses
+from glance.store import base
+from glance.store import outbound
+from glance.store import readahead
+
+LOG = logging.getLogger(__name__)
+
+#: What is read and thrown away at once, where a server knows no ranges.
+_SKIP_BYTES = 1024 * 1024
+_MISSING = frozenset((404, 410))
+
+
+class HTTPStore:
+    """See :class:`glance.store.base.Store`; a URL is an address.
+
+    :param client: asks the servers
+    """
+
+    schemes = ('http', 'https')
+    is_read_only = True
+    can_refuse_deletion = False
+
+    def __init__(self, client: outbound.Client) -> None:
+        self._client = client
+
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[base.Buffer],
+        confirm: Callable[[], None],
+        size_bytes: int | None = None,
+    ) -> str:
+        raise errors.StoreUnavailable
+
+    def check(self, url: str) -> None:
+        self._client.check(url)
+
+    def size(self, url: str) -> int:
+        """Ask without the data; and with it, if that is not understood."""
+        for method in ('HEAD', 'GET'):
+            answer = self._ask(method, url, {})
+            try:
+                if answer.status == 200 and method == 'HEAD':
+                    size = answer.header('Content-Length') or ''
+                    if size.isdecimal() and size.isascii():
+                        return int(size[:20])
+                elif answer.status == 200 and answer.length is not None:
+                    return answer.length
+                elif method == 'GET' or answer.status in _MISSING:
+                    raise _error(answer)
+            finally:
+                answer.close()
+        raise outbound.Unreachable
+
+    def open(self, url: str, offset: int, length: int | None) -> base.Body:
+        headers = {'Range': f'bytes={offset}-'} if offset else {}
+        if offset and length:
+            headers['Range'] += str(offset + length - 1)
+        answer = self._ask('GET', url, headers)
+        try:
+            return self._body(answer, offset, length)
+        except BaseException:
+            answer.close()
+            raise
+
+    def delete(self, url: str) -> None:
+        LOG.info('Data on a web server is not ours to delete')
+
+    def delete_unregistered(self, image_id: str) -> None:
+        """There is none."""
+
+    def _ask(
+        self, method: str, url: str, headers: dict[str, str]
+    ) -> outbound.Answer:
+        if not url.lower().startswith(('http://', 'https://')):
+            raise errors.NotFound('There is no such data.')
+        try:
+            return self._client.request(method, url, headers)
+        except addresses.Refused as error:
+            raise outbound.Unreachable from error
+
+    def _body(
+        self, answer: outbound.Answer, offset: int, length: int | None
+    ) -> base.Body:
+        if answer.status not in (200, 206):
+            raise _error(answer)
+        if answer.header('Content-Encoding') not in (None, 'identity'):
+            LOG.error('A web server encodes image data')
+            raise outbound.Unreachable
+        if answer.status == 206:
+            _check_range(answer, offset)
+            present = answer.length
+        else:
+            present = _skip(answer, offset)
+        if length is None:
+            length = present
+        if length is None or (present is not None and present < length):
+            LOG.error('A web server has less data than an image')
+            raise outbound.Unreachable
+        return readahead.ReadAhead(answer, length, outbound.Unreachable)
+
+
+def _error(answer: outbound.Answer) -> errors.Error:
+    if answer.status in _MISSING:
+        return errors.NotFound('There is no such data.')
+    LOG.info('A web server answered %s', answer.status)
+    return outbound.Unreachable()
+
+
+def _check_range(answer: outbound.Answer, offset: int) -> None:
+    """:raises outbound.Unreachable: another part than was asked for"""
+    place = answer.header('Content-Range') or ''
+    if not offset or not place.startswith(f'bytes {offset}-'):
+        LOG.error('A web server gave another range than was asked for')
+        raise outbound.Unreachable
+
+
+def _skip(answer: outbound.Answer, offset: int) -> int | None:
+    """Read past what was not asked for; how much is behind it."""
+    if answer.length is not None and answer.length < offset:
+        raise outbound.Unreachable
+    present = None if answer.length is None else answer.length - offset
+    buffer = memoryview(bytearray(min(offset, _SKIP_BYTES)))
+    while offset:
+        got = answer.readinto(buffer[: min(offset, len(buffer))])
+        if not got:
+            raise outbound.Unreachable
+        offset -= got
+    return present

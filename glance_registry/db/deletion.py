@@ -1,0 +1,165 @@
+"""The end of an image's record, and of its way back.
+
+Everything that belongs to a deleted image is marked deleted with it, at the
+same moment. While its data is still to be deleted the image is
+``pending_delete``: to everybody it is gone, but its record can come back.
+"""
+
+from collections.abc import Sequence
+import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from glance.common import context
+from glance.common import contract
+from glance.common import errors
+from glance_registry import lifecycle
+from glance_registry.db import engine
+from glance_registry.db import images
+from glance_registry.db import models
+
+IMAGES = models.images
+LOCATIONS = models.image_locations
+_CHILDREN = (
+    models.image_members,
+    models.image_properties,
+    models.image_tags,
+)
+
+_DELETE_OF = {
+    table.name: table.update()
+    .where(
+        table.c.image_id == sa.bindparam('row_image_id'),
+        table.c.deleted == sa.false(),
+    )
+    .values(
+        {
+            name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
+            for name in ('deleted', 'deleted_at')
+            + (('status',) if table is LOCATIONS else ())
+        }
+    )
+    for table in (*_CHILDREN, LOCATIONS)
+}
+
+
+def delete(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    image_id: str,
+    wanted: contract.Deletion,
+) -> contract.Image:
+    """Mark the image and all that belongs to it deleted.
+
+    A transfer that runs stays until its holder gives it back, which the
+    next renewal makes him do: its bytes count so long (OSSA-2015-003).
+
+    :returns: the image as it was, so that its bytes can be found
+    :raises errors.Forbidden: it is protected
+    :raises errors.PreconditionFailed: it is not as expected
+    """
+    try:
+        # Locked: an upload that ends right now would add a location.
+        image = images.get(connection, asking, image_id, lock=True)
+    except errors.NotFound:
+        seen = wanted.get('repeats')
+        if seen is None:
+            raise
+        return images.get_deleted(connection, image_id, seen)
+    images.require_expected(image, wanted)
+    if image['protected']:
+        raise errors.Forbidden('The image is protected from deletion.')
+    data = wanted.get('data', 'deleted') if image['locations'] else 'deleted'
+    status = 'deleted' if data == 'deleted' else lifecycle.PENDING
+    now = engine.now()
+    gone = {'deleted': True, 'deleted_at': now}
+    images.touch(connection, asking, image_id, {'status': status, **gone})
+    if data == 'held':
+        _end(connection, image_id, now, [LOCATIONS], status)
+    else:
+        _end(connection, image_id, now, _present(image), status)
+    return image
+
+
+def settle(
+    connection: sa.Connection, image_id: str, settled: contract.DeletionEnd
+) -> None:
+    """The data of a pending image is gone, or the image is back.
+
+    Twice is as good as once.
+    """
+    images.lock(connection, image_id)
+    status = settled['status']
+    now = engine.now()
+    values: dict[str, Any] = {'status': 'deleted', 'deleted_at': now}
+    if status in lifecycle.RESTORABLE:
+        values = {'status': status, 'deleted': False, 'deleted_at': None}
+    changed = connection.execute(
+        IMAGES.update()
+        .where(
+            IMAGES.c.id == image_id,
+            IMAGES.c.status == lifecycle.PENDING,
+            IMAGES.c.deleted == sa.true(),
+        )
+        .values(row_version=IMAGES.c.row_version + 1, **values)
+    )
+    if not changed.rowcount:
+        return
+    if status in lifecycle.RESTORABLE:
+        _bring_back(connection, image_id, settled['ids'])
+    else:
+        _end(connection, image_id, now, _CHILDREN, status)
+    connection.execute(
+        LOCATIONS.update()
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.status == lifecycle.PENDING,
+        )
+        .values(status='deleted')
+    )
+
+
+def _bring_back(
+    connection: sa.Connection, image_id: str, ids: Sequence[int]
+) -> None:
+    connection.execute(
+        LOCATIONS.update()
+        .where(
+            LOCATIONS.c.image_id == image_id,
+            LOCATIONS.c.id.in_(ids),
+            LOCATIONS.c.status == lifecycle.PENDING,
+        )
+        .values(status='active', deleted=False, deleted_at=None)
+    )
+
+
+def _present(image: contract.Image) -> list[sa.Table]:
+    """Where rows of the image are; only members are not known from it."""
+    return [
+        table
+        for table, present in (
+            (models.image_members, True),
+            (models.image_properties, image['properties']),
+            (models.image_tags, image['tags']),
+            (LOCATIONS, image['locations']),
+        )
+        if present
+    ]
+
+
+def _end(
+    connection: sa.Connection,
+    image_id: str,
+    now: datetime.datetime,
+    tables: Sequence[sa.Table],
+    status: str,
+) -> None:
+    values = {
+        'row_image_id': image_id,
+        'new_deleted': True,
+        'new_deleted_at': now,
+    }
+    for table in tables:
+        extra = {'new_status': status} if table is LOCATIONS else {}
+        connection.execute(_DELETE_OF[table.name], {**values, **extra})

@@ -1,0 +1,278 @@
+"""How much an owner keeps, and whether there is room for more.
+
+``user_storage_quota`` counts size times locations of the owner's images
+(images-v2 section 18), and what running uploads have announced or moved: of
+two that begin at once the second must see the first. Whoever may take room
+first writes the owner's row in ``storage_owners``. That is a write and no
+mere lock, so that on Galera too, where locks end at the node, one of two
+nodes has to try again.
+
+An image's lock is taken before the owner's, and that before the lock of any
+transfer; a renewal, which holds locks of several transfers, takes neither.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite
+
+from glance.common import contract
+from glance.common import errors
+from glance_registry.db import models
+
+IMAGES = models.images
+LOCATIONS = models.image_locations
+OWNERS = models.storage_owners
+PROPERTIES = models.image_properties
+TRANSFERS = models.image_transfers
+
+#: Statuses of images that count nowhere.
+_GONE = ('killed', 'deleted', 'pending_delete')
+_STAGING = ('uploading', 'importing')
+_UPLOADING = ('saving', *_STAGING)
+#: An image that is being copied to further stores has it, not empty.
+_IMPORTING = 'os_glance_importing_to_stores'
+#: Transfers that fill a store; what is staged counts when it is imported.
+_FILLING = ('upload', 'import')
+
+
+def _of_owner(statement: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
+    """A statement on images, by whether there is an owner at all.
+
+    Two, because PostgreSQL walks no index for IS NOT DISTINCT FROM.
+    """
+    return {
+        True: statement.where(IMAGES.c.owner == sa.bindparam('owner')),
+        False: statement.where(IMAGES.c.owner.is_(None)),
+    }
+
+
+_COUNTS = (IMAGES.c.deleted == sa.false()) & IMAGES.c.status.not_in(_GONE)
+_USED = _of_owner(
+    sa.select(sa.func.sum(IMAGES.c.size))
+    .select_from(
+        IMAGES.join(LOCATIONS, LOCATIONS.c.image_id == IMAGES.c.id),
+    )
+    .where(_COUNTS, LOCATIONS.c.deleted == sa.false())
+)
+#: Deleted images too: their bytes come until the transfer ends
+#: (OSSA-2015-003).
+_RUNNING = _of_owner(
+    sa.select(
+        TRANSFERS.c.id,
+        TRANSFERS.c.bytes_expected,
+        TRANSFERS.c.bytes_done,
+        TRANSFERS.c.started_at,
+    )
+    .select_from(
+        TRANSFERS.join(IMAGES, IMAGES.c.id == TRANSFERS.c.image_id),
+    )
+    .where(TRANSFERS.c.kind.in_(_FILLING))
+)
+_COLUMNS = (IMAGES.c.status, sa.func.count(), sa.func.sum(IMAGES.c.size))
+_BY_STATUS = _of_owner(
+    sa.select(*_COLUMNS).where(_COUNTS).group_by(IMAGES.c.status)
+)
+_COPIED = _of_owner(
+    sa.select(*_COLUMNS)
+    .select_from(
+        PROPERTIES.join(IMAGES, IMAGES.c.id == PROPERTIES.c.image_id),
+    )
+    .where(
+        _COUNTS,
+        IMAGES.c.status.not_in(_STAGING),
+        PROPERTIES.c.name == _IMPORTING,
+        PROPERTIES.c.value != '',
+        PROPERTIES.c.deleted == sa.false(),
+    )
+    .group_by(IMAGES.c.status)
+)
+_HELD_BY = sa.select(TRANSFERS.c.id, IMAGES.c.owner).where(
+    TRANSFERS.c.image_id == IMAGES.c.id,
+    TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
+    TRANSFERS.c.bytes_expected.is_(None),
+    TRANSFERS.c.kind.in_(_FILLING),
+)
+
+
+def _write_owner() -> Mapping[str, Any]:
+    """By dialect: count one change of the owner, who may be new."""
+    counted = {'changes': OWNERS.c.changes + 1}
+    first = {'owner': sa.bindparam('owner'), 'changes': 1}
+    on_mysql = (
+        mysql.insert(OWNERS).values(first).on_duplicate_key_update(counted)
+    )
+    made: dict[str, Any] = {'mysql': on_mysql, 'mariadb': on_mysql}
+    for name, library in (('postgresql', postgresql), ('sqlite', sqlite)):
+        made[name] = (
+            library.insert(OWNERS)
+            .values(first)
+            .on_conflict_do_update(index_elements=['owner'], set_=counted)
+        )
+    return made
+
+
+_WRITE_OWNER = _write_owner()
+
+
+def lock_owner(connection: sa.Connection, owner: str | None) -> None:
+    """Be the only one to take room of the owner's."""
+    statement = _WRITE_OWNER[connection.dialect.name]
+    connection.execute(statement, {'owner': owner or ''})
+
+
+def used_bytes(connection: sa.Connection, owner: str | None) -> int:
+    """What the owner's images take in the stores."""
+    found = connection.execute(_USED[owner is not None], {'owner': owner})
+    return int(found.scalar() or 0)
+
+
+def reserve(
+    connection: sa.Connection,
+    owner: str | None,
+    quota_bytes: int,
+    transfer_id: str,
+    wanted_bytes: int | None,
+) -> int:
+    """Find room for a transfer that begins; the owner stays locked.
+
+    :param wanted_bytes: None: nobody knows
+    :returns: most bytes that may come
+    :raises errors.LimitExceeded: there is no room
+    """
+    left = _room(connection, owner, quota_bytes, transfer_id)
+    if left < (wanted_bytes or 0):
+        raise exceeded()
+    return left
+
+
+def require_fits(
+    connection: sa.Connection, image_id: str, quota_bytes: int
+) -> None:
+    """Let an image keep the locations it was given in this transaction.
+
+    :raises errors.LimitExceeded: its owner has no room for them
+    """
+    owner = _owner_of(connection, image_id)
+    if _room(connection, owner, quota_bytes, None) < 0:
+        raise exceeded()
+
+
+def _room(
+    connection: sa.Connection,
+    owner: str | None,
+    quota_bytes: int,
+    transfer_id: str | None,
+) -> int:
+    """Bytes that are neither used nor promised to another transfer."""
+    lock_owner(connection, owner)
+    others: int = sum(
+        max(row.bytes_expected or 0, row.bytes_done)
+        for row in _running(connection, owner)
+        if row.id != transfer_id
+    )
+    return quota_bytes - used_bytes(connection, owner) - others
+
+
+def _owner_of(connection: sa.Connection, image_id: str) -> str | None:
+    found: str | None = connection.execute(
+        sa.select(IMAGES.c.owner).where(IMAGES.c.id == image_id)
+    ).scalar_one()
+    return found
+
+
+def confirm(
+    connection: sa.Connection,
+    image_id: str,
+    quota_bytes: int,
+    transfer_id: str,
+    size_bytes: int,
+) -> None:
+    """Find room for a transfer that ends; the owner stays locked.
+
+    :raises errors.LimitExceeded: there is none any more
+    """
+    owner = _owner_of(connection, image_id)
+    lock_owner(connection, owner)
+    running = _running(connection, owner)
+    taken = used_bytes(connection, owner) + _before(running, transfer_id)
+    if taken + size_bytes > quota_bytes:
+        raise exceeded()
+
+
+def without_room(
+    connection: sa.Connection, transfer_ids: Iterable[str], quota_bytes: int
+) -> list[str]:
+    """Those transfers of unknown size that have moved too much.
+
+    Without any lock: what ends is looked at again.
+    """
+    ids = {'ids': list(transfer_ids)}
+    over = []
+    by_owner: dict[str | None, list[str]] = {}
+    for transfer_id, owner in connection.execute(_HELD_BY, ids).all():
+        by_owner.setdefault(owner, []).append(transfer_id)
+    for owner, mine in by_owner.items():
+        running = _running(connection, owner)
+        moved = {row.id: row.bytes_done for row in running}
+        used = used_bytes(connection, owner)
+        over += [
+            each
+            for each in mine
+            if each in moved
+            and used + _before(running, each) + moved[each] > quota_bytes
+        ]
+    return over
+
+
+def exceeded() -> errors.LimitExceeded:
+    return errors.LimitExceeded('The storage quota of the owner is used up.')
+
+
+def get_usage(connection: sa.Connection, owner: str | None) -> contract.Usage:
+    """What unified limits count. Three statements, each on an index."""
+    known, bound = owner is not None, {'owner': owner}
+    by_status = connection.execute(_BY_STATUS[known], bound).all()
+    copied = connection.execute(_COPIED[known], bound).all()
+    staged = [row for row in by_status if row[0] in _STAGING]
+    uploading = [row for row in by_status if row[0] in _UPLOADING]
+    uploading += [row for row in copied if row[0] not in _UPLOADING]
+    return {
+        'size_bytes': used_bytes(connection, owner),
+        'stage_bytes': sum(int(row[2] or 0) for row in [*staged, *copied]),
+        'images': sum(row[1] for row in by_status),
+        'uploading': sum(row[1] for row in uploading),
+    }
+
+
+def _running(
+    connection: sa.Connection, owner: str | None
+) -> list[sa.Row[Any]]:
+    statement = _RUNNING[owner is not None]
+    return list(connection.execute(statement, {'owner': owner}).all())
+
+
+def _before(running: Iterable[sa.Row[Any]], transfer_id: str) -> int:
+    """Bytes of transfers that a running one must leave room for.
+
+    Those that announced their size found room when they began. Of the
+    others the older comes first: of two that together are too much, one
+    goes on.
+    """
+    rows = {row.id: row for row in running}
+    own = rows.pop(transfer_id, None)
+    taken = 0
+    for row in rows.values():
+        if row.bytes_expected is not None:
+            taken += max(row.bytes_expected, row.bytes_done)
+        elif own is not None and _is_older(row, own):
+            taken += row.bytes_done
+    return taken
+
+
+def _is_older(row: sa.Row[Any], own: sa.Row[Any]) -> bool:
+    older = (row.started_at, row.id) < (own.started_at, own.id)
+    return own.bytes_expected is None and older

@@ -1,0 +1,230 @@
+"""Which test answers for which statement of the API: doc/api-coverage.md.
+
+``statements.yaml`` has what clients may rely on. A test claims statements
+by a marker, in a comment or its docstring, in YAML and in Python alike:
+
+    - name: a second time conflicts  # covers 12-12
+    def test_two_at_once(self) -> None:
+        # covers 8.1-9, 5-8..10
+
+It belongs to the test that it stands in, before the first one to the class
+or the file. A name with ``trap_NN`` claims trap NN, that is ``25-NN``.
+
+    python -m tests.coverage.api    writes the page
+"""
+
+import collections
+from collections.abc import Iterator
+import functools
+import pathlib
+import re
+import sys
+from typing import NamedTuple
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+STATEMENTS = pathlib.Path(__file__).with_name('statements.yaml')
+PAGE = ROOT / 'doc' / 'api-coverage.md'
+#: Tests of one file that the page names for one statement.
+NAMES_SHOWN = 3
+_ID = r'[0-9]+(?:\.[0-9]+)*-[0-9]+(?:\.\.[0-9]+)?'
+_MARKER = re.compile(rf'\bcovers ({_ID}(?:, {_ID})*)')
+_TRAP = re.compile(r'(?<![a-z0-9])trap_([0-9]{2})')
+_YAML_TEST = re.compile(r'  - name: (.*?)(?:\s+# .*)?$')
+_PYTHON_CLASS = re.compile(r'class (\w+)')
+_PYTHON_TEST = re.compile(r'    (?:async )?def (test_\w+)')
+_PYTHON_OTHER = re.compile(r'(?:    )?(?:async )?def ')
+
+
+class Statement(NamedTuple):
+    text: str
+    #: the area that will answer for it
+    later: str | None
+
+
+class Section(NamedTuple):
+    title: str
+    statements: dict[str, Statement]
+
+
+class Claim(NamedTuple):
+    #: path in the checkout
+    file: str
+    #: test, class, or nothing for the whole file
+    test: str
+
+
+def sections() -> dict[str, Section]:
+    """Every section by its number, statements by ``SECTION-NUMBER``."""
+    found = {}
+    for number, content in _document()['sections'].items():
+        statements = {
+            f'{number}-{key}': _statement(value)
+            for key, value in content.items()
+            if key != 'title'
+        }
+        found[number] = Section(content['title'], statements)
+    return found
+
+
+def areas() -> dict[str, str]:
+    """What is built later, by its word in ``later``."""
+    found: dict[str, str] = _document()['areas']
+    return found
+
+
+@functools.cache
+def _document() -> dict[str, dict]:
+    document: dict[str, dict] = yaml.safe_load(STATEMENTS.read_text())
+    return document
+
+
+def _statement(value: str | dict[str, str]) -> Statement:
+    if isinstance(value, str):
+        return Statement(value, None)
+    return Statement(value['is'], value['later'])
+
+
+def claims() -> dict[str, list[Claim]]:
+    """Statement -> the tests that claim it, in order."""
+    found = collections.defaultdict(list)
+    for path in _files():
+        for statement, claim in _claims_of(path):
+            if claim not in found[statement]:
+                found[statement].append(claim)
+    return dict(found)
+
+
+def _files() -> list[pathlib.Path]:
+    tests = ROOT / 'tests'
+    return sorted([*tests.rglob('test_*.py'), *tests.rglob('gabbits/*.yaml')])
+
+
+def _claims_of(path: pathlib.Path) -> Iterator[tuple[str, Claim]]:
+    place = _yaml_place if path.suffix == '.yaml' else _python_place
+    name = str(path.relative_to(ROOT))
+    where = ('', '')
+    for line in path.read_text().splitlines():
+        before, where = where, place(line, where)
+        claim = Claim(name, where[1] or where[0])
+        if where != before:
+            for found in _TRAP.finditer(where[1]):
+                yield f'25-{int(found[1])}', claim
+        for marker in _MARKER.finditer(line):
+            for statement in _expanded(marker[1]):
+                yield statement, claim
+
+
+def _yaml_place(line: str, where: tuple[str, str]) -> tuple[str, str]:
+    found = _YAML_TEST.match(line)
+    return ('', found[1]) if found else where
+
+
+def _python_place(line: str, where: tuple[str, str]) -> tuple[str, str]:
+    """Class and test that a line is in."""
+    if found := _PYTHON_CLASS.match(line):
+        return found[1], ''
+    if found := _PYTHON_TEST.match(line):
+        return where[0], found[1]
+    if _PYTHON_OTHER.match(line):
+        return where[0], ''
+    return where
+
+
+def _expanded(marker: str) -> Iterator[str]:
+    """``5-8..10`` is 5-8, 5-9 and 5-10."""
+    for item in marker.split(', '):
+        section, _, numbers = item.rpartition('-')
+        first, _, last = numbers.partition('..')
+        for number in range(int(first), int(last or first) + 1):
+            yield f'{section}-{number}'
+
+
+def problems() -> list[str]:
+    """Statements without a test, and markers without a statement."""
+    known = {
+        statement: content
+        for section in sections().values()
+        for statement, content in section.statements.items()
+    }
+    claimed = claims()
+    found = [
+        f'{statement}: nothing covers it: {content.text}'
+        for statement, content in known.items()
+        if statement not in claimed and content.later is None
+    ]
+    found += [
+        f'{statement}: {content.later} is no area of statements.yaml'
+        for statement, content in known.items()
+        if content.later is not None and content.later not in areas()
+    ]
+    found += [
+        f'{statement}: unknown, but {claim.file} covers it in {claim.test!r}'
+        for statement, tests in claimed.items()
+        if statement not in known
+        for claim in tests
+    ]
+    return found
+
+
+def page() -> str:
+    """The text of doc/api-coverage.md."""
+    claimed = claims()
+    lines = _HEAD.splitlines()
+    lines += [f'- *{area}*: {text}' for area, text in areas().items()]
+    for number, section in sections().items():
+        lines += ['', f'## {number} {section.title}', '']
+        lines += ['| | statement | tests |', '| --- | --- | --- |']
+        lines += [
+            f'| {key} | {_escaped(content.text)} | {tests} |'
+            for key, content in section.statements.items()
+            for tests in [_tests(claimed.get(key, []), content.later)]
+        ]
+    return '\n'.join(lines) + '\n'
+
+
+def _tests(claimed: list[Claim], later: str | None) -> str:
+    if not claimed:
+        return f'later: *{later}*' if later else '**none**'
+    by_file = collections.defaultdict(list)
+    for claim in claimed:
+        by_file[claim.file].append(claim.test)
+    return '<br>'.join(
+        _tests_of_file(file, names) for file, names in by_file.items()
+    )
+
+
+def _tests_of_file(file: str, names: list[str]) -> str:
+    link = f'[{pathlib.Path(file).name}](../{file})'
+    shown = [name for name in names if name][:NAMES_SHOWN]
+    text = ', '.join(_name(name) for name in shown)
+    more = len(names) - len(shown)
+    if shown and more:
+        text += f', {more} more'
+    return f'{link}: {text}' if text else f'{link}: all of it'
+
+
+def _name(test: str) -> str:
+    return f'`{test}`' if test.isidentifier() else _escaped(test)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'([|<>_*])', r'\\\1', text)
+
+
+_HEAD = """\
+# What of the API is tested where
+
+Made by `tools/coverage-of-api`; do not edit. The numbers are those that tests
+quote as "images-v2 section N"; `tests/coverage/statements.yaml` has the
+statements, and `tests/coverage/api.py` says how a test claims one. A test
+fails when a statement has no test, and when this page is out of date.
+
+What no test answers for yet belongs to one of these areas:
+"""
+
+if __name__ == '__main__':
+    PAGE.write_text(page())
+    sys.stdout.writelines(f'{problem}\n' for problem in problems())
+    sys.exit(bool(problems()))

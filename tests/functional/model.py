@@ -1,0 +1,183 @@
+"""What the service should hold, as a few lines of Python say it.
+
+The random tests compare the service with this model, which knows neither
+SQL nor HTTP (images-v2 sections 4 to 13).
+"""
+
+import dataclasses
+import hashlib
+from typing import Any, NamedTuple
+
+TAG_QUOTA = 2
+PROPERTY_QUOTA = 2
+MEMBER_QUOTA = 2
+SIZE_CAP = 3000
+PAGE = 3
+
+
+class Caller(NamedTuple):
+    name: str
+    project: str
+    is_admin: bool = False
+    is_member: bool = True
+
+
+CALLERS = {
+    caller.name: caller
+    for caller in (
+        Caller('admin', 'p-admin', is_admin=True),
+        Caller('alice', 'p1'),
+        Caller('bob', 'p2'),
+        Caller('carol', 'p3'),
+        Caller('rita', 'p1', is_member=False),
+    )
+}
+
+
+@dataclasses.dataclass
+class Image:
+    id: str
+    owner: str | None
+    visibility: str = 'shared'
+    name: str | None = None
+    disk_format: str | None = None
+    container_format: str | None = None
+    min_ram: int = 0
+    protected: bool = False
+    os_hidden: bool = False
+    tags: frozenset[str] = frozenset()
+    properties: dict[str, str] = dataclasses.field(default_factory=dict)
+    members: dict[str, str] = dataclasses.field(default_factory=dict)
+    status: str = 'queued'
+    data: bytes | None = None
+
+    def sees(self, caller: Caller) -> bool:
+        """By its id."""
+        return (
+            caller.is_admin
+            or self.owner is None
+            or self.owner == caller.project
+            or self.visibility in ('public', 'community')
+            or (self.visibility == 'shared' and caller.project in self.members)
+        )
+
+    def owned(self, caller: Caller) -> bool:
+        """By somebody who may change it."""
+        return caller.is_admin or (
+            caller.is_member and self.owner == caller.project
+        )
+
+    def refusal(self, caller: Caller) -> int | None:
+        """What a change of a caller who may not is answered."""
+        if not self.sees(caller):
+            return 404
+        return None if self.owned(caller) else 403
+
+    def listed(self, caller: Caller, visibility: str | None) -> bool:
+        """In a list with this parameter, apart from being hidden."""
+        if visibility in ('public', 'private', 'shared', 'community'):
+            if self.visibility != visibility:
+                return False
+        elif (
+            visibility is None
+            and self.visibility == 'community'
+            and (self.owner is None or self.owner != caller.project)
+        ):
+            return False
+        if caller.is_admin or self.visibility in ('public', 'community'):
+            return True
+        if self.owner is not None and self.owner == caller.project:
+            return True
+        return (
+            self.visibility == 'shared'
+            and self.members.get(caller.project) == 'accepted'
+        )
+
+    def _virtual_size(self) -> int | None:
+        """Of data that is what it says it is, and is not packed."""
+        kind = self.disk_format, self.container_format
+        return (
+            len(self.data) if self.data and kind == ('raw', 'bare') else None
+        )
+
+    def document(self) -> dict[str, Any]:
+        """What of the image's document does not depend on time."""
+        data = self.data
+        return {
+            **self.properties,
+            **{
+                name: getattr(self, name)
+                for name in (
+                    *('id', 'owner', 'visibility', 'name', 'disk_format'),
+                    *('container_format', 'min_ram', 'protected'),
+                    *('os_hidden', 'status'),
+                )
+            },
+            'min_disk': 0,
+            'tags': sorted(self.tags),
+            'size': None if data is None else len(data),
+            'virtual_size': self._virtual_size(),
+            'checksum': None if data is None else _md5(data),
+            'os_hash_algo': None if data is None else 'sha512',
+            'os_hash_value': None if data is None else _sha512(data),
+            'self': f'/v2/images/{self.id}',
+            'file': f'/v2/images/{self.id}/file',
+            'schema': '/v2/schemas/image',
+        }
+
+
+BASE = (
+    *('name', 'visibility', 'protected', 'os_hidden', 'min_ram', 'tags'),
+    *('owner', 'disk_format', 'container_format'),
+)
+FORMATS = ('disk_format', 'container_format')
+
+
+def patched(image: Image, operations: list[dict[str, Any]]) -> Image | None:
+    """The image after a patch of valid values; None: it is refused."""
+    image = dataclasses.replace(image, properties=dict(image.properties))
+    for operation in operations:
+        op, name = operation['op'], operation['path'].removeprefix('/')
+        if name in BASE:
+            if op == 'remove' or (
+                name in FORMATS and image.status != 'queued'
+            ):
+                return None
+            value = operation['value']
+            setattr(image, name, frozenset(value) if name == 'tags' else value)
+        elif op == 'add':
+            image.properties[name] = operation['value']
+        elif name not in image.properties:
+            return None
+        elif op == 'remove':
+            del image.properties[name]
+        else:
+            image.properties[name] = operation['value']
+    return image
+
+
+def is_good(
+    image: Image, before: Image | None, caller: Caller, tag_count: int
+) -> bool:
+    """Whether the caller may leave the image like this."""
+    had = set() if before is None else set(before.properties)
+    names = set(image.properties)
+    published = image.visibility == 'public' and (
+        before is None or before.visibility != 'public'
+    )
+    given_away = image.owner != (
+        caller.project if before is None else before.owner
+    )
+    return (
+        tag_count <= TAG_QUOTA
+        and (len(names) <= PROPERTY_QUOTA or names <= had)
+        and (caller.is_admin or not (published or given_away))
+    )
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _sha512(data: bytes) -> str:
+    return hashlib.sha512(data).hexdigest()
