@@ -5,6 +5,9 @@ import contextlib
 import http.server
 import socket
 import socketserver
+import ssl
+import subprocess
+import tempfile
 import threading
 from typing import Any
 import unittest
@@ -57,6 +60,33 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     # Or its end would wait for handlers that wait for a test.
     block_on_close = False
+
+
+class Certificate:
+    """A certificate that nobody signed.
+
+    :ivar cert: file of it
+    :ivar context: for a server that shows it
+    """
+
+    def __init__(self, test: unittest.TestCase, name: str = 'localhost'):
+        directory = tempfile.TemporaryDirectory()
+        test.addCleanup(directory.cleanup)
+        self.cert = f'{directory.name}/cert.pem'
+        key = f'{directory.name}/key.pem'
+        subprocess.run(
+            [
+                *('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes'),
+                *('-keyout', key, '-out', self.cert, '-days', '2'),
+                *('-subj', f'/CN={name}'),
+                *('-addext', f'subjectAltName=DNS:{name}'),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        self.key = key
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(self.cert, key)
 
 
 class WebServer:

@@ -130,7 +130,7 @@ class FilesystemStore:
         try:
             _translated(self._path(url).unlink)
         except errors.NotFound:
-            LOG.info('There was no data to delete at %s', url)
+            LOG.info('There was no data to delete')
 
     def check(self, url: str) -> None:
         raise errors.BadRequest('No client names a file of this host.')

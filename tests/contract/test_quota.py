@@ -181,6 +181,31 @@ class Quota(test_races.Races):
                 self.assert_codes(track.race(calls), 'ok', *[TOO_MUCH] * 2)
                 self.assertEqual(60, self.used())
 
+    def adding_location(self) -> racers.Call:
+        changes = {
+            'row_version': 1,
+            'values': {'size': 60},
+            'properties': {},
+            'locations': [{'url': f'http://{uuid.uuid4()}', 'metadata': {}}],
+            'quota': QUOTA,
+        }
+        return ('update_image', 'admin', self.queued(), changes)
+
+    def test_locations_at_once(self) -> None:
+        for number in range(ROUNDS):
+            for track in self.tracks:
+                self.owner = f'owner-{number}-{uuid.uuid4()}'
+                calls = [self.adding_location() for _ in range(3)]
+                self.assert_codes(track.race(calls), 'ok', *[TOO_MUCH] * 2)
+                self.assertEqual(60, self.used())
+
+    def test_a_location_against_an_upload(self) -> None:
+        for number in range(ROUNDS):
+            for track in self.tracks:
+                self.owner = f'owner-{number}-{uuid.uuid4()}'
+                calls = [self.adding_location(), self.claiming(60)[0]]
+                self.assert_codes(track.race(calls), 'ok', TOO_MUCH)
+
     def test_an_end_against_a_renewal_of_many(self) -> None:
         """They take their locks in an order that cannot close a circle."""
         for _ in range(ROUNDS):

@@ -528,6 +528,49 @@ class TestDownload(LocationsTestCase):
             b''.join(response.app_iter)
 
 
+class TestSecrets(LocationsTestCase):
+    """A URL may hold a password."""
+
+    def test_ossa_2013_002_ossa_2014_004_cve_2024_1141_none_is_told(
+        self,
+    ) -> None:
+        secret = 'a-secret-in-a-url'
+        path = f'/a?key={secret}'
+        self.web.data[path] = DATA
+        answers = []
+        with self.assertLogs(level='DEBUG') as logged:
+            image_id = self.image()
+            value = {'url': self.web.url(path), 'metadata': {}}
+            self.assert_status(200, self.add(image_id, value))
+            for trouble in (404, 500):
+                self.web.answers[path] = lambda handler, it=trouble: (
+                    handler.reply(it, b'')
+                )
+                answers.append(self.call('GET', f'/v2/images/{image_id}/file'))
+                answers.append(self.add(self.image(), value))
+            self.web.redirect(path, f'http://169.254.169.254/?{secret}')
+            answers.append(self.add(self.image(), value))
+            answers.append(self.add(image_id, value))
+            other = {**value, 'url': f'rbd://{secret}'}
+            answers.append(self.add(image_id, other))
+            other = {**value, 'url': f'file:///{secret}'}
+            answers.append(self.add(image_id, other))
+            answers.append(self.call('DELETE', f'/v2/images/{image_id}'))
+        self.assertNotIn(secret, '\n'.join(logged.output))
+        for answer in answers:
+            self.assertNotIn(secret, f'{answer.headers} {answer.text}')
+
+    def test_ossa_2013_007_no_header_tells_where_data_is(self) -> None:
+        """CVE-2013-1840."""
+        image_id = self.with_places('a')
+        for path in ('', '/file'):
+            response = self.call('GET', f'/v2/images/{image_id}{path}')
+            self.assert_status(200, response)
+            self.assertNotIn('/a', str(response.headers))
+            self.assertNotIn('Location', response.headers)
+            response.body  # noqa: B018 read to the end
+
+
 class TestRemovedData(LocationsTestCase):
     @staticmethod
     def wrap_store(store: Any) -> Any:

@@ -26,7 +26,6 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 EXAMPLES = 20
-NEEDS_A_WEB_SERVER = {'POST /v2/images/{image_id}/locations'}
 CALLERS = strategies.sampled_from(('alice', 'admin', 'bob', 'rita'))
 #: Of the image that is asked for; None: of no image.
 KINDS = strategies.sampled_from(('queued', 'active', 'deactivated', None))
@@ -131,6 +130,8 @@ class TestDriven(base.ServiceTestCase):
         return image_id
 
     def check(self, case: Any, caller: str, kind: str | None) -> None:
+        if self.is_good and isinstance(case.body, dict) and 'url' in case.body:
+            case.body, kind = {'url': PLACE}, 'queued'
         parameters = dict(case.path_parameters or {})
         if kind is not None and 'image_id' in parameters:
             there = {'tag': 'a', 'member': 'p2'}
@@ -141,8 +142,6 @@ class TestDriven(base.ServiceTestCase):
             }
             parameters['image_id'] = self.some_image(kind)
             case.path_parameters = parameters
-        if self.is_good and isinstance(case.body, dict) and 'url' in case.body:
-            case.body['url'] = PLACE
         answer = case.call_and_validate(
             headers=base.identity(caller), checks=CHECKS
         )
@@ -168,8 +167,7 @@ class TestDriven(base.ServiceTestCase):
         self.is_good = True
         self.drive(schemathesis.GenerationMode.POSITIVE)
         self.assertEqual(
-            {f'{method} {path}' for method, path in operations.TABLE}
-            - NEEDS_A_WEB_SERVER,
+            {f'{method} {path}' for method, path in operations.TABLE},
             {
                 label
                 for label, statuses in self.statuses.items()

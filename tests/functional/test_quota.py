@@ -49,6 +49,13 @@ class TestCap(base.ServiceTestCase):
         self.assertIn(response.status_int, (400, 413))
         self.assertEqual([], self.files())
 
+    def test_data_that_is_there_comes_first(self) -> None:
+        """images-v2 section 8.1: row 9 before row 12."""
+        image_id = self.image(data=b'x')
+        source = base.Source(b'x' * 20 * KIB)
+        response = self.put(image_id, source, length=20 * KIB)
+        self.assert_status(409, response)
+
     def test_the_cap_itself_fits(self) -> None:
         image_id = self.image()
         response = self.put(image_id, base.Source(b'x' * 10 * KIB))

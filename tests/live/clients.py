@@ -12,6 +12,9 @@ from tests.live import keystone
 from tests.live import servers
 
 SECONDS = 300
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+#: Clients of another environment than ours.
+ELSEWHERE = {'old-glance': ROOT / '.venv-oldclient/bin/glance'}
 
 
 class Failed(Exception):
@@ -35,7 +38,9 @@ class Person:
         self._logins = logins
 
     def run(self, client: str, *words: object) -> str:
-        program = pathlib.Path(sys.executable).parent / client
+        program = ELSEWHERE.get(
+            client, pathlib.Path(sys.executable).parent / client
+        )
         result = subprocess.run(
             [str(program), *map(str, words)],
             cwd=self._home,
@@ -57,6 +62,14 @@ class Person:
     def glance(self, *words: object) -> list[dict[str, str]]:
         """Run glance; give the rows of the table it printed."""
         return table(self.run('glance', *words))
+
+    def old_glance(self, *words: object) -> list[dict[str, str]]:
+        """Run glance of 2017; give the rows of the table it printed."""
+        return table(self.run('old-glance', *words))
+
+    def old_glance_one(self, *words: object) -> dict[str, str]:
+        rows = self.old_glance(*words)
+        return {row['Property']: row['Value'] for row in rows}
 
     def glance_one(self, *words: object) -> dict[str, str]:
         """Run glance; give the properties it printed."""
@@ -97,7 +110,8 @@ def logged_in(home: pathlib.Path, user: str, region: str) -> Person:
         'OS_IDENTITY_API_VERSION': '3',
         **{f'OS_{name.upper()}': value for name, value in login.items()},
     }
-    return Person(home, openstack=variables, glance=variables)
+    names = ('openstack', 'glance', *ELSEWHERE)
+    return Person(home, **dict.fromkeys(names, variables))
 
 
 def status_of(failure: Failed) -> int | None:

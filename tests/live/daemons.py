@@ -203,8 +203,12 @@ def with_keystone(
     database_url: str | None = None,
     workers: int = 2,
     address: str | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Glance:
-    """Both daemons in front of Keystone, and in its catalogue."""
+    """Both daemons in front of Keystone, and in its catalogue.
+
+    :param options: of glance-api, put over the usual ones
+    """
     address = address or servers.keystone()
     login: dict[str, object] = {
         'www_authenticate_uri': address,
@@ -217,7 +221,10 @@ def with_keystone(
     return Glance(
         database_url,
         api={
-            'DEFAULT': {'send_identity_headers': pipeline == 'trusted-auth'},
+            'DEFAULT': {
+                'send_identity_headers': pipeline == 'trusted-auth',
+                **(options or {}),
+            },
             'keystone_authtoken': login,
             'paste_deploy': {'flavor': 'keystone'},
         },

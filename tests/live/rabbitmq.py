@@ -26,8 +26,6 @@ class RabbitMQ:
     listens everywhere and stays for ever.
     """
 
-    variable = 'GLANCE_TEST_RABBITMQ'
-
     def __init__(self) -> None:
         server = processes.find('rabbitmq-server', 'rabbitmq-server', PLACES)
         mapper = processes.find('epmd', 'erlang-base')

@@ -24,7 +24,6 @@ import sqlalchemy
 
 from tests.live import processes
 from tests.live.keystone import Keystone
-from tests.live.rabbitmq import RabbitMQ
 
 START_SECONDS = 90
 
@@ -192,11 +191,6 @@ def memcached() -> str:
     return _address(Memcached)
 
 
-def rabbitmq() -> str:
-    """Give the URL for transport_url."""
-    return _address(RabbitMQ)
-
-
 def keystone() -> str:
     """Give the URL of Keystone; tests.live.keystone knows the users."""
     return _address(Keystone)
@@ -221,7 +215,6 @@ SERVERS = {
     'postgresql': PostgreSQL,
     'memcached': Memcached,
     'keystone': Keystone,
-    'rabbitmq': RabbitMQ,
 }
 
 

@@ -8,6 +8,7 @@ import uuid
 import openstack
 
 from tests.live import clients
+from tests.live import cloud
 from tests.live import daemons
 from tests.live import inputs
 from tests.live import keystone
@@ -16,7 +17,7 @@ from tests.live import served
 from tests.live import servers
 
 
-class Stories:
+class Stories(cloud.Names):
     """Create, upload, list, show, save, set, share, accept, delete.
 
     owner and other are two people; other is in project other_project. Where
@@ -29,14 +30,6 @@ class Stories:
     owner_sdk: openstack.connection.Connection
     other_sdk: openstack.connection.Connection
     directory: pathlib.Path
-
-    def _file(self) -> pathlib.Path:
-        path = self.directory / uuid.uuid4().hex
-        self.addCleanup(path.unlink, missing_ok=True)
-        return path
-
-    def _name(self) -> str:
-        return f'{self.id().rsplit(".", 1)[-1]} {uuid.uuid4().hex}'
 
     def _assert_is(
         self, facts: dict[str, object], image: inputs.Input
@@ -261,32 +254,8 @@ class OnServe(Stories, unittest.TestCase):
         self.assertEqual(['accepted'], [one['Status'] for one in members])
 
 
-class WithKeystone(Stories):
+class WithKeystone(cloud.Cloud, Stories):
     """Keystone, MariaDB, one of the registry's pipelines."""
-
-    pipeline: str
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.directory = processes.private_directory()
-        address = servers.keystone()
-        cls.glance = daemons.with_keystone(
-            cls.pipeline, servers.new_database(servers.mariadb())
-        )
-        cls.addClassCleanup(cls.glance.stop)
-        cls.glance.start()
-        region = keystone.register(address, cls.glance.api_url)
-        cls.people = {
-            user: clients.logged_in(cls.directory / user, user, region)
-            for user in keystone.PEOPLE
-        }
-        cls.owner, cls.other = cls.people['alice'], cls.people['bob']
-        cls.other_project = keystone.project_id(address, 'p2')
-        cls.sdk = {
-            user: keystone.connect(address, user, region)
-            for user in keystone.PEOPLE
-        }
-        cls.owner_sdk, cls.other_sdk = cls.sdk['alice'], cls.sdk['bob']
 
     def _create(self, user: str, **fields: object) -> str:
         fields = {

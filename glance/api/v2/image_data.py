@@ -57,6 +57,7 @@ class ImageData:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'upload_image', image)
         _require_formats(image)
+        _require_queued(image)
         data = streams.Measured(
             request.source(),
             cap_bytes=self._limits.size_cap_bytes,
@@ -123,6 +124,15 @@ def _require_formats(image: contract.Image) -> None:
     for name in ('disk_format', 'container_format'):
         if not image[name]:
             raise errors.BadRequest(f'Set {name} before uploading data.')
+
+
+def _require_queued(image: contract.Image) -> None:
+    """Say so before its size is looked at; the claim decides."""
+    if image['status'] != 'queued':
+        raise errors.Conflict(
+            f'The image is {image["status"]}; data can be uploaded only '
+            'while it is queued.'
+        )
 
 
 def asked_range(

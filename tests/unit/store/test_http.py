@@ -1,9 +1,6 @@
 """The store of web servers, and the requests it makes, for real."""
 
 from collections.abc import Callable
-import pathlib
-import ssl
-import subprocess
 import threading
 import time
 from typing import Any
@@ -15,7 +12,6 @@ from glance.store import addresses
 from glance.store import http
 from glance.store import outbound
 from glance.store import readahead
-from tests import base
 from tests import webserver
 
 DATA = bytes(range(256)) * 4096
@@ -407,21 +403,8 @@ class TestTLS(unittest.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        directory = pathlib.Path(base.temporary_directory(self))
-        self.cert, self.key = directory / 'cert.pem', directory / 'key.pem'
-        subprocess.run(
-            [
-                *('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes'),
-                *('-keyout', str(self.key), '-out', str(self.cert)),
-                *('-days', '2', '-subj', '/CN=web.example'),
-                *('-addext', 'subjectAltName=DNS:web.example'),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(self.cert, self.key)
-        self.web = webserver.WebServer(self, tls)
+        self.tls = webserver.Certificate(self, 'web.example')
+        self.web = webserver.WebServer(self, self.tls.context)
         self.web.data['/a'] = b'over TLS'
 
     def read(self, host: str, **options: Any) -> bytes:
@@ -440,7 +423,7 @@ class TestTLS(unittest.TestCase):
 
     def test_verified_by_name(self) -> None:
         for insecure in (True, False):
-            options = {'ca_file': str(self.cert), 'insecure': insecure}
+            options = {'ca_file': self.tls.cert, 'insecure': insecure}
             data = self.read('web.example', **options)
             self.assertEqual(b'over TLS', data)
             with self.assertRaises(errors.StoreUnavailable):
@@ -456,7 +439,7 @@ class TestTLS(unittest.TestCase):
         )
 
     def test_a_file_that_is_none(self) -> None:
-        for path in ('/none', str(self.key)):
+        for path in ('/none', self.tls.key):
             with self.assertRaises(errors.ConfigurationError) as caught:
                 outbound.tls_context(path, False)
             self.assertIn('https_ca_certificates_file', str(caught.exception))

@@ -17,6 +17,7 @@ from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import maintenance
 from glance_registry.db import models
+from glance_registry.db import storage
 from tests import base
 from tests import databases
 from tools.benchmark import lists
@@ -38,7 +39,7 @@ WALKED = {
     'visibility all': 'created_at',
 }
 #: The tables whose size grows with the catalogue.
-LARGE = ('images', 'image_properties', 'image_tags')
+LARGE = ('images', 'image_properties', 'image_tags', 'image_locations')
 
 
 class Plans(unittest.TestCase):
@@ -67,6 +68,17 @@ class Plans(unittest.TestCase):
         self, asking: Any, query: Any, **changes: Any
     ) -> list[tuple[str, Any]]:
         """What finds the ids of a page, executed once."""
+        found = self.sent(
+            images.get_page, asking, query | changes, self.database.dialect
+        )
+        return [
+            each
+            for each in found
+            if 'images.checksum' not in each[0] and "'property'" not in each[0]
+        ]
+
+    def sent(self, operation: Any, *arguments: Any) -> list[tuple[str, Any]]:
+        """Every statement of an operation, with its values."""
         found = []
 
         def note(connection: Any, cursor: Any, *sent: Any) -> None:
@@ -76,17 +88,8 @@ class Plans(unittest.TestCase):
             what = sa.Engine, 'before_cursor_execute', note
             sa.event.listen(*what)
             stack.callback(sa.event.remove, *what)
-            self.database.read(
-                images.get_page,
-                asking,
-                query | changes,
-                self.database.dialect,
-            )
-        return [
-            each
-            for each in found
-            if 'images.checksum' not in each[0] and "'property'" not in each[0]
-        ]
+            self.database.read(operation, *arguments)
+        return found
 
     def plan(self, statement: str, values: Any) -> list[str]:
         """Lines of text on how a statement is executed."""
@@ -127,6 +130,16 @@ class Plans(unittest.TestCase):
             with self.subTest(case=name, caller=asking.project_id):
                 for sent in self.statements(asking, query):
                     self.assertEqual([], self.scans(self.plan(*sent)))
+
+    def test_what_an_owner_keeps_is_counted_on_indexes(self) -> None:
+        for operation in (storage.get_usage, storage._running):
+            for owner in ('rare', None):
+                with self.subTest(operation=operation, owner=owner):
+                    found = self.sent(operation, owner)
+                    self.assertTrue(found)
+                    for sent in found:
+                        plan = self.plan(*sent)
+                        self.assertEqual([], self.scans(plan), plan)
 
     def test_behind_a_marker_the_index_is_walked_from_there(self) -> None:
         for name, asking, query in self.queries():
