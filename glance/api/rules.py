@@ -31,6 +31,8 @@ Rule = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 #: How often the policy files are looked at for changes.
 RELOAD_SECONDS = 1.0
+#: Looked for when the operator names none.
+USUAL_FILES = ('policy.yaml', 'policy.json')
 _NO_TARGET: Mapping[str, Any] = types.MappingProxyType({})
 
 
@@ -58,6 +60,14 @@ class Rules:
         self._next_look = 0.0
         self._enforcer = new_enforcer(conf, defaults)
         self._files = _stamps(conf)
+        if not conf.find_file(named := conf.oslo_policy.policy_file) and (
+            named not in USUAL_FILES
+        ):
+            LOG.warning(
+                '[oslo_policy] policy_file: %s is not there; the rules of '
+                'the code count',
+                named,
+            )
         try:
             _load(self._enforcer)
         except ValueError as error:
@@ -266,8 +276,8 @@ def file_name(conf: cfg.ConfigOpts) -> str:
     """
     policy_opts.set_defaults(conf)
     name: str = conf.oslo_policy.policy_file
-    if name == 'policy.yaml' and not conf.find_file(name):
-        return 'policy.json'
+    if name == USUAL_FILES[0] and not conf.find_file(name):
+        return USUAL_FILES[1]
     return name
 
 
@@ -326,7 +336,8 @@ def _stamps(conf: cfg.ConfigOpts) -> dict[str, tuple[int, ...]]:
         with contextlib.suppress(OSError):  # gone, or not for us to see
             status = os.stat(path)
             stamps[path] = (
-                *(status.st_mtime_ns, status.st_size, status.st_ino),
+                *(status.st_mtime_ns, status.st_ctime_ns),  # ctime: chmod
+                *(status.st_size, status.st_ino),
             )
     return stamps
 

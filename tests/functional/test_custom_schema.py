@@ -100,6 +100,7 @@ class TestRequired(CustomSchemaTestCase):
         self.assertEqual(['colour', 'name'], self.schema()['required'])
 
     def test_an_image_without_is_refused(self) -> None:
+        # covers 4.3-4
         for values, status in (
             ({}, 400),
             ({'name': 'x'}, 400),
@@ -113,6 +114,7 @@ class TestRequired(CustomSchemaTestCase):
 
     def test_wart_required_does_not_break_patch(self) -> None:
         """The whole image that would result is looked at, not one value."""
+        # covers 4.3-5
         image_id = self.create(201, name='x', colour='red')['id']
         self.change(200, image_id, 'replace', 'name', 'y')
         self.change(200, image_id, 'add', 'more')

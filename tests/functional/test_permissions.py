@@ -489,6 +489,8 @@ class TestCreation(PermissionTestCase):
 class LegacyDefaults:
     """[oslo_policy] enforce_new_defaults is off."""
 
+    # covers 21-5
+
     is_former = True
     expected = staticmethod(formerly)
     api_options = {'oslo_policy.enforce_new_defaults': False}
@@ -496,6 +498,8 @@ class LegacyDefaults:
 
 class OldFile:
     """A policy.json of old beside the configuration, and new defaults."""
+
+    # covers 21-6
 
     is_former = True
     expected = staticmethod(formerly)

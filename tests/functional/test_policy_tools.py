@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 class ToolTestCase(unittest.TestCase):
     """The commands find us by the entry points that setup.cfg declares."""
 
+    # covers 21-8
+
     def setUp(self) -> None:
         super().setUp()
         self.directory = pathlib.Path(base.temporary_directory(self))

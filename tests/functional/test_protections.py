@@ -130,6 +130,7 @@ class ProtectionTestCase(base.ServiceTestCase):
 
 class TestRoles(ProtectionTestCase):
     def test_creating(self) -> None:
+        # covers 7.1-10, 20-1
         for name, status, headers in (
             ('bill_to', 403, {}),
             ('bill_to', 201, BILLING),
@@ -171,6 +172,7 @@ class TestRoles(ProtectionTestCase):
 
     def test_changing(self) -> None:
         """Allowed, refused; every op of both forms of a patch."""
+        # covers 20-1
         image_id = self.image(hw_a='old', frozen='old')
         self.change(
             image_id, 'add', 'bill_to', 'old', **BILLING
@@ -253,6 +255,7 @@ class TestUnreadable(ProtectionTestCase):
         self.assertEqual('unseen', listed.json['images'][0]['secret_x'])
 
     def test_wart_a_foreign_save_keeps_it(self) -> None:
+        # covers 20-2
         for response in (
             self.change(self.image_id, 'add', 'hw_b'),
             self.change(self.image_id, 'replace', 'name'),
@@ -266,6 +269,7 @@ class TestUnreadable(ProtectionTestCase):
         self.assertEqual('active', document['status'])
 
     def test_wart_filters_do_not_match_it(self) -> None:
+        # covers 20-3
         asks = '?secret_x=unseen'
         self.assertEqual(['one'], self.listed(asks, caller='admin'))
         self.service.wire.requests.clear()
@@ -345,6 +349,7 @@ class TestPolicies(ProtectionTestCase):
     rules = {'bill': 'role:billing or project_id:p2'}
 
     def test_rules_decide(self) -> None:
+        # covers 20-1
         for caller, name, status in (
             ('alice', 'bill_to', 403),
             ('bob', 'bill_to', 201),
@@ -366,6 +371,7 @@ class TestPolicies(ProtectionTestCase):
         self.assert_status(200, replaced)
 
     def test_wart_filters_do_not_match_what_rules_hide(self) -> None:
+        # covers 20-3
         self.image(caller='admin', name='one', secret_x='unseen')
         asks = '?secret_x=unseen&visibility=all'
         self.assertEqual(['one'], self.listed(asks, caller='admin'))

@@ -52,6 +52,7 @@ class PipelineTestCase(base.ServiceTestCase):
 
 class TestWithoutCors(PipelineTestCase):
     def test_options_is_200_on_every_path_without_a_token(self) -> None:
+        # covers 2.6-9
         for path in (
             *('/', '/versions', '/healthcheck', '/v2', '/v2/images'),
             *(f'/v2/images/{IMAGE_ID}/file', '/v2/nothing', '/v1/images'),
@@ -66,6 +67,7 @@ class TestWithoutCors(PipelineTestCase):
                 self.assertNotIn('x-openstack-request-id', response.headers)
 
     def test_healthcheck_needs_no_token(self) -> None:
+        # covers 2.1-3
         for path in ('/healthcheck', '/healthcheck/below'):
             response = self.call('GET', path, caller=None)
             self.assert_status(200, response)
@@ -84,6 +86,7 @@ class TestWithCors(PipelineTestCase):
     }
 
     def test_preflight_of_every_path_without_a_token(self) -> None:
+        # covers 2.7-1
         for path in ('/', '/versions', '/healthcheck', '/v2/images', '/v2/x'):
             with self.subTest(path):
                 response = self.call(
@@ -95,6 +98,7 @@ class TestWithCors(PipelineTestCase):
                 self.assertNotIn('x-openstack-request-id', response.headers)
 
     def test_answers_and_errors_carry_the_headers(self) -> None:
+        # covers 2.7-4
         for method, path, caller, status in (
             ('GET', '/v2/images', 'alice', 200),
             ('GET', '/versions', None, 200),
@@ -168,6 +172,7 @@ class TestKeystone(PipelineTestCase):
     api_options = {'cors.allowed_origin': [ORIGIN]}
 
     def test_every_401_says_where_to_get_a_token(self) -> None:
+        # covers 2.2-1
         for method, path in (
             ('GET', '/v2/images'),
             ('POST', '/v2/images'),
@@ -235,6 +240,7 @@ class TestRoutes(PipelineTestCase):
                 self.assertEqual(b'', response.body)
 
     def test_a_slash_at_the_end_is_another_path(self) -> None:
+        # covers 2.1-5
         for path, known in self.paths.items():
             for method in known:
                 with self.subTest(f'{method} {path}/'):
@@ -242,6 +248,7 @@ class TestRoutes(PipelineTestCase):
                     self.assert_status(404, response)
 
     def test_without_a_token_every_call_is_401(self) -> None:
+        # covers 2.1-2
         for path, known in self.paths.items():
             for method in (*known, 'HEAD', 'TRACE', 'BREW'):
                 for asked in (path, f'{path}/', f'{path}/more'):

@@ -5,6 +5,7 @@ import os
 import tempfile
 from typing import Any
 import unittest
+from unittest import mock
 
 import hypothesis
 from hypothesis import strategies as st
@@ -175,6 +176,7 @@ class ReloadTestCase(unittest.TestCase):
 
     def test_wrong_files_change_nothing_and_are_told_of(self) -> None:
         """operator-security section 3 no. 21."""
+        # covers 21-7
         self.write('{"context_is_admin": "role:chief"}')
         self.assertTrue(self.admin_is('chief'))
         for text in WRONG_FILES:
@@ -191,6 +193,7 @@ class ReloadTestCase(unittest.TestCase):
         self.assertFalse(self.admin_is('chief'))
 
     def test_wrong_files_end_the_start(self) -> None:
+        # covers 21-7
         for text in WRONG_FILES:
             self.write(text)
             with (
@@ -207,9 +210,19 @@ class ReloadTestCase(unittest.TestCase):
         self.assertFalse(self.admin_is('chief'))
         self.assertTrue(self.admin_is('admin'))
 
+    def test_a_file_that_may_be_read_at_last_counts(self) -> None:
+        self.write('{"context_is_admin": "role:chief"}')
+        failing = mock.patch.object(rules, '_load', side_effect=ValueError)
+        with failing, self.assertLogs(rules.LOG, 'ERROR'):
+            self.assertFalse(self.admin_is('chief'))
+        os.chmod(self.path, 0o640)
+        self.assertTrue(self.admin_is('chief'))
+
     def test_a_file_that_comes_later_counts(self) -> None:
         os.remove(self.path)
-        self.rules = self.load()
+        with self.assertLogs(rules.LOG, 'WARNING') as log:
+            self.rules = self.load()
+        self.assertIn(self.path, log.output[0])
         self.assertTrue(self.admin_is('admin'))
         self.write('{"context_is_admin": "role:chief"}')
         self.assertFalse(self.admin_is('admin'))

@@ -73,6 +73,7 @@ class TestCors(EdgeTestCase):
         self.assertNotIn('Access-Control-Allow-Origin', response.headers)
 
     def test_defaults_of_the_contract(self) -> None:
+        # covers 2.7-1..2
         on = self.cors('[cors]\nallowed_origin = http://a, http://b')
         answer = self.ask(
             on,
@@ -104,6 +105,7 @@ class TestCors(EdgeTestCase):
             self.assertNotIn('Access-Control-Allow-Origin', answer.headers)
 
     def test_every_default_header_is_allowed(self) -> None:
+        # covers 2.7-3
         on = self.cors('[cors]\nallowed_origin = http://a')
         for name in (
             *('Content-MD5', 'X-Image-Meta-Checksum', 'X-Storage-Token'),
@@ -122,6 +124,7 @@ class TestCors(EdgeTestCase):
             self.assertIn('Access-Control-Allow-Origin', answer.headers, name)
 
     def test_errors_get_the_headers_too(self) -> None:
+        # covers 2.7-3..4
         on = self.cors('[cors]\nallowed_origin = http://a')
         answer = self.ask(on, '/nothing', Origin='http://a')
         self.assertEqual(404, answer.status_int)
@@ -194,6 +197,7 @@ class TestHealth(EdgeTestCase):
         return edge.health_factory(self.options(text), **local)(app)
 
     def test_ok_in_plain_text(self) -> None:
+        # covers 2.1-3
         for path in ('/healthcheck', '/healthcheck/', '/healthcheck/more'):
             for accept in ('*/*', '', 'text/html', 'image/png'):
                 response = self.ask(self.health(), path, Accept=accept)
@@ -205,6 +209,7 @@ class TestHealth(EdgeTestCase):
             self.assertEqual('application/json', response.content_type)
 
     def test_503_while_the_file_is_there(self) -> None:
+        # covers 2.1-4
         file = self.directory / 'disabled'
         section = self.health(
             backends='disable_by_file', disable_by_file_path=str(file)
