@@ -4,6 +4,7 @@ from oslo_config import cfg
 from oslo_db import options as db_options
 
 from glance.common import config
+from glance.common import edge
 from glance.common import middleware
 
 DEFAULT_PORT = 9191
@@ -48,5 +49,6 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
+        ('healthcheck', edge.HEALTH_OPTS),
         ('database', list(db_options.database_opts)),
     ]

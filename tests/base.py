@@ -53,7 +53,8 @@ def configuration(
     conf = cfg.ConfigOpts()
     module.register(conf)
     policy_opts.set_defaults(conf)
-    conf(args=[], project='glance', default_config_files=[])
+    beside = ['--config-dir', directory] if directory else []
+    conf(args=beside, project='glance', default_config_files=[])
     for name, value in (default or {}).items():
         group, _, option = name.rpartition('.')
         conf.set_override(option, value, group=group or None)
@@ -177,6 +178,8 @@ class ServiceTestCase(unittest.TestCase):
     api_options: dict[str, Any] = {}
     #: Of :data:`tests.databases.KINDS`.
     kind = 'sqlite'
+    #: What lies beside the configuration: text by name of the file.
+    files_beside: dict[str, str] = {}
 
     @staticmethod
     def wrap_store(store: Any) -> Any:
@@ -186,6 +189,8 @@ class ServiceTestCase(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = temporary_directory(self)
+        for name, text in self.files_beside.items():
+            pathlib.Path(self.directory, name).write_text(text)
         url = None
         if self.kind != 'sqlite':
             url = self.enterContext(databases.TemporaryDatabase(self.kind))

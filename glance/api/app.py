@@ -19,8 +19,10 @@ from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import images
 from glance.api.v2 import openapi
+from glance.api.v2 import protections
 from glance.api.v2 import schemas
 from glance.api.v2 import views
+from glance.api.v2.schema import custom
 from glance.common import shutdown
 from glance.common import wsgi
 from glance.images import deletion
@@ -65,7 +67,9 @@ def _table(
 ) -> list[wsgi.Route]:
     """Every URL of API v2."""
     schema = schemas.ImageSchema(
-        conf.image_format.disk_formats, conf.image_format.container_formats
+        conf.image_format.disk_formats,
+        conf.image_format.container_formats,
+        custom.load(conf.find_file(custom.FILE)),
     )
     limits = images.Limits(
         page_default=conf.limit_param_default,
@@ -108,11 +112,14 @@ def _table(
         schema,
         limits,
         views.image_view(
-            conf.show_image_direct_url, conf.show_multiple_locations
+            conf.show_image_direct_url,
+            conf.show_multiple_locations,
+            schema.nullable,
         ),
         places if conf.show_multiple_locations else None,
         unified,
         notifier,
+        protections.from_configuration(conf, permission),
     )
     data = image_data.ImageData(
         registry, permission, store, uploads, data_limits, unified, notifier

@@ -6,6 +6,7 @@ from oslo_config import cfg
 from oslo_config import types
 
 from glance.common import config
+from glance.common import edge
 from glance.common import middleware
 from glance.images import streams
 
@@ -72,6 +73,12 @@ _REGISTRY: list[cfg.Opt] = [
         min=1,
         help='Ours: connections to glance-registry that a worker holds at '
         'most; further requests wait for one.',
+    ),
+    cfg.BoolOpt(
+        'use_user_token',
+        default=True,
+        help='Must be True: calls to glance-registry are made in the name of '
+        'the user. False made every user an admin there (OSSN-0060).',
     ),
     cfg.BoolOpt(
         'send_identity_headers',
@@ -217,6 +224,22 @@ _BEHAVIOUR: list[cfg.Opt] = [
         default='sha512',
         choices=streams.HASH_NAMES,
         help='Algorithm of os_hash_value for new image data.',
+    ),
+]
+
+_PROPERTIES: list[cfg.Opt] = [
+    cfg.StrOpt(
+        'property_protection_file',
+        help='Who may create, read, update and delete which custom '
+        'property: sections titled with a regular expression of names, each '
+        'with these four keys. Unset: no property is protected.',
+    ),
+    cfg.StrOpt(
+        'property_protection_rule_format',
+        default='roles',
+        choices=['roles', 'policies'],
+        help='What the keys of property_protection_file hold: a comma list '
+        'of roles, or the name of one rule of the policy.',
     ),
 ]
 
@@ -395,11 +418,15 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
                 *_REGISTRY,
                 *_LIMITS,
                 *_BEHAVIOUR,
+                *_PROPERTIES,
                 *_LOCATIONS,
                 *_NOTIFICATIONS,
             ],
         ),
         ('paste_deploy', config.paste_deploy_opts()),
+        ('cors', edge.CORS_OPTS),
+        ('oslo_middleware', edge.PROXY_OPTS),
+        ('healthcheck', edge.HEALTH_OPTS),
         ('image_format', _FORMATS),
         ('glance_store', _STORE),
         ('import_filtering_opts', _FILTERING),

@@ -5,8 +5,6 @@ import logging
 from typing import Any
 
 from oslo_config import cfg
-from oslo_policy import opts as policy_opts
-from oslo_policy import policy
 
 from glance.api import policies
 from glance.api import rules
@@ -22,11 +20,7 @@ class Policy:
     """Asks oslo.policy; knows what a caller may learn from a refusal."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        policy_opts.set_defaults(conf, policy_file=_usual_file(conf))
-        enforcer = policy.Enforcer(conf)
-        enforcer.suppress_deprecation_warnings = True
-        enforcer.register_defaults(policies.list_rules())
-        self._rules = rules.Rules(enforcer)
+        self._rules = rules.Rules(conf, policies.list_rules(), policies.GUARDS)
 
     def identify_admin(self, request: wsgi.Request) -> None:
         """Decide, before anything else, whether an admin is asking."""
@@ -40,6 +34,14 @@ class Policy:
         target: Mapping[str, Any],
     ) -> bool:
         return self._rules.allows(action, target, asking.to_policy_values())
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a rule of that name, be it only in a file."""
+        return self._rules.knows(name)
+
+    def passes(self, asking: context.RequestContext, name: str) -> bool:
+        """Whether a rule passes that looks at the caller alone."""
+        return self._rules.passes(name, asking.to_policy_values())
 
     def require(
         self,
@@ -91,15 +93,6 @@ class Policy:
             target['project_id'] = asking.project_id
         if not self.allows(asking, 'get_images', target):
             raise errors.Forbidden('You are not permitted to list images.')
-
-
-def _usual_file(conf: cfg.ConfigOpts) -> str:
-    """The file of an operator who names none.
-
-    The library looks for policy.yaml alone; the rules of a policy.json that
-    lies beside the configuration must not be forgotten silently.
-    """
-    return 'policy.yaml' if conf.find_file('policy.yaml') else 'policy.json'
 
 
 _READS = frozenset(

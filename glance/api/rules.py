@@ -8,13 +8,22 @@ stay calls to the original; tests compare both over generated rules.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import glob
 import logging
+import os
 import time
+import types
 from typing import Any
 
+from oslo_config import cfg
 from oslo_policy import _checks
+from oslo_policy import _parser
+from oslo_policy import opts as policy_opts
 from oslo_policy import policy
+
+from glance.common import errors
 
 LOG = logging.getLogger(__name__)
 
@@ -22,21 +31,60 @@ Rule = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 #: How often the policy files are looked at for changes.
 RELOAD_SECONDS = 1.0
+#: Looked for when the operator names none.
+USUAL_FILES = ('policy.yaml', 'policy.json')
+_NO_TARGET: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Rules:
-    """The rules of an enforcer, compiled; compiled anew when a file changes.
+    """The rules of code and files, compiled; anew when a file changes.
 
-    :param enforcer: with its defaults registered
+    Every time a new enforcer reads the files: one that stumbled over a file
+    forgets what it had read of the others.
+
+    :param defaults: the rules of the code
+    :param guards: by name of rule a check string that has to pass besides;
+        under legacy defaults, and wherever a file lets everybody pass
+    :raises errors.ConfigurationError: a policy file is wrong
     """
 
-    def __init__(self, enforcer: policy.Enforcer) -> None:
-        self._enforcer = enforcer
-        self._parsed: dict[str, Any] = {}
-        self._compiled: dict[str, Rule] = {}
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        defaults: Sequence[policy.RuleDefault],
+        guards: Mapping[str, str] = types.MappingProxyType({}),
+    ) -> None:
+        self._conf = conf
+        self._defaults = defaults
+        self._guards = guards
         self._next_look = 0.0
-        enforcer.load_rules()
+        self._enforcer = new_enforcer(conf, defaults)
+        self._files = _stamps(conf)
+        if not conf.find_file(named := conf.oslo_policy.policy_file) and (
+            named not in USUAL_FILES
+        ):
+            LOG.warning(
+                '[oslo_policy] policy_file: %s is not there; the rules of '
+                'the code count',
+                named,
+            )
+        try:
+            _load(self._enforcer)
+        except ValueError as error:
+            raise errors.ConfigurationError(
+                f'[oslo_policy] policy_file: {error}'
+            ) from error
         self._compile()
+
+    def knows(self, name: str) -> bool:
+        """Whether a rule has that name, registered or only in a file."""
+        return name in self._compiled
+
+    def passes(self, name: str, credentials: Mapping[str, Any]) -> bool:
+        """Whether a rule passes that need not be there any more."""
+        self._look_for_changes()
+        rule = self._compiled.get(name, _never)
+        return rule(_NO_TARGET, credentials)
 
     def allows(
         self,
@@ -48,30 +96,72 @@ class Rules:
 
         :raises KeyError: no such rule is registered
         """
-        if time.monotonic() >= self._next_look:
-            self._look_for_changes()
-        scopes = self._enforcer.registered_rules[name].scope_types
+        self._look_for_changes()
+        scopes = self._scopes[name]
         if scopes and _scope_of(credentials) not in scopes:
             return False
         return self._compiled[name](target, credentials)
 
     def _look_for_changes(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
         self._next_look = time.monotonic() + RELOAD_SECONDS
+        files = _stamps(self._conf)
+        if files == self._files:
+            return
+        self._files = files
+        enforcer = new_enforcer(self._conf, self._defaults)
         try:
-            self._enforcer.load_rules()
+            _load(enforcer)
         except Exception:
             # A typo in a file must not open or close anything.
-            LOG.exception('The policy files are wrong; the old rules stay')
+            LOG.exception(
+                'The policy files are wrong. What they said before stays in '
+                'force until they are right; a restart would fail'
+            )
             return
-        if self._parsed != self._enforcer.rules:
-            LOG.info('The policy rules have changed')
-            self._compile()
+        LOG.info('The policy rules have changed')
+        self._enforcer = enforcer
+        self._compile()
 
     def _compile(self) -> None:
-        self._parsed = dict(self._enforcer.rules)
-        self._compiled = {
-            name: self._closure(check) for name, check in self._parsed.items()
+        options = self._conf.oslo_policy
+        # The option is gone from the newest libraries, and always on there.
+        scoped = 'enforce_scope' not in options or options.enforce_scope
+        self._scopes = {
+            name: rule.scope_types if scoped else None
+            for name, rule in self._enforcer.registered_rules.items()
         }
+        checks: dict[str, Any] = dict(self._enforcer.rules)
+        for name in self._to_guard():
+            guard = _parser.parse_rule(self._guards[name])
+            checks[name] = _checks.AndCheck([checks[name], guard])
+        self._compiled = {
+            name: self._closure(check) for name, check in checks.items()
+        }
+
+    def _to_guard(self) -> list[str]:
+        if not self._conf.oslo_policy.enforce_new_defaults:
+            return list(self._guards)
+        opened = [
+            name
+            for name in self._guards
+            if name in self._enforcer.file_rules
+            and self._opens(self._enforcer.rules[name])
+        ]
+        if opened:
+            LOG.warning(
+                'The policy files let everybody pass %s, as those of old '
+                'releases do; what belongs to a project stays its own',
+                ', '.join(opened),
+            )
+        return opened
+
+    def _opens(self, check: Any) -> bool:
+        """Whether the check is but another name for everybody."""
+        while isinstance(check, _checks.RuleCheck):
+            check = self._enforcer.rules[check.match]
+        return isinstance(check, _checks.TrueCheck)
 
     def _closure(self, check: Any) -> Rule:
         make = _MAKERS.get(type(check))
@@ -107,7 +197,7 @@ class Rules:
 
     def _named(self, check: Any) -> Rule:
         name = check.match
-        if name not in self._parsed:
+        if name not in self._enforcer.rules:
             # The default rule, or closed if there is none.
             try:
                 return self._closure(self._enforcer.rules[name])
@@ -166,6 +256,90 @@ class Rules:
             return wanted == str(value)
 
         return credential
+
+
+def new_enforcer(
+    conf: cfg.ConfigOpts, defaults: Sequence[policy.RuleDefault]
+) -> policy.Enforcer:
+    """The library's view of the rules; it has read no file yet."""
+    enforcer = policy.Enforcer(conf, policy_file=file_name(conf))
+    enforcer.suppress_deprecation_warnings = True
+    enforcer.register_defaults(defaults)
+    return enforcer
+
+
+def file_name(conf: cfg.ConfigOpts) -> str:
+    """The file whose rules override those of the code.
+
+    The library looks for policy.yaml alone; the rules of a policy.json that
+    lies beside the configuration must not be forgotten silently.
+    """
+    policy_opts.set_defaults(conf)
+    name: str = conf.oslo_policy.policy_file
+    if name == USUAL_FILES[0] and not conf.find_file(name):
+        return USUAL_FILES[1]
+    return name
+
+
+def _load(enforcer: policy.Enforcer) -> None:
+    """Read the files.
+
+    :raises ValueError: a file is no YAML or no object, a rule cannot be
+        read, or refers to itself or to a rule that is not there
+    """
+    try:
+        enforcer.load_rules()
+    except (AttributeError, TypeError) as error:
+        raise ValueError('a file is no object of rules') from error
+    except OSError as error:
+        raise ValueError(str(error)) from error
+    for name, rule in enforcer.file_rules.items():
+        # The library closes what it cannot read, opens what refers to
+        # nothing, and goes on.
+        if '!' in str(rule.check) and '!' not in str(rule.check_str):
+            raise ValueError(f'{name} cannot be read: {rule.check_str}')
+        _check_references(enforcer.rules, name, ())
+
+
+def _check_references(
+    known: Mapping[str, Any], name: str, behind: tuple[str, ...]
+) -> None:
+    """
+    :param behind: the rules that led to this one
+    :raises ValueError: one refers to itself, or to one that is not there
+    """
+    if name in behind:
+        raise ValueError(f'{name} refers to itself')
+    if name not in known:
+        raise ValueError(f'{behind[-1]} refers to {name}, which is no rule')
+    for reference in _references(known[name]):
+        _check_references(known, reference, (*behind, name))
+
+
+def _references(check: Any) -> Iterator[str]:
+    """Names of rules that a check asks."""
+    if isinstance(check, _checks.RuleCheck):
+        yield check.match
+    for part in (*getattr(check, 'rules', ()), getattr(check, 'rule', None)):
+        if part is not None:
+            yield from _references(part)
+
+
+def _stamps(conf: cfg.ConfigOpts) -> dict[str, tuple[int, ...]]:
+    """What tells whether a policy file has changed, by path."""
+    paths = [conf.find_file(file_name(conf))]
+    for directory in conf.oslo_policy.policy_dirs:
+        if found := conf.find_file(directory):
+            paths += glob.glob(os.path.join(found, '*'))
+    stamps: dict[str, tuple[int, ...]] = {}
+    for path in filter(None, paths):
+        with contextlib.suppress(OSError):  # gone, or not for us to see
+            status = os.stat(path)
+            stamps[path] = (
+                *(status.st_mtime_ns, status.st_ctime_ns),  # ctime: chmod
+                *(status.st_size, status.st_ino),
+            )
+    return stamps
 
 
 def _always(

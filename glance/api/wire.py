@@ -15,6 +15,11 @@ def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
 
     :raises errors.ConfigurationError: an endpoint or a file is wrong
     """
+    if not conf.use_user_token:
+        raise errors.ConfigurationError(
+            'use_user_token = False would make every user an admin in '
+            'glance-registry (OSSN-0060): remove it.'
+        )
     names_caller = _names_caller(conf)
     return registry_client.RegistryClient(
         _transport(conf),

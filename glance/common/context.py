@@ -11,6 +11,8 @@ from typing import Any
 from oslo_context import context
 
 REQUEST_ID = 'X-OpenStack-Request-ID'
+#: The default of max_request_id_length.
+MAX_REQUEST_ID_LENGTH = 64
 #: Set by glance-api after its policy decided, believed by glance-registry
 #: because only a service gets as far as its operations.
 IS_ADMIN = 'X-Glance-Is-Admin'
@@ -57,6 +59,16 @@ def from_environ(
     )
 
 
+def _sent_id(request_id: str) -> str:
+    """The id as the registry takes it, whatever glance-api is set to take.
+
+    The prefix, which may have made it too long, is put back there.
+    """
+    if len(request_id) <= MAX_REQUEST_ID_LENGTH:
+        return request_id
+    return request_id.removeprefix('req-')[:MAX_REQUEST_ID_LENGTH]
+
+
 def words(comma_list: str) -> list[str]:
     """Role names of a header: lower case, no blanks."""
     return [
@@ -72,7 +84,7 @@ def to_headers(
     :param send_identity_headers: name the caller in headers (the peer runs
         flavor ``trusted-auth``) instead of passing the caller's token on
     """
-    headers = {REQUEST_ID: str(asking.request_id)}
+    headers = {REQUEST_ID: _sent_id(str(asking.request_id))}
     if asking.is_admin:
         headers[IS_ADMIN] = 'true'
     if not send_identity_headers:

@@ -93,6 +93,7 @@ class ImageChanges(TypedDict):
     :key row_version: refuse with 409 ``busy`` when the image has moved on
     :key values: base members to set
     :key properties: custom properties to set, null to remove
+    :key nulls: custom properties that stay, or come, as null
     :key tags: the whole new set, absent if untouched
     :key locations: all of them in their new order, those that stay with
         their id; absent if untouched. The image is, or becomes, active
@@ -104,6 +105,7 @@ class ImageChanges(TypedDict):
     row_version: int
     values: dict[str, Any]
     properties: dict[str, str | None]
+    nulls: NotRequired[list[str]]
     tags: NotRequired[list[str]]
     locations: NotRequired[list[Location]]
     pending: NotRequired[list[int]]

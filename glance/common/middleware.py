@@ -29,7 +29,7 @@ OPTS: list[cfg.Opt] = [
     ),
     cfg.IntOpt(
         'max_request_id_length',
-        default=64,
+        default=context.MAX_REQUEST_ID_LENGTH,
         min=0,
         help='Longest X-OpenStack-Request-ID accepted from a client; '
         'longer ones are answered with 431. 0 accepts any length.',
@@ -75,7 +75,7 @@ class Context:
         app: wsgi.WSGIApp,
         *,
         allow_anonymous: bool = False,
-        max_request_id_length: int = 64,
+        max_request_id_length: int = context.MAX_REQUEST_ID_LENGTH,
         service_roles: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._app = app

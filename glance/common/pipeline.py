@@ -4,19 +4,15 @@ Operators keep their paste files across upgrades, so a file names the
 factories of the classic service. One table says what stands for them here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 import configparser
 import importlib.util
 import logging
 import os
 from typing import Any
-from wsgiref.types import StartResponse
 from wsgiref.types import WSGIApplication
-from wsgiref.types import WSGIEnvironment
 
 from oslo_config import cfg
-from oslo_middleware import cors
-from oslo_middleware import healthcheck
 from paste.deploy import loadwsgi
 
 from glance.common import errors
@@ -26,6 +22,7 @@ LOG = logging.getLogger(__name__)
 Filter = Callable[[WSGIApplication], WSGIApplication]
 
 _HERE = 'glance.common.pipeline'
+_EDGE = 'glance.common.edge'
 _ABSENT = f'{_HERE}:absent_factory'
 
 #: What a factory of operators' files is called here.
@@ -49,11 +46,20 @@ CLASSIC = {
     'glance.api:pipeline_factory': f'{_HERE}:flavor_factory',
     'glance.api:root_app_factory': 'glance.api.app:root_factory',
     'glance.registry.api:API.factory': 'glance_registry.app:app_factory',
-    'oslo_middleware.cors:filter_factory': f'{_HERE}:cors_factory',
-    'oslo_middleware:Healthcheck.factory': f'{_HERE}:healthcheck_factory',
-    'oslo_middleware.healthcheck:Healthcheck.factory': (
-        f'{_HERE}:healthcheck_factory'
+    'oslo_middleware.cors:filter_factory': f'{_EDGE}:cors_factory',
+    'oslo_middleware.healthcheck:Healthcheck.app_factory': (
+        f'{_EDGE}:health_app_factory'
     ),
+    'oslo_middleware.healthcheck:Healthcheck.factory': (
+        f'{_EDGE}:health_factory'
+    ),
+    'oslo_middleware.http_proxy_to_wsgi:HTTPProxyToWSGI.factory': (
+        f'{_EDGE}:proxy_factory'
+    ),
+    'oslo_middleware:CORS.factory': f'{_EDGE}:cors_factory',
+    'oslo_middleware:HTTPProxyToWSGI.factory': f'{_EDGE}:proxy_factory',
+    'oslo_middleware:Healthcheck.app_factory': f'{_EDGE}:health_app_factory',
+    'oslo_middleware:Healthcheck.factory': f'{_EDGE}:health_factory',
 }
 #: Used when the library is there, passed through when it is not.
 OPTIONAL = {'osprofiler.web:WsgiMiddleware.factory': 'osprofiler'}
@@ -193,36 +199,3 @@ def absent_factory(
     """Stand in for a filter this service does not have: pass through."""
     LOG.warning('The filter "%s" of the paste file does nothing here', absent)
     return lambda app: app
-
-
-def cors_factory(global_conf: dict[str, Any], **local_conf: str) -> Filter:
-    """CORS as ``[cors]`` says in the configuration this daemon has read.
-
-    The library's own factory would read the files of the standard places
-    again, whatever ``--config-file`` says.
-    """
-    conf = global_conf['oslo_config_config']
-    if 'allowed_origin' in local_conf:
-        library: Filter = cors.filter_factory({}, **local_conf)
-        return library
-    return lambda app: cors.CORS(app, conf)
-
-
-def healthcheck_factory(
-    global_conf: dict[str, Any], **local_conf: str
-) -> Filter:
-    """Health check as a filter, which the library gave up."""
-    path = local_conf.get('path', '/healthcheck')
-    health = healthcheck.Healthcheck.app_factory(global_conf, **local_conf)
-
-    def healthcheck_filter(app: WSGIApplication) -> WSGIApplication:
-        def choose(
-            environ: WSGIEnvironment, start_response: StartResponse
-        ) -> Iterable[bytes]:
-            chosen = health if environ.get('PATH_INFO') == path else app
-            answer: Iterable[bytes] = chosen(environ, start_response)
-            return answer
-
-        return choose
-
-    return healthcheck_filter

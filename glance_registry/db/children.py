@@ -4,7 +4,7 @@ Properties keep one row for the life of an image (and of its name); tags and
 locations get a new row each time. What is removed is marked deleted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 import datetime
 
 import sqlalchemy as sa
@@ -63,8 +63,12 @@ def change_properties(
     connection: sa.Connection,
     image_id: str,
     changes: Mapping[str, str | None],
+    nulls: Collection[str] = (),
 ) -> None:
-    """Set, or remove where the new value is None."""
+    """Set, or remove where the new value is None.
+
+    :param nulls: names of ``changes`` that are set to None instead
+    """
     if not changes:
         return
     now = engine.now()
@@ -72,13 +76,18 @@ def change_properties(
         _KNOWN, {'image_id': image_id, 'names': list(changes)}
     )
     known = {row.name: row.id for row in rows}
+    gone = {
+        name
+        for name, value in changes.items()
+        if value is None and name not in nulls
+    }
     updates = [
         {
             'row_id': known[name],
             'new_value': value,
             'new_updated_at': now,
-            'new_deleted': value is None,
-            'new_deleted_at': now if value is None else None,
+            'new_deleted': name in gone,
+            'new_deleted_at': now if name in gone else None,
         }
         for name, value in changes.items()
         if name in known
@@ -88,7 +97,7 @@ def change_properties(
     fresh = [
         (name, value)
         for name, value in changes.items()
-        if name not in known and value is not None
+        if name not in known and name not in gone
     ]
     insert_properties(connection, image_id, fresh, now)
 

@@ -217,7 +217,9 @@ def update(
     ):
         get(connection, asking, image_id)
         raise errors.Busy
-    children.change_properties(connection, image_id, changes['properties'])
+    children.change_properties(
+        connection, image_id, changes['properties'], changes.get('nulls', ())
+    )
     if 'tags' in changes:
         children.change_tags(connection, image_id, changes['tags'])
     if 'locations' in changes:

@@ -1,7 +1,10 @@
-"""Who may do what: every call by every kind of caller.
+"""Who may do what: every call by every kind of caller (sections 6, 21).
 
 One table: the answer to each caller for an image of project p1, for each
 of the four visibilities. Nothing of it depends on a status of the image.
+Each test of it runs with today's rules, with the legacy ones beside them
+(enforce_new_defaults off), and with the policy.json of Queens to Train,
+where nearly every rule lets everybody pass.
 """
 
 import json
@@ -83,18 +86,24 @@ CALLS = (
 )
 
 
-def expected(call: Call, caller: str, visibility: str) -> int:
-    """The status of images-v2 sections 6 and 21."""
-    if caller in ADMINS:
-        return call.success
-    mine = caller in ('owner', 'reader', *ROLELESS)
+OWNERS = ('owner', 'reader', *ROLELESS)
+
+
+def sees(caller: str, visibility: str) -> bool:
+    """Whether an image of p1 is there for the caller (section 6)."""
     invited = 'pending' in caller or caller == 'accepted'
-    visible = (
-        mine
+    return (
+        caller in OWNERS
         or visibility in ('public', 'community')
         or (visibility == 'shared' and invited)
     )
-    if not visible or caller in ROLELESS:
+
+
+def today(call: Call, caller: str, visibility: str) -> int:
+    """The status with today's rules: roles count."""
+    if caller in ADMINS:
+        return call.success
+    if not sees(caller, visibility) or caller in ROLELESS:
         return 404  # trap 15: not visible is hidden
     is_member = 'reader' not in caller
     allowed = {
@@ -103,6 +112,36 @@ def expected(call: Call, caller: str, visibility: str) -> int:
         'change': is_member and caller == 'owner',
     }[call.needs]
     return call.success if allowed else 403
+
+
+def formerly(call: Call, caller: str, visibility: str) -> int:
+    """The status with legacy rules: the project counts, and admin."""
+    if caller in ADMINS:
+        return call.success
+    if not sees(caller, visibility):
+        return 404
+    allowed = caller in OWNERS or call.needs != 'change'
+    return call.success if allowed else 403
+
+
+#: A policy file that spells out every rule as Queens to Train shipped it.
+OLD_FILE = {
+    **dict.fromkeys(
+        ('add_image', 'delete_image', 'get_image', 'get_images')
+        + ('modify_image', 'communitize_image', 'download_image')
+        + ('upload_image', 'delete_image_location', 'get_image_location')
+        + ('set_image_location', 'add_member', 'delete_member', 'get_member')
+        + ('get_members', 'modify_member', 'get_task', 'get_tasks')
+        + ('add_task', 'modify_task', 'deactivate', 'reactivate')
+        + ('copy_from', 'get_metadef_namespace', 'modify_metadef_namespace'),
+        '',
+    ),
+    **dict.fromkeys(
+        ('context_is_admin', 'default', 'publicize_image')
+        + ('manage_image_cache', 'tasks_api_access'),
+        'role:admin',
+    ),
+}
 
 
 class PermissionTestCase(base.ServiceTestCase):
@@ -151,12 +190,14 @@ class TestImages(PermissionTestCase):
 
     # covers 7.5-3, 8.1-7, 11-3, 13-7
     # covers 6-1..2, 6-7..9, 21-1
+    expected = staticmethod(today)
+    is_former = False
 
     def check(self, visibility: str) -> None:
         image_id = self.make(visibility)
         for call in CALLS:
             for caller in CALLERS:
-                status = expected(call, caller, visibility)
+                status = self.expected(call, caller, visibility)
                 with self.subTest(f'{call.method} {call.rest} {caller}'):
                     response = self.ask(
                         caller,
@@ -217,7 +258,7 @@ class TestImages(PermissionTestCase):
             'owner': 200,
             'other': 200,
             'member without project': 200,
-            'no role': 404,
+            'no role': 200 if self.is_former else 404,
         }.items():
             with self.subTest(caller):
                 self.assert_status(status, self.ask(caller, 'GET', path))
@@ -236,45 +277,92 @@ class TestImages(PermissionTestCase):
                     self.assert_status(403, response)
 
 
+#: What is asked of the members of a shared image, and the answers: today's,
+#: and the former ones where they differ.
+SHARING = ('POST', '', b'{"member": "p9"}')
+LISTING = ('GET', '', None)
+SHOWING = ('GET', '/p2', None)
+ANSWERING = ('PUT', '/p2', b'{"status": "accepted"}')
+REMOVING = ('DELETE', '/p2', None)
+MEMBER_CALLS: dict[Any, dict[str, int | tuple[int, int]]] = {
+    SHARING: {
+        'owner': 200,
+        'reader': (403, 200),
+        'pending': 403,
+        'pending reader': 403,
+        'accepted': 403,
+        'other': 404,
+        'no role': (404, 200),
+        'admin': 200,
+        'admin without project': 200,
+    },
+    LISTING: {
+        'owner': 200,
+        'reader': 200,
+        'pending': 200,
+        'pending reader': 200,
+        'accepted': 200,
+        'other': 404,
+        'no role': (404, 200),
+        'admin': 200,
+    },
+    SHOWING: {
+        'owner': 200,
+        'reader': 200,
+        'pending': 200,
+        'pending reader': 200,
+        'accepted': 404,
+        'other': 404,
+        'no role': (404, 200),
+        'admin': 200,
+    },
+    ANSWERING: {
+        'owner': 403,
+        'reader': 403,
+        'pending': 200,
+        'pending reader': (403, 200),
+        'accepted': 404,
+        'other': 404,
+        'no role': (404, 403),
+        'admin': 200,
+    },
+    REMOVING: {
+        'owner': 204,
+        'reader': (403, 204),
+        'pending': 403,
+        'pending reader': 403,
+        'accepted': 404,
+        'other': 404,
+        'no role': (404, 204),
+        'admin': 204,
+    },
+}
+
+
 class TestMembers(PermissionTestCase):
     """Section 12; traps 14 and 17; CVE-2013-4354."""
 
     # covers 12-7
+    is_former = False
 
-    def check(
-        self, method: str, rest: str, body: bytes | None, table: dict[str, int]
-    ) -> None:
-        for caller, status in table.items():
-            image_id = self.make('shared')
+    def check(self, call: tuple[str, str, bytes | None]) -> None:
+        method, rest, body = call
+        for caller, statuses in MEMBER_CALLS[call].items():
+            if isinstance(statuses, int):
+                statuses = statuses, statuses
+            path = f'/v2/images/{self.make("shared")}/members{rest}'
             with self.subTest(f'{method} {rest} {caller}'):
-                response = self.ask(
-                    caller,
-                    method,
-                    f'/v2/images/{image_id}/members{rest}',
-                    body,
-                )
-                self.assert_status(status, response)
+                response = self.ask(caller, method, path, body)
+                self.assert_status(statuses[self.is_former], response)
 
     def test_trap_14_sharing(self) -> None:
         # covers 12-20
-        self.check(
-            'POST',
-            '',
-            b'{"member": "p9"}',
-            {
-                'owner': 200,
-                'reader': 403,
-                'pending': 403,
-                'accepted': 403,
-                'other': 404,
-                'no role': 404,
-                'admin': 200,
-                'admin without project': 200,
-            },
-        )
+        self.check(SHARING)
 
     def test_listing(self) -> None:
         # covers 12-3
+        self.check(LISTING)
+        path = f'/v2/images/{self.make("shared")}/members'
         for caller, seen in {
             'owner': ['p2', 'p3'],
             'reader': ['p2', 'p3'],
@@ -283,67 +371,21 @@ class TestMembers(PermissionTestCase):
             'pending reader': ['p2'],
             'accepted': ['p3'],
         }.items():
-            path = f'/v2/images/{self.make("shared")}/members'
             with self.subTest(caller):
-                response = self.ask(caller, 'GET', path)
-                self.assert_status(200, response)
-                found = [m['member_id'] for m in response.json['members']]
-                self.assertEqual(seen, found)
-        self.check('GET', '', None, {'other': 404, 'no role': 404})
+                found = self.ask(caller, 'GET', path).json['members']
+                self.assertEqual(seen, [m['member_id'] for m in found])
 
     def test_showing(self) -> None:
         # covers 12-4
-        self.check(
-            'GET',
-            '/p2',
-            None,
-            {
-                'owner': 200,
-                'reader': 200,
-                'pending': 200,
-                'pending reader': 200,
-                'accepted': 404,
-                'other': 404,
-                'admin': 200,
-                'no role': 404,
-            },
-        )
+        self.check(SHOWING)
 
     def test_trap_17_answering(self) -> None:
         # covers 12-5
-        self.check(
-            'PUT',
-            '/p2',
-            b'{"status": "accepted"}',
-            {
-                'owner': 403,
-                'reader': 403,
-                'pending': 200,
-                'pending reader': 403,
-                'accepted': 404,
-                'other': 404,
-                'admin': 200,
-                'no role': 404,
-            },
-        )
+        self.check(ANSWERING)
 
     def test_trap_17_removing(self) -> None:
         # covers 12-6
-        self.check(
-            'DELETE',
-            '/p2',
-            None,
-            {
-                'owner': 204,
-                'reader': 403,
-                'pending': 403,
-                'pending reader': 403,
-                'accepted': 404,
-                'other': 404,
-                'admin': 204,
-                'no role': 404,
-            },
-        )
+        self.check(REMOVING)
 
     def test_members_of_images_that_are_not_shared(self) -> None:
         # covers 12-8
@@ -369,39 +411,72 @@ class TestMembers(PermissionTestCase):
                 self.assert_status(404, shown)
 
 
+#: Values of a new image, and the answers as above.
+CREATIONS: tuple[tuple[Any, dict[str, int | tuple[int, int]]], ...] = (
+    (
+        {},
+        {
+            'owner': 201,
+            'reader': (403, 201),
+            'no role': (403, 201),
+            'odd role': (403, 201),
+            'member without project': 403,
+            'admin': 201,
+            'capital admin': 201,
+            'admin without project': 201,
+        },
+    ),
+    (
+        {'owner': 'p1'},
+        {
+            'owner': 201,
+            'reader': (403, 201),
+            'other': 403,
+            'member without project': 403,
+            'admin': 201,
+        },
+    ),
+    (
+        {'owner': None},
+        {'owner': 403, 'member without project': 403, 'admin': 201},
+    ),
+    ({'visibility': 'public'}, {'owner': 403, 'admin': 201}),
+    (
+        {'visibility': 'community'},
+        {'owner': 201, 'reader': (403, 201), 'admin': 201},
+    ),
+    ({'visibility': 'private'}, {'owner': 201, 'reader': (403, 201)}),
+)
+
+
 class TestCreation(PermissionTestCase):
-    def check(self, table: dict[str, int], **values: Any) -> None:
-        for caller, status in table.items():
-            with self.subTest(f'{caller} {values}'):
-                response = self.ask(
-                    caller, 'POST', '/v2/images', json.dumps(values).encode()
+    is_former = False
+
+    def test_who_creates_what(self) -> None:
+        # covers 7.1-7..8, 2.2-4..5
+        for values, table in CREATIONS:
+            body = json.dumps(values).encode()
+            for caller, statuses in table.items():
+                if isinstance(statuses, int):
+                    statuses = statuses, statuses
+                with self.subTest(f'{caller} {values}'):
+                    response = self.ask(caller, 'POST', '/v2/images', body)
+                    self.assert_status(statuses[self.is_former], response)
+
+    def test_trap_50_who_lists(self) -> None:
+        for caller in CALLERS:
+            listed = self.ask(caller, 'GET', '/v2/images')
+            with self.subTest(caller):
+                lists = self.is_former or (
+                    caller not in (*ROLELESS, 'member without project')
                 )
-                self.assert_status(status, response)
+                self.assert_status(200 if lists else 403, listed)
 
-    def test_who_creates(self) -> None:
-        # covers 7.1-7, 2.2-4..5
-        self.check(
-            {
-                'owner': 201,
-                'reader': 403,
-                'no role': 403,
-                'odd role': 403,
-                'admin': 201,
-                'capital admin': 201,
-                'admin without project': 201,
-            }
-        )
-
-    def test_for_whom(self) -> None:
-        # covers 7.1-7
-        self.check({'owner': 201, 'other': 403, 'admin': 201}, owner='p1')
-        self.check({'owner': 403, 'admin': 201}, owner=None)
-
-    def test_how_visible(self) -> None:
-        # covers 7.1-8
-        self.check({'owner': 403, 'admin': 201}, visibility='public')
-        self.check({'owner': 201, 'admin': 201}, visibility='community')
-        self.check({'owner': 201, 'reader': 403}, visibility='private')
+    def test_any_token_reads_schemas(self) -> None:
+        for caller in CALLERS:
+            with self.subTest(caller):
+                response = self.ask(caller, 'GET', '/v2/schemas/image')
+                self.assert_status(200, response)
 
     def test_an_admin_without_project_owns_nothing(self) -> None:
         # covers 2.2-8
@@ -409,6 +484,56 @@ class TestCreation(PermissionTestCase):
             'admin without project', 'POST', '/v2/images', b'{}'
         )
         self.assertIsNone(response.json['owner'])
+
+
+class LegacyDefaults:
+    """[oslo_policy] enforce_new_defaults is off."""
+
+    # covers 21-5
+
+    is_former = True
+    expected = staticmethod(formerly)
+    api_options = {'oslo_policy.enforce_new_defaults': False}
+
+
+class OldFile:
+    """A policy.json of old beside the configuration, and new defaults."""
+
+    # covers 21-6
+
+    is_former = True
+    expected = staticmethod(formerly)
+    files_beside = {'policy.json': json.dumps(OLD_FILE)}
+
+
+class TestImagesOfLegacyDefaults(LegacyDefaults, TestImages):
+    pass
+
+
+class TestMembersOfLegacyDefaults(LegacyDefaults, TestMembers):
+    pass
+
+
+class TestCreationOfLegacyDefaults(LegacyDefaults, TestCreation):
+    pass
+
+
+class TestImagesOfOldFile(OldFile, TestImages):
+    pass
+
+
+class TestMembersOfOldFile(OldFile, TestMembers):
+    pass
+
+
+class TestCreationOfOldFile(OldFile, TestCreation):
+    pass
+
+
+class TestOldFileOfOldDefaults(OldFile, TestMembers):
+    """Both: a service that is configured as it was in Train."""
+
+    api_options = {'oslo_policy.enforce_new_defaults': False}
 
 
 class TestOtherTokens(PermissionTestCase):

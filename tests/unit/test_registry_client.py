@@ -519,6 +519,15 @@ class TestEndpoints(unittest.TestCase):
         self.assertEqual(('a', 1), (connections[0].host, connections[0].port))
         self.assertEqual('::1', connections[1].host)
 
+    def test_ossn_0060_users_are_never_asked_for_as_admin(self) -> None:
+        conf = base.configuration(
+            api_conf, '', default={'use_user_token': False}
+        )
+        with self.assertRaisesRegex(
+            errors.ConfigurationError, 'use_user_token'
+        ):
+            wire.client(conf)
+
     def test_nonsense_is_named(self) -> None:
         for wrong in ('a:1', 'http://a', 'ftp://a:1', 'http://a:b', 'unix:c'):
             with self.assertRaisesRegex(

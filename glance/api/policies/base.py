@@ -6,9 +6,14 @@ custom properties, ``project_id`` (its owner) and ``member_id`` (the
 caller's project where it sees the image as its member).
 """
 
+from typing import Any
+
 from oslo_policy import policy
 
 ADMIN = 'rule:context_is_admin'
+SERVICE = 'rule:service_api'
+#: Every caller with a valid token, unless the operator's file says else.
+ANYBODY = 'rule:default'
 OWNING_MEMBER = f'{ADMIN} or (role:member and project_id:%(project_id)s)'
 OWNING_READER = f'{ADMIN} or (role:reader and project_id:%(project_id)s)'
 
@@ -26,14 +31,51 @@ SHARING_READER = (
 )
 INVITED_MEMBER = f'{ADMIN} or (role:member and project_id:%(member_id)s)'
 
-#: Other services of the cloud, which act for nobody.
-SERVICE = 'rule:service_api'
+#: What services of Train and before tested besides their rules, which let
+#: everybody pass (images-v2 section 21.1). Holds with enforce_new_defaults
+#: off, and for a rule that the operator's file opens to everybody.
+OWNS = f'{ADMIN} or project_id:%(project_id)s'
+OWNS_NOT = f'{ADMIN} or not project_id:%(project_id)s'
 
 
-def rule(name: str, check: str, description: str) -> policy.RuleDefault:
-    """A rule for calls; scope type of all of them is the project."""
-    return policy.RuleDefault(
-        name, check, description=description, scope_types=['project']
+Rule = policy.RuleDefault
+
+
+def rule(
+    name: str,
+    check: str,
+    description: str,
+    *calls: str,
+    legacy: str | None = None,
+    former_name: str | None = None,
+) -> Rule:
+    """A rule for calls; scope type of all of them is the project.
+
+    :param calls: ``METHOD /path`` of each
+    :param legacy: what passed in Train and before; counts as well while
+        [oslo_policy] enforce_new_defaults is off
+    :param former_name: its name then, if another
+    """
+    former = None
+    if legacy is not None:
+        former = policy.DeprecatedRule(
+            former_name or name,
+            legacy,
+            deprecated_reason='Rules look at project and role.',
+            deprecated_since='Wallaby',
+        )
+    common: dict[str, Any] = {
+        'deprecated_rule': former,
+        'scope_types': ['project'],
+    }
+    if not calls:
+        return Rule(name, check, description=description, **common)
+    operations: Any = [
+        dict(zip(('method', 'path'), call.split(), strict=True))
+        for call in calls
+    ]
+    return policy.DocumentedRuleDefault(
+        name, check, description, operations, **common
     )
 
 
@@ -49,6 +91,6 @@ RULES = [
     policy.RuleDefault(
         'service_api',
         'role:service or role:admin',
-        description='Which tokens are those of services.',
+        description='Who is another service of the cloud.',
     ),
 ]

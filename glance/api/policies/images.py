@@ -2,27 +2,108 @@
 
 from glance.api.policies import base
 
+_ONE = '/v2/images/{image_id}'
+
 RULES = [
     base.rule(
         'add_image',
         f'{base.ADMIN} or (role:member and '
         'project_id:%(project_id)s and project_id:%(owner)s)',
         'Create an image.',
+        'POST /v2/images',
+        legacy=base.ANYBODY,
     ),
-    base.rule('get_images', base.OWNING_READER, 'List images.'),
-    base.rule('get_image', base.SEEING_READER, 'See an image.'),
     base.rule(
-        'modify_image', base.OWNING_MEMBER, 'Change an image or its tags.'
+        'get_images',
+        base.OWNING_READER,
+        'List images.',
+        'GET /v2/images',
+        legacy=base.ANYBODY,
     ),
-    base.rule('delete_image', base.OWNING_MEMBER, 'Delete an image.'),
-    base.rule('publicize_image', base.ADMIN, 'Make an image public.'),
     base.rule(
-        'communitize_image', base.OWNING_MEMBER, 'Make an image community.'
+        'get_image',
+        base.SEEING_READER,
+        'See an image.',
+        f'GET {_ONE}',
+        legacy=base.ANYBODY,
     ),
-    base.rule('upload_image', base.OWNING_MEMBER, "Upload an image's data."),
     base.rule(
-        'download_image', base.SEEING_MEMBER, "Download an image's data."
+        'modify_image',
+        base.OWNING_MEMBER,
+        'Change an image or its tags, stage or import data.',
+        f'PATCH {_ONE}',
+        f'PUT {_ONE}/tags/{{tag}}',
+        f'DELETE {_ONE}/tags/{{tag}}',
+        f'PUT {_ONE}/stage',
+        f'POST {_ONE}/import',
+        legacy=base.ANYBODY,
     ),
-    base.rule('deactivate', base.OWNING_MEMBER, 'Deactivate an image.'),
-    base.rule('reactivate', base.OWNING_MEMBER, 'Reactivate an image.'),
+    base.rule(
+        'delete_image',
+        base.OWNING_MEMBER,
+        'Delete an image.',
+        f'DELETE {_ONE}',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'publicize_image',
+        base.ADMIN,
+        'Make an image public.',
+        'POST /v2/images',
+        f'PATCH {_ONE}',
+    ),
+    base.rule(
+        'communitize_image',
+        base.OWNING_MEMBER,
+        'Make an image community.',
+        'POST /v2/images',
+        f'PATCH {_ONE}',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'upload_image',
+        base.OWNING_MEMBER,
+        "Upload an image's data.",
+        f'PUT {_ONE}/file',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'download_image',
+        base.SEEING_MEMBER,
+        "Download an image's data.",
+        f'GET {_ONE}/file',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'download_from_store',
+        base.SEEING_MEMBER,
+        "Download an image's data from a store of the caller's choice.",
+        f'GET {_ONE}/file?prefer={{store}}',
+    ),
+    base.rule(
+        'deactivate',
+        base.OWNING_MEMBER,
+        'Deactivate an image.',
+        f'POST {_ONE}/actions/deactivate',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'reactivate',
+        base.OWNING_MEMBER,
+        'Reactivate an image.',
+        f'POST {_ONE}/actions/reactivate',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'copy_image',
+        base.ADMIN,
+        'Copy the data of an image to further stores.',
+        f'POST {_ONE}/import',
+    ),
 ]
+
+GUARDS = dict.fromkeys(
+    ('add_image', 'modify_image', 'delete_image')
+    + ('upload_image', 'deactivate', 'reactivate'),
+    base.OWNS,
+)

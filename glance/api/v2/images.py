@@ -13,6 +13,7 @@ from glance.api import policy
 from glance.api.v2 import conditions
 from glance.api.v2 import location_patch
 from glance.api.v2 import patch
+from glance.api.v2 import protections
 from glance.api.v2 import query
 from glance.api.v2 import schemas
 from glance.api.v2 import views
@@ -68,6 +69,7 @@ class Images:
         places: locations.Locations | None = None,
         unified: unified_limits.UnifiedLimits | None = None,
         notifier: notifications.Notifier | None = None,
+        protected: protections.Protections | None = None,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -79,6 +81,7 @@ class Images:
         self._places = places
         self._unified = unified
         self._notifier = notifier
+        self._protected = protected
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -86,10 +89,15 @@ class Images:
             pairs, self._limits.page_default, self._limits.page_max
         )
         self._policy.require_list(request.context)
-        images = self._registry.list_images(request.context, asked)
+        allows = self._allows(request.context)
+        images: list[contract.Image] = []
+        if allows is None or all(
+            allows('read', name) for name, _value in asked['properties']
+        ):  # else nothing matches: not by what the caller may not know
+            images = self._registry.list_images(request.context, asked)
         document = {
             'images': [
-                self._view(image)
+                self._view(protections.shown(image, allows))
                 for image in images
                 if self._shows(request.context, image)
             ],
@@ -105,7 +113,7 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
         request.range = None  # WebOb would cut the document
-        return self._answer(image)
+        return self._answer(request, image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
@@ -113,7 +121,9 @@ class Images:
         if self._notifier is not None:
             self._notifier.created(image)
         return wsgi.json_response(
-            self._view(image),
+            self._view(
+                protections.shown(image, self._allows(request.context))
+            ),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
@@ -143,7 +153,7 @@ class Images:
         changed = asked.operations or asked.places
         if changed and self._notifier is not None:
             self._notifier.updated(image)
-        return self._answer(image)
+        return self._answer(request, image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -155,9 +165,18 @@ class Images:
             self._notifier.deleted(image)
         return wsgi.empty()
 
-    def _answer(self, image: contract.Image) -> webob.Response:
+    def _allows(self, asking: context.RequestContext) -> patch.Allows | None:
+        """What the caller may do to properties; None: everything."""
+        return None if self._protected is None else self._protected.of(asking)
+
+    def _answer(
+        self, request: wsgi.Request, image: contract.Image
+    ) -> webob.Response:
         """The entity with its version; 304 if the client knows it."""
-        response = wsgi.json_response(self._view(image))
+        allows = self._allows(request.context)
+        response = wsgi.json_response(
+            self._view(protections.shown(image, allows))
+        )
         response.etag = str(image['row_version'])
         response.conditional_response = True
         return response
@@ -186,6 +205,7 @@ class Images:
         )
         if self._unified is not None:
             self._unified.require_image(request.context)
+        protections.require_create(properties, self._allows(request.context))
         tags = values.pop('tags', [])
         self._check_quota('tags', len(tags), self._limits.tags)
         _refuse(document, _READ_ONLY)
@@ -236,7 +256,12 @@ class Images:
         for place in asked.places:
             self._policy.require(asking, _PLACE_RULES[place.op], image)
         conditions.expected(request, image)
-        changes = patch.changes(asked.operations, image, self._schema)
+        changes = patch.changes(
+            asked.operations, image, self._schema, self._allows(asking)
+        )
+        if asked.operations:
+            names = {*image['properties'], *changes['properties']}
+            self._schema.require_properties(names - _removed(changes))
         self._permit(asking, image, changes['values'])
         self._check_quotas(image, changes)
         removed = self._change_places(image, changes, asked)
@@ -296,22 +321,24 @@ class Images:
         own = {
             name for name in image['properties'] if not patch.is_reserved(name)
         }
-        added = {
-            name
-            for name, value in changes['properties'].items()
-            if value is not None and name not in own
-        }
-        removed = {
-            name
-            for name, value in changes['properties'].items()
-            if value is None
-        }
+        removed = _removed(changes)
+        added = changes['properties'].keys() - own - removed
         if added:
             self._check_quota(
                 'properties',
                 len((own | added) - removed),
                 self._limits.properties,
             )
+
+
+def _removed(changes: contract.ImageChanges) -> set[str]:
+    """Custom properties that go."""
+    nulls = changes.get('nulls', ())
+    return {
+        name
+        for name, value in changes['properties'].items()
+        if value is None and name not in nulls
+    }
 
 
 class _Patch(NamedTuple):

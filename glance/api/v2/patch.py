@@ -30,6 +30,10 @@ FORMATS_OPEN = ('queued', 'importing')
 MAX_OPERATIONS = 1000
 
 
+#: Whether the caller may create, read, update or delete a property.
+Allows = Callable[[str, str], bool]
+
+
 class Operation(NamedTuple):
     op: str
     name: str
@@ -123,11 +127,15 @@ def changes(
     operations: list[Operation],
     image: contract.Image,
     schema: schemas.ImageSchema,
+    allows: Allows | None = None,
 ) -> contract.ImageChanges:
     """Apply the operations in order to a copy; what came of it.
 
+    :param allows: what the caller may do to which custom property; a
+        property that it may not read is not there for it
     :raises errors.Conflict: a property that is not there, or is (v2.0)
-    :raises errors.Forbidden: removal of a base member, frozen formats
+    :raises errors.Forbidden: removal of a base member, frozen formats, a
+        property that the caller may not touch
     """
     values: dict[str, Any] = {}
     properties = dict(image['properties'])
@@ -135,12 +143,19 @@ def changes(
         if schema.is_base(operation.name):
             _change_base(operation, image, values)
         else:
-            _change_property(operation, properties)
+            _change_property(operation, properties, allows or _everything)
     result: contract.ImageChanges = {
         'row_version': image['row_version'],
         'values': values,
         'properties': _difference(image['properties'], properties),
     }
+    nulls = [
+        name
+        for name, value in result['properties'].items()
+        if value is None and name in properties
+    ]
+    if nulls:
+        result['nulls'] = nulls
     if 'tags' in values:
         result['tags'] = sorted(set(values.pop('tags')))
     return result
@@ -160,7 +175,9 @@ def applied(
         'properties': {
             name: value
             for name, value in properties.items()
-            if value is not None
+            if name not in changed['properties']
+            or value is not None
+            or name in changed.get('nulls', ())
         },
         'tags': changed.get('tags', image['tags']),
         'locations': changed.get('locations', image['locations']),
@@ -183,20 +200,27 @@ def _change_base(
 
 
 def _change_property(
-    operation: Operation, properties: dict[str, str | None]
+    operation: Operation,
+    properties: dict[str, str | None],
+    allows: Allows,
 ) -> None:
     op, name, value, strict_add = operation
-    if op == 'add':
-        if strict_add and name in properties:
-            raise errors.Conflict(f'{name} exists already; replace it.')
-        properties[name] = value
-        return
-    if name not in properties:
+    is_there = name in properties and allows('read', name)
+    if op == 'add' and is_there and strict_add:
+        raise errors.Conflict(f'{name} exists already; replace it.')
+    if op != 'add' and not is_there:
         raise errors.Conflict(f'There is no property {name}.')
+    action = 'delete' if op == 'remove' else 'update'
+    if not allows(action if is_there else 'create', name):
+        raise errors.Forbidden(f'You may not {op} the property {name}.')
     if op == 'remove':
         del properties[name]
     else:
         properties[name] = value
+
+
+def _everything(_action: str, _name: str) -> bool:
+    return True
 
 
 def _difference(

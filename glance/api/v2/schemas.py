@@ -1,14 +1,15 @@
 """/v2/schemas: what documents look like; and the validation by them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-import re
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-import jsonschema
 import webob
 
+from glance.api.v2.schema import custom as custom_schema
 from glance.api.v2.schema import image as image_schema
+from glance.api.v2.schema import keywords
 from glance.api.v2.schema import member as member_schema
+from glance.api.v2.schema import task as task_schema
 from glance.common import errors
 from glance.common import wsgi
 
@@ -17,53 +18,66 @@ MAX_VALUE_BYTES = 65_535
 MAX_NAME_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
 #: What there is a schema of.
-NAMES = ('image', 'images', 'member', 'members')
-
-
-def _pattern(
-    _validator: Any, pattern: str, value: Any, _schema: Any
-) -> Iterator[jsonschema.ValidationError]:
-    """The keyword as JSON Schema means it.
-
-    Python's ``$`` also matches before a line feed at the end.
-    """
-    if isinstance(value, str) and (
-        value.endswith('\n') or not re.search(pattern, value)
-    ):
-        yield jsonschema.ValidationError(f'does not match {pattern}')
-
-
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator, {'pattern': _pattern}
-)
+NAMES = ('image', 'images', 'member', 'members', 'task', 'tasks')
 
 
 class ImageSchema:
     """Validates images and single members of them; compiled once."""
 
     def __init__(
-        self, disk_formats: Sequence[str], container_formats: Sequence[str]
+        self,
+        disk_formats: Sequence[str],
+        container_formats: Sequence[str],
+        custom: custom_schema.Custom = custom_schema.USUAL,
     ) -> None:
-        self.properties = image_schema.properties(
-            disk_formats, container_formats
-        )
+        self._base = image_schema.properties(disk_formats, container_formats)
+        self._required = custom.required
+        self.properties = self._base | {
+            name: {**constraints, 'is_base': False}
+            for name, constraints in custom.properties.items()
+        }
         self._validators = {
-            name: _Validator(constraints)
+            name: keywords.Validator(constraints)
             for name, constraints in self.properties.items()
         }
+        #: Custom properties that may be null.
+        self.nullable = frozenset(
+            name
+            for name, constraints in custom.properties.items()
+            if 'null' in constraints.get('type', ())
+        )
 
     def document(self) -> dict[str, Any]:
-        return {
+        document = {
             'name': 'image',
             'properties': self.properties,
             'additionalProperties': {'type': 'string'},
             'links': image_schema.LINKS,
         }
+        if self._required:
+            document['required'] = self._required
+        return document
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """:raises errors.BadRequest: a member breaks its constraints"""
+        """Check what a new image is given.
+
+        :raises errors.BadRequest: a member breaks its constraints, or one
+            that is required is missing
+        """
         for name, value in values.items():
             self.check_one(name, value)
+        for name in self._required:
+            if name not in values:
+                raise errors.BadRequest(f'{name} is required.')
+
+    def require_properties(self, names: Set[str]) -> None:
+        """Check the custom properties that a change would leave.
+
+        :raises errors.BadRequest: one that is required is missing
+        """
+        for name in self._required:
+            if name not in names and name not in self._base:
+                raise errors.BadRequest(f'{name} is required.')
 
     def check_one(self, name: str, value: Any) -> None:
         """Check one member of an image by itself.
@@ -84,13 +98,14 @@ class ImageSchema:
             raise errors.BadRequest(
                 f'{name} must be between 0 and {MAX_INTEGER}.'
             )
-        check_text(value, name)
+        if name in self._base:
+            check_text(value, name)
+        elif value is not None or name not in self.nullable:
+            _check_custom(name, value)
 
     def is_base(self, name: str) -> bool:
         """Whether the name is a member of every image."""
-        return self.properties.get(name, {}).get('is_base', True) and (
-            name in self.properties
-        )
+        return name in self._base
 
 
 def _check_custom(name: str, value: Any) -> None:
@@ -134,6 +149,8 @@ class Schemas:
             'name': 'member',
             'properties': member_schema.PROPERTIES,
         }
+        one_task = {'name': 'task', 'properties': task_schema.PROPERTIES}
+        listed_task = {'name': 'task', 'properties': task_schema.LISTED}
         path = {'type': 'string'}
         described = [{'rel': 'describedby', 'href': '{schema}'}]
         self._documents: dict[str, Any] = {
@@ -153,6 +170,15 @@ class Schemas:
                 'name': 'members',
                 'properties': {
                     'members': {'type': 'array', 'items': one_member},
+                    'schema': path,
+                },
+                'links': described,
+            },
+            'task': one_task,
+            'tasks': {
+                'name': 'tasks',
+                'properties': {
+                    'tasks': {'type': 'array', 'items': listed_task},
                     'schema': path,
                 },
                 'links': described,

@@ -11,14 +11,21 @@ _BASE = (
     *('min_disk', 'owner', 'os_hidden', 'os_hash_algo', 'os_hash_value'),
     *('id', 'created_at', 'updated_at'),
 )
-#: Custom properties that the schema allows to be null.
+
+
+#: Custom properties that the usual schema allows to be null.
 _NULLABLE = frozenset(('kernel_id', 'ramdisk_id'))
 
 
-def image_document(image: contract.Image) -> dict[str, Any]:
-    """The entity of images-v2 section 4.1."""
+def image_document(
+    image: contract.Image, nullable: frozenset[str] = _NULLABLE
+) -> dict[str, Any]:
+    """The entity of images-v2 section 4.1.
+
+    :param nullable: custom properties that the schema allows to be null
+    """
     document: dict[str, Any] = {
-        name: '' if value is None and name not in _NULLABLE else value
+        name: '' if value is None and name not in nullable else value
         for name, value in image['properties'].items()
     }
     for name in _BASE:
@@ -34,17 +41,24 @@ def image_document(image: contract.Image) -> dict[str, Any]:
 ImageView = Callable[[contract.Image], dict[str, Any]]
 
 
-def image_view(direct_url: bool, locations: bool) -> ImageView:
+def image_view(
+    direct_url: bool,
+    locations: bool,
+    nullable: frozenset[str] = _NULLABLE,
+) -> ImageView:
     """The entity, with the places of its data if they are shown.
 
     :param direct_url: option show_image_direct_url
     :param locations: option show_multiple_locations
+    :param nullable: custom properties that the schema allows to be null
     """
     if not direct_url and not locations:
-        return image_document
+        if nullable == _NULLABLE:
+            return image_document
+        return lambda image: image_document(image, nullable)
 
     def with_places(image: contract.Image) -> dict[str, Any]:
-        document = image_document(image)
+        document = image_document(image, nullable)
         places = image['locations']
         if locations:
             document['locations'] = [

@@ -1,18 +1,36 @@
 """The closures decide as oslo.policy does, over rules nobody thought of."""
 
+import contextlib
 import os
 import tempfile
 from typing import Any
 import unittest
+from unittest import mock
 
 import hypothesis
 from hypothesis import strategies as st
 from oslo_config import cfg
+from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
 from glance.api import policies
 from glance.api import rules
+from glance.common import errors
 
+WRONG_FILES = (
+    '{"context_is_admin": ',
+    '["context_is_admin"]',
+    'context_is_admin',
+    '7',
+    '{"context_is_admin": 7}',
+    '{"context_is_admin": "role:admin or"}',
+    '{"context_is_admin": "role:admin or boss"}',
+    '{"context_is_admin": "role"}',
+    '{"context_is_admin": "rule:no_such_rule"}',
+    '{"context_is_admin": "rule:a", "a": "rule:context_is_admin"}',
+    '{"context_is_admin": "not rule:context_is_admin"}',
+    '\0',
+)
 NAMES = ('a', 'b', 'c')
 WORDS = ('p1', 'p2', 'None', 'public', 'Admin', 'member')
 
@@ -97,7 +115,9 @@ class AgreementTestCase(unittest.TestCase):
         # Only c refers freely: a and b refer to nothing in a circle.
         plain = {'a': first.replace('rule:', 'role:'), 'b': 'rule:a'}
         original = enforcer('/nonexistent', {**plain, 'c': second})
-        compiled = rules.Rules(original)
+        compiled = rules.Rules(
+            original.conf, list(original.registered_rules.values())
+        )
         for name in NAMES:
             self.assertEqual(
                 bool(original.authorize(name, target, dict(credentials))),
@@ -113,8 +133,9 @@ class AgreementTestCase(unittest.TestCase):
                 return bool(target['answer'])
 
         policy.register('asks', Asks)
+        original = enforcer('/nonexistent', {'a': 'asks:it or role:admin'})
         compiled = rules.Rules(
-            enforcer('/nonexistent', {'a': 'asks:it or role:admin'})
+            original.conf, list(original.registered_rules.values())
         )
         self.assertTrue(compiled.allows('a', {'answer': 1}, {'roles': []}))
         self.assertFalse(compiled.allows('a', {'answer': 0}, {'roles': []}))
@@ -125,13 +146,17 @@ class ReloadTestCase(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.path = os.path.join(directory.name, 'policy.json')
-        conf = cfg.ConfigOpts()
-        conf(args=[], default_config_files=[])
-        found = policy.Enforcer(conf, policy_file=self.path)
-        found.suppress_deprecation_warnings = True
-        found.register_defaults(policies.list_rules())
         self.write('{}')
-        self.rules = rules.Rules(found)
+        self.rules = self.load()
+
+    def load(self, **options: Any) -> rules.Rules:
+        conf = cfg.ConfigOpts()
+        policy_opts.set_defaults(conf)
+        conf(args=[], default_config_files=[])
+        options.setdefault('policy_file', self.path)
+        for name, value in options.items():
+            conf.set_override(name, value, group='oslo_policy')
+        return rules.Rules(conf, policies.list_rules(), policies.GUARDS)
 
     def write(self, text: str) -> None:
         with open(self.path, 'w') as file:
@@ -149,12 +174,101 @@ class ReloadTestCase(unittest.TestCase):
         self.assertTrue(self.admin_is('chief'))
         self.assertFalse(self.admin_is('admin'))
 
-    def test_a_broken_file_changes_nothing(self) -> None:
+    def test_wrong_files_change_nothing_and_are_told_of(self) -> None:
+        """operator-security section 3 no. 21."""
+        # covers 21-7
         self.write('{"context_is_admin": "role:chief"}')
         self.assertTrue(self.admin_is('chief'))
-        self.write('{"context_is_admin": ')
+        for text in WRONG_FILES:
+            with (
+                self.subTest(text),
+                self.assertLogs(rules.LOG, 'ERROR') as log,
+            ):
+                self.write(text)
+                self.assertTrue(self.admin_is('chief'))
+                self.assertFalse(self.admin_is('admin'))
+                self.assertEqual(1, len(log.output))
+        self.write('{"context_is_admin": "role:boss"}')
+        self.assertTrue(self.admin_is('boss'))
+        self.assertFalse(self.admin_is('chief'))
+
+    def test_wrong_files_end_the_start(self) -> None:
+        # covers 21-7
+        for text in WRONG_FILES:
+            self.write(text)
+            with (
+                self.subTest(text),
+                self.assertRaises(errors.ConfigurationError) as caught,
+            ):
+                self.load()
+            self.assertIn('policy_file', str(caught.exception))
+
+    def test_a_file_that_goes_leaves_the_rules_of_the_code(self) -> None:
+        self.write('{"context_is_admin": "role:chief"}')
         self.assertTrue(self.admin_is('chief'))
+        os.remove(self.path)
+        self.assertFalse(self.admin_is('chief'))
+        self.assertTrue(self.admin_is('admin'))
+
+    def test_a_file_that_may_be_read_at_last_counts(self) -> None:
+        self.write('{"context_is_admin": "role:chief"}')
+        failing = mock.patch.object(rules, '_load', side_effect=ValueError)
+        with failing, self.assertLogs(rules.LOG, 'ERROR'):
+            self.assertFalse(self.admin_is('chief'))
+        os.chmod(self.path, 0o640)
+        self.assertTrue(self.admin_is('chief'))
+
+    def test_a_file_that_comes_later_counts(self) -> None:
+        os.remove(self.path)
+        with self.assertLogs(rules.LOG, 'WARNING') as log:
+            self.rules = self.load()
+        self.assertIn(self.path, log.output[0])
+        self.assertTrue(self.admin_is('admin'))
+        self.write('{"context_is_admin": "role:chief"}')
         self.assertFalse(self.admin_is('admin'))
+
+    def test_a_wrong_file_in_the_directory_does_not_lose_the_others(
+        self,
+    ) -> None:
+        directory = os.path.join(os.path.dirname(self.path), 'policy.d')
+        os.mkdir(directory)
+        strict = os.path.join(directory, 'strict.yaml')
+        with open(strict, 'w') as file:
+            file.write('"get_images": "!"')
+        self.rules = self.load(policy_dirs=[directory])
+        self.assertFalse(self.may_list())
+        with open(os.path.join(directory, 'wrong.yaml'), 'w') as file:
+            file.write('"get_image": [')
+        for _ in range(3):
+            with contextlib.suppress(AssertionError), self.assertLogs():
+                self.assertFalse(self.may_list())
+        os.remove(strict)
+        os.remove(os.path.join(directory, 'wrong.yaml'))
+        self.assertTrue(self.may_list())
+
+    def may_list(self) -> bool:
+        self.rules._next_look = 0.0
+        return self.rules.allows('get_images', {}, {'roles': ['admin']})
+
+    def test_files_are_not_looked_at_in_every_call(self) -> None:
+        self.assertFalse(self.admin_is('chief'))
+        self.write('{"context_is_admin": "role:chief"}')
+        self.rules._next_look = float('inf')
+        credentials = {'roles': ['chief']}
+        self.assertFalse(
+            self.rules.allows('context_is_admin', {}, credentials)
+        )
+
+    def test_scopes_count_where_the_library_can_switch_them_off(self) -> None:
+        system = {'roles': ['admin'], 'system_scope': 'all'}
+        self.assertFalse(self.rules.allows('get_images', {}, system))
+        conf = self.rules._conf
+        if 'enforce_scope' not in conf.oslo_policy:
+            switch = cfg.BoolOpt('enforce_scope', default=True)
+            conf.register_opt(switch, group='oslo_policy')
+        conf.set_override('enforce_scope', False, group='oslo_policy')
+        switched = rules.Rules(conf, policies.list_rules())
+        self.assertTrue(switched.allows('get_images', {}, system))
 
     def test_a_rule_that_is_registered_nowhere_is_an_error(self) -> None:
         with self.assertRaises(KeyError):

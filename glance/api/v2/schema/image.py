@@ -11,54 +11,11 @@ STATUSES = ['queued', 'saving', 'active', 'killed', 'deleted']
 STATUSES += ['uploading', 'importing', 'pending_delete', 'deactivated']
 VISIBILITIES = ['community', 'public', 'private', 'shared']
 
-#: Custom properties with a meaning that is agreed on (section 4.3).
-CUSTOM: dict[str, dict[str, Any]] = {
-    'kernel_id': {
-        'type': ['null', 'string'],
-        'pattern': UUID,
-        'description': 'Image of the kernel to boot an AMI-style image with.',
-    },
-    'ramdisk_id': {
-        'type': ['null', 'string'],
-        'pattern': UUID,
-        'description': 'Image of the ramdisk to boot it with.',
-    },
-    'instance_uuid': {
-        'type': 'string',
-        'description': 'The instance that this image is a snapshot of.',
-    },
-    'architecture': {
-        'type': 'string',
-        'description': 'Architecture of the operating system.',
-    },
-    'os_distro': {
-        'type': 'string',
-        'description': 'Common name of the operating system distribution.',
-    },
-    'os_version': {
-        'type': 'string',
-        'description': 'Version as its distributor names it.',
-    },
-    'description': {
-        'type': 'string',
-        'description': 'A text for people.',
-    },
-    'cinder_encryption_key_id': {
-        'type': 'string',
-        'description': 'Key in the key manager that the data needs.',
-    },
-    'cinder_encryption_key_deletion_policy': {
-        'type': 'string',
-        'enum': ['on_image_deletion', 'do_not_delete'],
-        'description': 'Whether that key goes with the image.',
-    },
-}
-
 
 def properties(
     disk_formats: Sequence[str], container_formats: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Every member of an image with its constraints."""
+    """Every base member of an image with its constraints."""
     text: dict[str, Any] = {'type': 'string'}
     optional: dict[str, Any] = {'type': ['null', 'string']}
     read_only: dict[str, Any] = {'readOnly': True}
@@ -94,8 +51,6 @@ def properties(
     }
     for name, description in _DESCRIPTIONS.items():
         base[name]['description'] = description
-    for name, constraints in CUSTOM.items():
-        base[name] = {**constraints, 'is_base': False}
     return base
 
 

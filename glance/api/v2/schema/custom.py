@@ -1,0 +1,142 @@
+"""Custom properties that the schema of an image knows (images-v2 4.3).
+
+An operator's ``schema-image.json`` takes the place of the usual ones. It
+maps names to constraints, or holds such a map as ``properties`` beside an
+array of names, ``required``, that every image has to have.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jsonschema
+import orjson
+
+from glance.api.v2.schema import image
+from glance.api.v2.schema import keywords
+from glance.common import errors
+
+FILE = 'schema-image.json'
+MAX_FILE_BYTES = 1 << 20
+
+
+class Custom(NamedTuple):
+    """
+    :ivar properties: constraints by name
+    :ivar required: names that an image must have, base members too
+    """
+
+    properties: Mapping[str, Mapping[str, Any]]
+    required: tuple[str, ...] = ()
+
+
+_USUAL: dict[str, dict[str, Any]] = {
+    'kernel_id': {
+        'type': ['null', 'string'],
+        'pattern': image.UUID,
+        'description': 'Image of the kernel to boot an AMI-style image with.',
+    },
+    'ramdisk_id': {
+        'type': ['null', 'string'],
+        'pattern': image.UUID,
+        'description': 'Image of the ramdisk to boot it with.',
+    },
+    'instance_uuid': {
+        'type': 'string',
+        'description': 'The instance that this image is a snapshot of.',
+    },
+    'architecture': {
+        'type': 'string',
+        'description': 'Architecture of the operating system.',
+    },
+    'os_distro': {
+        'type': 'string',
+        'description': 'Common name of the operating system distribution.',
+    },
+    'os_version': {
+        'type': 'string',
+        'description': 'Version as its distributor names it.',
+    },
+    'description': {
+        'type': 'string',
+        'description': 'A text for people.',
+    },
+    'cinder_encryption_key_id': {
+        'type': 'string',
+        'description': 'Key in the key manager that the data needs.',
+    },
+    'cinder_encryption_key_deletion_policy': {
+        'type': 'string',
+        'enum': ['on_image_deletion', 'do_not_delete'],
+        'description': 'Whether that key goes with the image.',
+    },
+}
+USUAL = Custom(_USUAL)
+
+
+def load(path: str | None) -> Custom:
+    """Read an operator's file; without one, the usual properties.
+
+    :raises errors.ConfigurationError: the file cannot be read or is wrong
+    """
+    if path is None:
+        return USUAL
+    try:
+        with open(path, 'rb') as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise ValueError(f'it has more than {MAX_FILE_BYTES} bytes')
+        return _custom(orjson.loads(raw))
+    except (OSError, ValueError) as error:
+        raise errors.ConfigurationError(
+            f'{FILE}: {path} cannot be used: {error}'
+        ) from error
+
+
+def _custom(document: Any) -> Custom:
+    found, required = document, []
+    if _has_required(document):
+        found, required = document['properties'], document.get('required', [])
+    if not isinstance(found, dict):
+        raise ValueError('it is no object')
+    for name, constraints in found.items():
+        _check(name, constraints)
+    base = image.properties((), ())
+    if both := sorted(set(found) & set(base)):
+        raise ValueError(f'{both[0]} is a member of every image')
+    if not isinstance(required, list):
+        raise ValueError('required is no array')
+    for name in map(str, required):
+        known = {**base, **found}.get(name, {'readOnly': True})
+        if known.get('readOnly'):
+            raise ValueError(f'required: {name} is no property to give')
+    return Custom(found, tuple(map(str, required)))
+
+
+def _has_required(document: Any) -> bool:
+    """Whether it is of the form that can require properties."""
+    if not isinstance(document, dict) or 'properties' not in document:
+        return False
+    inner = document['properties']
+    return (
+        set(document) <= {'properties', 'required'}
+        and isinstance(inner, dict)
+        and all(isinstance(value, dict) for value in inner.values())
+    )
+
+
+def _check(name: str, constraints: Any) -> None:
+    if not isinstance(constraints, dict):
+        raise ValueError(f'{name}: the constraints are no object')
+    try:
+        keywords.Validator.check_schema(constraints)
+        validator = keywords.Validator(constraints)
+        for probe in ('', None):  # finds bad patterns and references
+            list(validator.iter_errors(probe))
+    except jsonschema.SchemaError as error:
+        raise ValueError(f'{name}: {error.message}') from error
+    except Exception as error:
+        raise ValueError(f'{name}: {error}') from error
+    types = constraints.get('type', 'string')
+    types = {types} if isinstance(types, str) else set(types)
+    if 'string' not in types or not types <= {'string', 'null'}:
+        raise ValueError(f'{name}: a property is a string, or null besides')

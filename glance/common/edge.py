@@ -1,0 +1,270 @@
+"""Filters at the outer edge: for browsers, behind proxies, for probes.
+
+Paste files name the filters of oslo.middleware. That library holds 3.4 MiB
+in a daemon and looks at every request, so the usual case is done here, and
+the library is loaded only where a configuration asks for more.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from typing import Any
+
+from oslo_config import cfg
+import webob
+
+from glance.common import errors
+from glance.common import wsgi
+
+Environ = dict[str, Any]
+Filter = Callable[[wsgi.WSGIApp], wsgi.WSGIApp]
+
+#: Group ``[cors]``.
+CORS_OPTS: list[cfg.Opt] = [
+    cfg.ListOpt(
+        'allowed_origin',
+        help='Origins whose pages may use the API from a browser, each '
+        'PROTOCOL://HOST[:PORT], or * for all. Unset: none.',
+    ),
+    cfg.BoolOpt(
+        'allow_credentials',
+        default=True,
+        help='Whether such a page may send credentials.',
+    ),
+    cfg.ListOpt(
+        'expose_headers',
+        default=['X-Image-Meta-Checksum', 'X-Auth-Token', 'X-Subject-Token']
+        + ['X-Service-Token', 'X-OpenStack-Request-ID'],
+        help='Headers of answers that the page may see.',
+    ),
+    cfg.IntOpt(
+        'max_age',
+        default=3600,
+        min=0,
+        help='Seconds that a browser may remember what is allowed.',
+    ),
+    cfg.ListOpt(
+        'allow_methods',
+        default=['GET', 'PUT', 'POST', 'DELETE', 'PATCH'],
+        help='Methods that the page may use.',
+    ),
+    cfg.ListOpt(
+        'allow_headers',
+        default=['Content-MD5', 'X-Image-Meta-Checksum', 'X-Storage-Token']
+        + ['Accept-Encoding', 'X-Auth-Token', 'X-Identity-Status', 'X-Roles']
+        + ['X-Service-Catalog', 'X-User-Id', 'X-Tenant-Id']
+        + ['X-OpenStack-Request-ID'],
+        help='Headers that the page may send besides the simple ones.',
+    ),
+]
+#: Group ``[oslo_middleware]``.
+PROXY_OPTS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        'enable_proxy_headers_parsing',
+        default=False,
+        help='Believe Forwarded and X-Forwarded-* about the address that '
+        'clients use. Only behind a proxy that sets or removes them.',
+    ),
+]
+#: Group ``[healthcheck]``; options of the paste section win.
+HEALTH_OPTS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        'detailed',
+        default=False,
+        help='Tell stacks and versions. Anybody may ask: not for the public.',
+    ),
+    cfg.ListOpt(
+        'backends',
+        default=[],
+        help='What decides, by entry points of oslo.middleware: '
+        'disable_by_file, disable_by_files_ports, enable_by_files.',
+    ),
+    cfg.StrOpt(
+        'disable_by_file_path',
+        help='While this file exists, disable_by_file answers 503.',
+    ),
+    cfg.ListOpt(
+        'disable_by_file_paths',
+        default=[],
+        help='PORT:PATH for disable_by_files_ports.',
+    ),
+    cfg.ListOpt(
+        'enable_by_file_paths',
+        default=[],
+        help='Files of which enable_by_files needs one.',
+    ),
+    cfg.ListOpt(
+        'allowed_source_ranges',
+        default=[],
+        help='Networks that may ask. Empty: everybody.',
+    ),
+    cfg.BoolOpt(
+        'ignore_proxied_requests',
+        default=False,
+        help='Take no notice of requests that came through a proxy.',
+    ),
+]
+
+
+def cors_factory(options: wsgi.Options, **local: str) -> Filter:
+    """Paste factory of the filter ``cors``."""
+    values = _values(options, 'cors', CORS_OPTS, local)
+    if not values['allowed_origin']:
+        return answer_options
+    from oslo_middleware import cors
+
+    conf = _private('cors', cors.OPTS, values)
+    return lambda app: cors.CORS(answer_options(app), conf)
+
+
+def answer_options(app: wsgi.WSGIApp) -> wsgi.WSGIApp:
+    """OPTIONS is 200 on every path, and tells nothing (section 2.6)."""
+
+    def answer(
+        environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        if environ['REQUEST_METHOD'] != 'OPTIONS':
+            return app(environ, start_response)
+        start_response('200 OK', [('Content-Length', '0')])
+        return [b'']
+
+    return answer
+
+
+def proxy_factory(options: wsgi.Options, **local: str) -> Filter:
+    """Paste factory of the filter ``http_proxy_to_wsgi``."""
+    group = 'oslo_middleware'
+    values = _values(options, group, PROXY_OPTS, local)
+    if not values['enable_proxy_headers_parsing']:
+        return lambda app: app
+    from oslo_middleware import http_proxy_to_wsgi
+
+    conf = _private(group, http_proxy_to_wsgi.OPTS, values)
+    return lambda app: http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
+
+
+def health_factory(options: wsgi.Options, **local: str) -> Filter:
+    """Paste factory of the filter ``healthcheck``."""
+    root = local.get('path', '/healthcheck')
+    health = health_app_factory(options, **local)
+
+    def health_filter(app: wsgi.WSGIApp) -> wsgi.WSGIApp:
+        def choose(
+            environ: Environ, start_response: Callable[..., Any]
+        ) -> Iterable[bytes]:
+            path: str = environ.get('PATH_INFO', '')
+            asked = path == root or path.startswith(f'{root}/')
+            return (health if asked else app)(environ, start_response)
+
+        return choose
+
+    return health_filter
+
+
+def health_app_factory(options: wsgi.Options, **local: str) -> wsgi.WSGIApp:
+    """Paste factory of the application ``healthcheck``."""
+    values = _values(options, 'healthcheck', HEALTH_OPTS, local)
+    asks_more = (
+        values['detailed']
+        or values['allowed_source_ranges']
+        or values['ignore_proxied_requests']
+        or set(values['backends']) - {'disable_by_file'}
+    )
+    if asks_more:
+        return _library_health(values)
+    return Health(values['disable_by_file_path'] if values['backends'] else '')
+
+
+def _library_health(values: Mapping[str, Any]) -> wsgi.WSGIApp:
+    from oslo_middleware import exceptions
+    from oslo_middleware import healthcheck
+    from oslo_middleware.healthcheck import opts
+
+    known = [
+        *opts.HEALTHCHECK_OPTS,
+        *opts.DISABLE_BY_FILE_OPTS,
+        *opts.DISABLE_BY_FILES_OPTS,
+        *opts.ENABLE_BY_FILES_OPTS,
+    ]
+    conf = _private('healthcheck', known, values)
+    try:
+        app: wsgi.WSGIApp = healthcheck.Healthcheck(None, conf)
+    except (ValueError, exceptions.ConfigInvalid) as error:
+        raise errors.ConfigurationError(f'[healthcheck]: {error}') from error
+    return app
+
+
+class Health:
+    """Says that the daemon serves, unless a file says that it shall not.
+
+    :param disabled_by: the file; empty: there is none
+    """
+
+    def __init__(self, disabled_by: str | None) -> None:
+        self._disabled_by = disabled_by
+
+    def __call__(
+        self, environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request = webob.Request(environ)
+        disabled = bool(self._disabled_by) and os.path.exists(
+            str(self._disabled_by)
+        )
+        response = self._answer(
+            request, 'DISABLED BY FILE' if disabled else 'OK'
+        )
+        response.status_int = 503 if disabled else response.status_int
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _answer(self, request: webob.Request, reason: str) -> webob.Response:
+        if request.method == 'HEAD':
+            return webob.Response(status=204, content_type='text/plain')
+        kinds = ('text/plain', 'application/json')
+        offers = request.accept.acceptable_offers(kinds)
+        if offers and offers[0][0] == 'application/json':
+            return wsgi.json_response({'reasons': [reason], 'detailed': False})
+        return webob.Response(
+            text=reason, content_type='text/plain', charset='UTF-8'
+        )
+
+
+def _values(
+    options: wsgi.Options,
+    group: str,
+    known: Sequence[cfg.Opt],
+    local: Mapping[str, str],
+) -> dict[str, Any]:
+    """Options of a group, read as typed; those of the paste section win.
+
+    :raises errors.ConfigurationError: a value is wrong
+    """
+    conf = wsgi.configuration(options)
+    conf.register_opts(known, group=group)
+    configured = {option.dest: conf[group][option.dest] for option in known}
+    conf = _private(group, known, {**configured, **local})
+    return {option.dest: conf[group][option.dest] for option in known}
+
+
+def _private(
+    group: str, known: Sequence[cfg.Opt], values: Mapping[str, Any]
+) -> cfg.ConfigOpts:
+    """A configuration of nothing but these options.
+
+    The library's declarations would quarrel with ours in the daemon's own.
+    """
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[], use_env=False)
+    conf.register_opts(known, group=group)
+    for option in known:
+        if values.get(option.dest) is not None:
+            _set(conf, group, option.dest, values[option.dest])
+    return conf
+
+
+def _set(conf: cfg.ConfigOpts, group: str, name: str, value: Any) -> None:
+    try:
+        conf.set_override(name, value, group=group)
+    except ValueError as error:
+        raise errors.ConfigurationError(
+            f'[{group}] {name}: {error}'
+        ) from error
