@@ -194,6 +194,29 @@ class TestOperations(RegistryTestCase):
         self.assertEqual('5', revived['properties']['a'])
         self.assertEqual({'y', 'z'}, set(revived['tags']))
 
+    def test_a_property_may_become_null_and_stay(self) -> None:
+        image = self.create(properties={'a': '1', 'b': '2', 'c': '3'})
+        for changes, nulls, left in (
+            ({'a': None, 'b': None, 'new': None}, ['a', 'new'], 'a c new'),
+            ({'a': None, 'b': None}, ['b'], 'b c new'),
+            ({'b': '5', 'new': None}, [], 'b c'),
+        ):
+            self.client.update_image(
+                ALICE,
+                image['id'],
+                {
+                    'row_version': image['row_version'],
+                    'values': {},
+                    'properties': changes,
+                    'nulls': nulls,
+                },
+            )
+            image = self.client.get_image(ALICE, image['id'])
+            self.assertEqual(left.split(), sorted(image['properties']))
+            for name in nulls:
+                self.assertIsNone(image['properties'][name])
+        self.assertEqual({'b': '5', 'c': '3'}, image['properties'])
+
     def test_delete_image(self) -> None:
         image = self.create()
         gone: contract.Expected = {'row_version': None}
