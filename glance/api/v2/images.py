@@ -1,4 +1,4 @@
-"""/v2/images: list, show, create, update, delete."""
+"""/v2/images: list, show, create, delete; see image_update for PATCH."""
 
 from collections.abc import Mapping
 import logging
@@ -11,7 +11,6 @@ import webob
 from glance import registry_client
 from glance.api import policy
 from glance.api.v2 import conditions
-from glance.api.v2 import location_patch
 from glance.api.v2 import patch
 from glance.api.v2 import protections
 from glance.api.v2 import query
@@ -23,14 +22,10 @@ from glance.common import errors
 from glance.common import wsgi
 from glance.images import deletion
 from glance.images import limits as unified_limits
-from glance.images import locations
 from glance.notifications import notifier as notifications
-from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
-#: Tries of a PATCH whose image was changed between reading and writing.
-PATCH_TRIES = 10
 #: Names that are refused on create before anything else is looked at.
 _LINKS = ('direct_url', 'self', 'file', 'schema', 'stores')
 #: Base members that only the service sets.
@@ -61,27 +56,21 @@ class Images:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
-        store: stores.Stores,
         deletions: deletion.Deletions,
         schema: schemas.ImageSchema,
         limits: Limits,
-        view: views.ImageView = views.image_document,
-        places: locations.Locations | None = None,
-        unified: unified_limits.UnifiedLimits | None = None,
-        notifier: notifications.Notifier | None = None,
-        protected: protections.Protections | None = None,
+        entities: views.Entities,
+        unified: unified_limits.UnifiedLimits | None,
+        notifier: notifications.Notifier | None,
     ) -> None:
         self._registry = registry
         self._policy = permission
-        self._store = store
         self._deletions = deletions
         self._schema = schema
         self._limits = limits
-        self._view = view
-        self._places = places
+        self._entities = entities
         self._unified = unified
         self._notifier = notifier
-        self._protected = protected
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -89,18 +78,17 @@ class Images:
             pairs, self._limits.page_default, self._limits.page_max
         )
         self._policy.require_list(request.context)
-        allows = self._allows(request.context)
+        allows = self._entities.allows(request.context)
         images: list[contract.Image] = []
         if allows is None or all(
             allows('read', name) for name, _value in asked['properties']
         ):  # else nothing matches: not by what the caller may not know
             images = self._registry.list_images(request.context, asked)
         document = {
-            'images': [
-                self._view(protections.shown(image, allows))
-                for image in images
-                if self._shows(request.context, image)
-            ],
+            'images': self._entities.documents(
+                request.context,
+                [one for one in images if self._shows(request.context, one)],
+            ),
             'first': _link(pairs),
             'schema': '/v2/schemas/images',
         }
@@ -113,7 +101,7 @@ class Images:
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
         request.range = None  # WebOb would cut the document
-        return self._answer(request, image)
+        return self._entities.answer(request.context, image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
@@ -121,39 +109,10 @@ class Images:
         if self._notifier is not None:
             self._notifier.created(image)
         return wsgi.json_response(
-            self._view(
-                protections.shown(image, self._allows(request.context))
-            ),
+            self._entities.document(request.context, image),
             201,
             {'Location': f'/v2/images/{image["id"]}'},
         )
-
-    def update(self, request: wsgi.Request, image_id: str) -> webob.Response:
-        media_type = request.content_type
-        if media_type not in patch.MEDIA_TYPES:
-            raise errors.UnsupportedMediaType(
-                f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
-                {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
-            )
-        document = request.document()
-        asked = _Patch([], [], {})
-        if self._places is not None:
-            document, asked.places[:] = location_patch.split(
-                media_type, document, self._schema
-            )
-        asked.operations[:] = patch.parse(media_type, document)
-        patch.check_values(asked.operations, self._schema)
-        for tries_left in reversed(range(PATCH_TRIES)):
-            try:
-                image = self._patch(request, image_id, asked)
-                break
-            except errors.Busy:
-                if not tries_left:
-                    raise
-        changed = asked.operations or asked.places
-        if changed and self._notifier is not None:
-            self._notifier.updated(image)
-        return self._answer(request, image)
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
@@ -164,22 +123,6 @@ class Images:
         if self._notifier is not None:
             self._notifier.deleted(image)
         return wsgi.empty()
-
-    def _allows(self, asking: context.RequestContext) -> patch.Allows | None:
-        """What the caller may do to properties; None: everything."""
-        return None if self._protected is None else self._protected.of(asking)
-
-    def _answer(
-        self, request: wsgi.Request, image: contract.Image
-    ) -> webob.Response:
-        """The entity with its version; 304 if the client knows it."""
-        allows = self._allows(request.context)
-        response = wsgi.json_response(
-            self._view(protections.shown(image, allows))
-        )
-        response.etag = str(image['row_version'])
-        response.conditional_response = True
-        return response
 
     def _shows(
         self, asking: context.RequestContext, image: contract.Image
@@ -205,13 +148,13 @@ class Images:
         )
         if self._unified is not None:
             self._unified.require_image(request.context)
-        protections.require_create(properties, self._allows(request.context))
-        tags = values.pop('tags', [])
-        self._check_quota('tags', len(tags), self._limits.tags)
-        _refuse(document, _READ_ONLY)
-        self._check_quota(
-            'properties', len(properties), self._limits.properties
+        protections.require_create(
+            properties, self._entities.allows(request.context)
         )
+        tags = values.pop('tags', [])
+        check_quota('tags', len(tags), self._limits.tags)
+        _refuse(document, _READ_ONLY)
+        check_quota('properties', len(properties), self._limits.properties)
         image_id = values.pop('id', None) or str(uuid.uuid4())
         return {
             'id': image_id,
@@ -231,133 +174,11 @@ class Images:
             home[name] = value
         return values, properties
 
-    def _check_quota(self, what: str, count: int, quota: int) -> None:
-        if 0 <= quota < count:
-            raise errors.LimitExceeded(f'An image may have {quota} {what}.')
 
-    def _patch(
-        self,
-        request: wsgi.Request,
-        image_id: str,
-        asked: '_Patch',
-    ) -> contract.Image:
-        """Read, change, write if nobody else wrote meanwhile.
-
-        :raises errors.Busy: somebody did
-        :raises errors.PreconditionFailed: before that, and the client cares
-        """
-        asking = request.context
-        image = self._registry.get_image(asking, image_id)
-        if not asked.operations and not asked.places:
-            self._policy.require(asking, 'get_image', image)
-            return image
-        if asked.operations:
-            self._policy.require(asking, 'modify_image', image)
-        for place in asked.places:
-            self._policy.require(asking, _PLACE_RULES[place.op], image)
-        conditions.expected(request, image)
-        changes = patch.changes(
-            asked.operations, image, self._schema, self._allows(asking)
-        )
-        if asked.operations:
-            names = {*image['properties'], *changes['properties']}
-            self._schema.require_properties(names - _removed(changes))
-        self._permit(asking, image, changes['values'])
-        self._check_quotas(image, changes)
-        removed = self._change_places(image, changes, asked)
-        updated = self._registry.update_image(asking, image_id, changes)
-        if removed:
-            locations.delete_data(
-                asking, self._registry, self._store, image_id, removed
-            )
-        return patch.applied(image, changes, updated)
-
-    def _change_places(
-        self,
-        image: contract.Image,
-        changes: contract.ImageChanges,
-        asked: '_Patch',
-    ) -> list[contract.Location]:
-        """Add to the changes what becomes of the locations.
-
-        :returns: locations whose data has to be deleted
-        """
-        if self._places is None or not asked.places:
-            return []
-        merged: Any = image | changes['values']
-        outcome = self._places.changed(merged, asked.places, asked.sizes)
-        removed = [
-            location
-            for location in outcome.removed
-            if not self._store.is_foreign(location['url'])
-        ]
-        changes['locations'] = outcome.locations
-        if self._limits.storage_bytes:
-            changes['quota'] = self._limits.storage_bytes
-        changes['pending'] = [location['id'] for location in removed]
-        changes['values'] |= outcome.values
-        return removed
-
-    def _permit(
-        self,
-        asking: context.RequestContext,
-        image: contract.Image,
-        values: Mapping[str, Any],
-    ) -> None:
-        """Rules for members that are more than metadata."""
-        if values.get('owner', image['owner']) != image['owner'] and (
-            not asking.is_admin
-        ):
-            raise errors.Forbidden('Only an admin may give an image away.')
-        if values.get('visibility') != image['visibility']:
-            for action in policy.visibility_rules(values):
-                self._policy.require(asking, action, image)
-
-    def _check_quotas(
-        self, image: contract.Image, changes: contract.ImageChanges
-    ) -> None:
-        if 'tags' in changes:
-            self._check_quota('tags', len(changes['tags']), self._limits.tags)
-        own = {
-            name for name in image['properties'] if not patch.is_reserved(name)
-        }
-        removed = _removed(changes)
-        added = changes['properties'].keys() - own - removed
-        if added:
-            self._check_quota(
-                'properties',
-                len((own | added) - removed),
-                self._limits.properties,
-            )
-
-
-def _removed(changes: contract.ImageChanges) -> set[str]:
-    """Custom properties that go."""
-    nulls = changes.get('nulls', ())
-    return {
-        name
-        for name, value in changes['properties'].items()
-        if value is None and name not in nulls
-    }
-
-
-class _Patch(NamedTuple):
-    """A request to change an image, checked by itself.
-
-    :ivar places: operations on locations, where they are shown
-    :ivar sizes: of the data at URLs, known since the first try
-    """
-
-    operations: list[patch.Operation]
-    places: list[locations.Operation]
-    sizes: dict[str, int]
-
-
-_PLACE_RULES = {
-    'add': 'set_image_location',
-    'replace': 'set_image_location',
-    'remove': 'delete_image_location',
-}
+def check_quota(what: str, count: int, quota: int) -> None:
+    """:raises errors.LimitExceeded: an image may not have so many"""
+    if 0 <= quota < count:
+        raise errors.LimitExceeded(f'An image may have {quota} {what}.')
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import webob
+
+from glance.api.v2 import patch
+from glance.api.v2 import protections
+from glance.common import context
 from glance.common import contract
+from glance.common import wsgi
 
 _BASE = (
     *('name', 'disk_format', 'container_format', 'visibility', 'size'),
@@ -69,6 +75,47 @@ def image_view(
         return document
 
     return with_places
+
+
+class Entities:
+    """Images as their readers see them.
+
+    :param view: what the configuration shows of an image
+    :param protected: whose business custom properties are; None: everybody's
+    """
+
+    def __init__(
+        self, view: ImageView, protected: protections.Protections | None
+    ) -> None:
+        self._view = view
+        self._protected = protected
+
+    def allows(self, asking: context.RequestContext) -> patch.Allows | None:
+        """What the caller may do to properties; None: everything."""
+        return None if self._protected is None else self._protected.of(asking)
+
+    def documents(
+        self, asking: context.RequestContext, images: list[contract.Image]
+    ) -> list[dict[str, Any]]:
+        """Without the properties that the caller may not read."""
+        allows = self.allows(asking)
+        if allows is not None:
+            images = [protections.shown(image, allows) for image in images]
+        return [self._view(image) for image in images]
+
+    def document(
+        self, asking: context.RequestContext, image: contract.Image
+    ) -> dict[str, Any]:
+        return self.documents(asking, [image])[0]
+
+    def answer(
+        self, asking: context.RequestContext, image: contract.Image
+    ) -> webob.Response:
+        """One entity with its version; 304 if the client knows it."""
+        response = wsgi.json_response(self.document(asking, image))
+        response.etag = str(image['row_version'])
+        response.conditional_response = True
+        return response
 
 
 def location_document(location: contract.Location) -> dict[str, Any]:
