@@ -12,7 +12,7 @@ from typing import Any
 import webob
 
 from glance import registry_client
-from glance.api.v2 import images
+from glance.api.v2 import image_update
 from tests import base
 
 
@@ -227,7 +227,7 @@ class TestMetadataRaces(RaceTestCase):
         def meddle() -> None:
             self.call('PUT', f'/v2/images/{image_id}/tags/x')
 
-        self.interrupt('PATCH', image_id, meddle, times=images.PATCH_TRIES)
+        self.interrupt('PATCH', image_id, meddle, times=image_update.PATCH_TRIES)
         self.assert_status(409, self.rename(image_id, 'never'))
         self.assertIsNone(self.show(image_id)['name'])
 
