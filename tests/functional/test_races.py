@@ -227,7 +227,9 @@ class TestMetadataRaces(RaceTestCase):
         def meddle() -> None:
             self.call('PUT', f'/v2/images/{image_id}/tags/x')
 
-        self.interrupt('PATCH', image_id, meddle, times=image_update.PATCH_TRIES)
+        self.interrupt(
+            'PATCH', image_id, meddle, times=image_update.PATCH_TRIES
+        )
         self.assert_status(409, self.rename(image_id, 'never'))
         self.assertIsNone(self.show(image_id)['name'])
 
