@@ -376,12 +376,17 @@ class FullDisk(Faults):
             self._assert_settled(image_id)
 
     def test_says_so(self) -> None:
-        image_id = self.glance.create()
-        status, _, body = self.glance.request(
-            'PUT',
-            f'/v2/images/{image_id}/file',
-            b'\0' * (25 * MIB),
-            content_type='application/octet-stream',
-        )
-        self.assertEqual(413, status, body)
-        self._assert_settled(image_id)
+        """Whether it knows the size beforehand or not."""
+        data = self.glance.directory / 'data'
+        data.write_bytes(bytes(25 * MIB))
+        for header in ('X-Size: known', 'Transfer-Encoding: chunked'):
+            image_id = self.glance.create()
+            answer = daemons.curl(
+                *('--upload-file', data, '--write-out', '\n%{http_code}'),
+                *('--header', 'Content-Type: application/octet-stream'),
+                *('--header', header, '--header', 'Expect:'),
+                f'{self.glance.api_url}/v2/images/{image_id}/file',
+            )
+            self.assertEqual('413', answer.splitlines()[-1], answer)
+            self.assertIn('full', answer)
+            self._assert_settled(image_id)
