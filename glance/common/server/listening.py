@@ -26,7 +26,17 @@ def listen(conf: cfg.ConfigOpts) -> Any:
     No SO_REUSEPORT: a second daemon on the same port must not start.
     """
     if conf.bind_socket:
-        return _listen_unix(os.path.abspath(conf.bind_socket), conf.backlog)
+        sock = _listen_unix(os.path.abspath(conf.bind_socket), conf.backlog)
+    else:
+        sock = _listen_tcp(conf)
+    # Before anybody makes a copy, which takes the time-out over. Without one
+    # it would turn the mode of all, and a worker that accepts right then
+    # would stand still until the next client comes.
+    sock.setblocking(False)
+    return sock
+
+
+def _listen_tcp(conf: cfg.ConfigOpts) -> Any:
     where = f'bind_host {conf.bind_host}, bind_port {conf.bind_port}'
     try:
         found = _socket.getaddrinfo(
