@@ -52,10 +52,10 @@ class Image:
     data: bytes | None = None
 
     def sees(self, caller: Caller) -> bool:
-        """By its id."""
+        """By its id. Nobody's private image is an admin's alone."""
         return (
             caller.is_admin
-            or self.owner is None
+            or (self.owner is None and self.visibility == 'shared')
             or self.owner == caller.project
             or self.visibility in ('public', 'community')
             or (self.visibility == 'shared' and caller.project in self.members)
@@ -97,7 +97,9 @@ class Image:
         """Of data that is what it says it is, and is not packed."""
         kind = self.disk_format, self.container_format
         return (
-            len(self.data) if self.data and kind == ('raw', 'bare') else None
+            len(self.data)
+            if self.data is not None and kind == ('raw', 'bare')
+            else None
         )
 
     def document(self) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class TestOptions(FormatsTestCase):
 
     def test_kind_of_vmdk_that_is_never_accepted(self) -> None:
         flat = {'image_format.vmdk_allowed_types': ['monolithicFlat']}
-        with self.assertLogs('glance.api.app', 'WARNING') as logs:
+        with self.assertLogs('glance.api.resources', 'WARNING') as logs:
             service = base.Service(base.temporary_directory(self), flat)
         self.addCleanup(service.close)
         self.assertIn('monolithicflat', logs.output[0])

@@ -7,7 +7,7 @@ import time
 from typing import Any
 from unittest import mock
 
-from glance.api import app
+from glance.api import resources
 from glance.common import errors
 from glance.images import transfers
 from glance.notifications import notifier
@@ -110,7 +110,9 @@ class TestNotifications(ImportTestCase):
     def setUp(self) -> None:
         self.events: list[outbox.Event] = []
         made = notifier.Notifier(self.events.append, [])
-        self.enterContext(mock.patch.object(app, '_notifier', lambda _: made))
+        self.enterContext(
+            mock.patch.object(resources, '_notifier', lambda _: made)
+        )
         super().setUp()
 
     def test_the_image_becomes_active(self) -> None:

@@ -7,7 +7,7 @@ from unittest import mock
 
 from oslo_messaging.notify import _impl_test
 
-from glance.api import app
+from glance.api import resources
 from glance.common import errors
 from glance.common import shutdown
 from glance.notifications import notifier
@@ -36,7 +36,9 @@ class EventsTestCase(base.ServiceTestCase):
     def setUp(self) -> None:
         self.events: list[outbox.Event] = []
         made = notifier.Notifier(self.events.append, self.disabled)
-        self.enterContext(mock.patch.object(app, '_notifier', lambda _: made))
+        self.enterContext(
+            mock.patch.object(resources, '_notifier', lambda _: made)
+        )
         super().setUp()
 
     def told(self) -> list[str]:
@@ -305,7 +307,7 @@ class TestOptions(base.ServiceTestCase):
     def start(self, *drivers: str, **options: Any) -> Any:
         overrides = {DRIVER: list(drivers), **options}
         conf = base.configuration(base.api_conf, '/', default=overrides)
-        return app._notifier(conf)
+        return resources._notifier(conf)
 
     def test_off_is_nothing(self) -> None:
         for drivers in ((), ('',), ('noop',)):
@@ -328,7 +330,7 @@ class TestOptions(base.ServiceTestCase):
                 self.subTest(url),
                 self.assertRaises(errors.ConfigurationError) as caught,
             ):
-                app._notifier(conf)
+                resources._notifier(conf)
             self.assertNotIn('hush', str(caught.exception))
 
     def test_off_imports_nothing(self) -> None:
