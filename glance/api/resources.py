@@ -67,22 +67,8 @@ def make(
         conf.image_format.container_formats,
         custom.load(conf.find_file(custom.FILE)),
     )
-    limits = images.Limits(
-        page_default=conf.limit_param_default,
-        page_max=conf.api_limit_max,
-        properties=conf.image_property_quota,
-        tags=conf.image_tag_quota,
-        members=conf.image_member_quota,
-        storage_bytes=conf.user_storage_quota,
-    )
-    entities = views.Entities(
-        views.image_view(
-            conf.show_image_direct_url,
-            conf.show_multiple_locations,
-            schema.nullable,
-        ),
-        protections.from_configuration(conf, permission),
-    )
+    limits = _limits(conf)
+    entities = _entities(conf, schema, permission)
     keys = key_manager.Keys(conf)
     places = locations.Locations(
         store,
@@ -94,6 +80,16 @@ def make(
     )
     unified = _unified_limits(conf, registry)
     notifier = _notifier(conf)
+    uploads = upload.Uploads(
+        registry,
+        store,
+        socket.gethostname(),
+        _format_rules(conf),
+        keys,
+        conf.user_storage_quota,
+        unified,
+        notifier,
+    )
     return Resources(
         images.Images(
             registry,
@@ -119,16 +115,7 @@ def make(
             registry,
             permission,
             store,
-            upload.Uploads(
-                registry,
-                store,
-                socket.gethostname(),
-                _format_rules(conf),
-                keys,
-                conf.user_storage_quota,
-                unified,
-                notifier,
-            ),
+            uploads,
             image_data.DataLimits(conf.image_size_cap, conf.hashing_algorithm),
             unified,
             notifier,
@@ -149,6 +136,32 @@ def make(
             unified, discovery.features(conf.user_storage_quota)
         ),
         schema,
+    )
+
+
+def _limits(conf: cfg.ConfigOpts) -> images.Limits:
+    return images.Limits(
+        page_default=conf.limit_param_default,
+        page_max=conf.api_limit_max,
+        properties=conf.image_property_quota,
+        tags=conf.image_tag_quota,
+        members=conf.image_member_quota,
+        storage_bytes=conf.user_storage_quota,
+    )
+
+
+def _entities(
+    conf: cfg.ConfigOpts,
+    schema: schemas.ImageSchema,
+    permission: policy.Policy,
+) -> views.Entities:
+    return views.Entities(
+        views.image_view(
+            conf.show_image_direct_url,
+            conf.show_multiple_locations,
+            schema.nullable,
+        ),
+        protections.from_configuration(conf, permission),
     )
 
 

@@ -7,7 +7,6 @@ caller's own rights may have ended while the bytes came.
 """
 
 import datetime
-import logging
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -22,7 +21,6 @@ from glance_registry.db import images
 from glance_registry.db import models
 from glance_registry.db import storage
 
-LOG = logging.getLogger(__name__)
 
 IMAGES = models.images
 LOCATIONS = models.image_locations

@@ -1,7 +1,6 @@
 """/v2/images: list, show, create, delete; see image_update for PATCH."""
 
 from collections.abc import Mapping
-import logging
 from typing import Any, NamedTuple
 import urllib.parse
 import uuid
@@ -23,8 +22,6 @@ from glance.common import wsgi
 from glance.images import deletion
 from glance.images import limits as unified_limits
 from glance.notifications import notifier as notifications
-
-LOG = logging.getLogger(__name__)
 
 #: Names that are refused on create before anything else is looked at.
 _LINKS = ('direct_url', 'self', 'file', 'schema', 'stores')

@@ -165,6 +165,8 @@ class _Service:
 
         def reload() -> None:
             if not served.draining and self.reload():
+                if self.worker_count() > 1:
+                    LOG.warning('workers: more than one need a restart')
                 served.renew(self._conf, self._socket, self._load_app())
 
         actions: worker.Actions = {
