@@ -21,7 +21,6 @@ from glance_registry.db import images
 from glance_registry.db import models
 from glance_registry.db import storage
 
-
 IMAGES = models.images
 LOCATIONS = models.image_locations
 TRANSFERS = models.image_transfers
