@@ -128,6 +128,10 @@ class FilesystemStore:
             file.close()
             LOG.error('The data in %s is shorter than its image', path.name)
             raise errors.StoreUnavailable
+        # From a cold disk 0.53 to 0.59 s/GiB, without 0.63 to 0.92.
+        os.posix_fadvise(
+            file.fileno(), offset, length, os.POSIX_FADV_SEQUENTIAL
+        )
         return filebody.FileBody(file, offset, length)
 
     def delete(self, url: str) -> None:
