@@ -75,7 +75,7 @@ def delete(
     status = 'deleted' if data == 'deleted' else lifecycle.PENDING
     now = engine.now()
     # One that is held may come back, and then nothing has happened to it.
-    touched = images.moment(image['updated_at']) if data == 'held' else now
+    touched = engine.moment(image['updated_at']) if data == 'held' else now
     gone = {'status': status, 'deleted': True, 'deleted_at': now}
     images.touch(connection, asking, image_id, gone, now=touched)
     if data == 'held':
@@ -95,15 +95,17 @@ def _get_deleted(
     :raises errors.NotFound: it was gone before that, or never there
     """
     row = connection.execute(
-        sa.select(*images.SHOWN, IMAGES.c.deleted_at).where(
+        images.packed_images()
+        .add_columns(IMAGES.c.deleted_at)
+        .where(
             IMAGES.c.id == image_id,
             IMAGES.c.deleted == sa.true(),
             IMAGES.c.row_version > seen,
         )
     ).first()
-    if row is None:
+    image = images.unpacked(row[:1]).get(image_id) if row else None
+    if row is None or image is None:
         raise errors.NotFound(f'There is no image {image_id}.')
-    image = images.bare_document(row[:-1])
     rows = connection.execute(
         sa.select(LOCATIONS)
         .where(

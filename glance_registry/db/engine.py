@@ -31,6 +31,8 @@ from oslo_db import exception as db_exception
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import types
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import functions
 
 from glance.common import errors
 from glance.common import threads
@@ -200,6 +202,16 @@ def now() -> datetime.datetime:
     return present.replace(microsecond=0, tzinfo=None)
 
 
+def timestamp(moment: datetime.datetime) -> str:
+    """A time as both wires show it: UTC, whole seconds, literal Z."""
+    return f'{moment.isoformat(timespec="seconds")}Z'
+
+
+def moment(text: str) -> datetime.datetime:
+    """What a :func:`timestamp` says, as the tables hold it."""
+    return datetime.datetime.fromisoformat(text.removesuffix('Z'))
+
+
 class Json(types.TypeDecorator[Any]):
     """A text column that holds JSON written by the application."""
 
@@ -211,6 +223,30 @@ class Json(types.TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Any) -> Any:
         return None if value is None else json.loads(value)
+
+
+class json_array(functions.FunctionElement[str]):  # noqa: N801 - SQL's name
+    """The values as one text: a JSON array.
+
+    A time in it is ``YYYY-MM-DD?HH:MM:SS``, perhaps with a fraction; a
+    truth value is 0 or 1, or false or true.
+    """
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiler.compiles(json_array)
+def _compile(element: json_array, compiled: Any, **settings: Any) -> str:
+    return f'json_array({compiled.process(element.clauses, **settings)})'
+
+
+@compiler.compiles(json_array, 'postgresql')
+def _compile_postgresql(
+    element: json_array, compiled: Any, **settings: Any
+) -> str:
+    values = compiled.process(element.clauses, **settings)
+    return f'CAST(json_build_array({values}) AS TEXT)'
 
 
 class _CommitLost(Exception):

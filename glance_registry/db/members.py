@@ -183,6 +183,6 @@ def _document(row: sa.Row[Any]) -> contract.Member:
         'image_id': row.image_id,
         'member_id': row.member,
         'status': row.status,
-        'created_at': images.timestamp(row.created_at),
-        'updated_at': images.timestamp(row.updated_at),
+        'created_at': engine.timestamp(row.created_at),
+        'updated_at': engine.timestamp(row.updated_at),
     }

@@ -46,13 +46,14 @@ def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
 
     :param options: the values of oslo.db's section ``[database]``
     """
-    settings: dict[str, Any] = {'pool_reset_on_return': 'rollback'}
+    # Whoever begins a transaction also ends it, and reads have none: the
+    # pool need not send a ROLLBACK after each of them.
+    settings: dict[str, Any] = {'pool_reset_on_return': None}
     kind = url.get_backend_name()
     if autocommit:
-        settings = {
+        settings |= {
             'isolation_level': 'AUTOCOMMIT',
             'skip_autocommit_rollback': True,
-            'pool_reset_on_return': None,
         }
     elif kind != 'sqlite':
         settings['isolation_level'] = 'READ COMMITTED'

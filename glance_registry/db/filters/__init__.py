@@ -15,15 +15,21 @@ At most three statements beside the marker's, each built once per shape of
 query (:mod:`shape`).
 """
 
+import functools
 from typing import Any
 
 import sqlalchemy as sa
 
 from glance.common import context
 from glance.common import contract
+from glance.common import errors
+from glance_registry.db import models
+from glance_registry.db import visibility
 from glance_registry.db.filters import order
 from glance_registry.db.filters import shape
 from glance_registry.db.filters import statements
+
+IMAGES = models.images
 
 #: So many matches of a property are looked at one by one: 4 us each.
 FEW = 300
@@ -37,23 +43,45 @@ def page(
     connection: sa.Connection,
     asking: context.RequestContext,
     query: contract.ImageQuery,
-    marker: sa.Row[Any] | None,
     dialect: str,
 ) -> list[str]:
     """The ids of a page, in order.
 
-    :param marker: the row of the marker, see :func:`marker_columns`
     :raises errors.BadRequest: a field or value that no client library sends
+    :raises errors.InvalidMarker: the marker is not visible
     """
+    marker = _marker(connection, asking, query)
     asked, values = shape.parse(asking, query, marker, dialect)
     if not asked.branches:
         return []
     return _Page(connection, asked, values).find()
 
 
-def marker_columns(keys: shape.Keys) -> list[sa.Column[Any]]:
-    """What must be known of the marker's row to continue behind it."""
-    return order.columns(keys)
+def _marker(
+    connection: sa.Connection,
+    asking: context.RequestContext,
+    query: contract.ImageQuery,
+) -> sa.Row[Any] | None:
+    if query['marker'] is None:
+        return None
+    keys = shape.sort_keys(query['sort'])
+    row = connection.execute(
+        _marked(visibility.sight(asking), keys),
+        {'image_id': query['marker'], 'caller': asking.project_id},
+    ).first()
+    if row is None or row.id != query['marker']:
+        raise errors.InvalidMarker
+    return row
+
+
+@functools.lru_cache(100)
+def _marked(sight: str, keys: shape.Keys) -> sa.Select[Any]:
+    """The marker's row: what must be known to continue behind it."""
+    return sa.select(*order.columns(keys)).where(
+        IMAGES.c.id == sa.bindparam('image_id'),
+        IMAGES.c.deleted == sa.false(),
+        visibility.BY_ID[sight],
+    )
 
 
 class _Page:

@@ -21,7 +21,7 @@ class PartialTestCase(unittest.TestCase):
         self, *chunks: bytes, size: int | None = None, holes: bool = False
     ) -> os.stat_result:
         """Publish the chunks; the file has them, and is shaped like this."""
-        file = filesystem._Partial(self.directory, 0o600, size, holes)
+        file = filesystem._Partial(self.directory, 0o600, size, holes, True)
         for chunk in chunks:
             file.write(memoryview(chunk))
         path = self.directory / 'image'
@@ -100,6 +100,6 @@ class TestAllocation(PartialTestCase):
         free = os.statvfs(self.directory)
         size = free.f_blocks * free.f_frsize + 1
         with self.assertRaises(OSError) as caught:
-            filesystem._Partial(self.directory, 0o600, size, False)
+            filesystem._Partial(self.directory, 0o600, size, False, True)
         self.assertEqual(errno.ENOSPC, caught.exception.errno)
         self.assertEqual([], os.listdir(self.directory))
