@@ -134,7 +134,14 @@ OLD_FILE = {
 }
 
 
+#: Today's answer, and the former one where it differs.
+Status = int | tuple[int, int]
+
+
 class PermissionTestCase(base.ServiceTestCase):
+    #: The rules of Queens to Train count.
+    is_former = False
+
     def ask(
         self,
         caller: str | None,
@@ -155,6 +162,17 @@ class PermissionTestCase(base.ServiceTestCase):
             }
         sent |= headers
         return self.call(method, path, body, caller=None, headers=sent)
+
+    def perform(
+        self, caller: str | None, call: Call, image_id: str
+    ) -> webob.Response:
+        path = f'/v2/images/{image_id}{call.rest}'
+        return self.ask(caller, call.method, path, call.body, call.kind)
+
+    def assert_answer(self, status: Status, response: webob.Response) -> None:
+        if not isinstance(status, int):
+            status = status[self.is_former]
+        self.assert_status(status, response)
 
     def make(self, visibility: str, data: bytes = b'data') -> str:
         """An image of p1 with data, a tag, and members if shared."""

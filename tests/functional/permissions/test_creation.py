@@ -5,8 +5,8 @@ from typing import Any
 
 from tests.functional.permissions import callers
 
-#: Values of a new image, and the answers as above.
-CREATIONS: tuple[tuple[Any, dict[str, int | tuple[int, int]]], ...] = (
+#: Values of a new image, and the answers to who gives them.
+CREATIONS: tuple[tuple[Any, dict[str, callers.Status]], ...] = (
     (
         {},
         {
@@ -44,18 +44,14 @@ CREATIONS: tuple[tuple[Any, dict[str, int | tuple[int, int]]], ...] = (
 
 
 class TestCreation(callers.PermissionTestCase):
-    is_former = False
-
     def test_who_creates_what(self) -> None:
         # covers 7.1-7..8, 2.2-4..5
         for values, table in CREATIONS:
             body = json.dumps(values).encode()
-            for caller, statuses in table.items():
-                if isinstance(statuses, int):
-                    statuses = statuses, statuses
+            for caller, status in table.items():
                 with self.subTest(f'{caller} {values}'):
                     response = self.ask(caller, 'POST', '/v2/images', body)
-                    self.assert_status(statuses[self.is_former], response)
+                    self.assert_answer(status, response)
 
     def test_trap_50_who_lists(self) -> None:
         for caller in callers.CALLERS:

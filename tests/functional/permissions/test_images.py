@@ -14,7 +14,6 @@ class TestImages(callers.PermissionTestCase):
     # covers 7.5-3, 8.1-7, 11-3, 13-7
     # covers 6-1..2, 6-7..9, 21-1
     expected = staticmethod(callers.today)
-    is_former = False
 
     def check(self, visibility: str) -> None:
         image_id = self.make(visibility)
@@ -22,13 +21,7 @@ class TestImages(callers.PermissionTestCase):
             for caller in callers.CALLERS:
                 status = self.expected(call, caller, visibility)
                 with self.subTest(f'{call.method} {call.rest} {caller}'):
-                    response = self.ask(
-                        caller,
-                        call.method,
-                        f'/v2/images/{image_id}{call.rest}',
-                        call.body,
-                        call.kind,
-                    )
+                    response = self.perform(caller, call, image_id)
                     self.assert_status(status, response)
                 if call.method == 'DELETE' and status == 204:
                     image_id = self.renew(call, image_id, visibility)
@@ -58,13 +51,7 @@ class TestImages(callers.PermissionTestCase):
             before = self.show(image_id)
             for call in callers.CALLS:
                 if call.needs == 'change':
-                    self.ask(
-                        'other',
-                        call.method,
-                        f'/v2/images/{image_id}{call.rest}',
-                        call.body,
-                        call.kind,
-                    )
+                    self.perform('other', call, image_id)
             self.assertEqual(before, self.show(image_id))
             self.assertEqual(b'data', self.data(image_id))
 

@@ -4,14 +4,13 @@ from typing import Any
 
 from tests.functional.permissions import callers
 
-#: What is asked of the members of a shared image, and the answers: today's,
-#: and the former ones where they differ.
+#: What is asked of the members of a shared image, and the answers.
 SHARING = ('POST', '', b'{"member": "p9"}')
 LISTING = ('GET', '', None)
 SHOWING = ('GET', '/p2', None)
 ANSWERING = ('PUT', '/p2', b'{"status": "accepted"}')
 REMOVING = ('DELETE', '/p2', None)
-MEMBER_CALLS: dict[Any, dict[str, int | tuple[int, int]]] = {
+MEMBER_CALLS: dict[Any, dict[str, callers.Status]] = {
     SHARING: {
         'owner': 200,
         'reader': (403, 200),
@@ -70,17 +69,14 @@ class TestMembers(callers.PermissionTestCase):
     """Section 12; traps 14 and 17; CVE-2013-4354."""
 
     # covers 12-7
-    is_former = False
 
     def check(self, call: tuple[str, str, bytes | None]) -> None:
         method, rest, body = call
-        for caller, statuses in MEMBER_CALLS[call].items():
-            if isinstance(statuses, int):
-                statuses = statuses, statuses
+        for caller, status in MEMBER_CALLS[call].items():
             path = f'/v2/images/{self.make("shared")}/members{rest}'
             with self.subTest(f'{method} {rest} {caller}'):
                 response = self.ask(caller, method, path, body)
-                self.assert_status(statuses[self.is_former], response)
+                self.assert_answer(status, response)
 
     def test_trap_14_sharing(self) -> None:
         # covers 12-20
