@@ -19,11 +19,11 @@ import uuid
 import sqlalchemy as sa
 
 from glance_registry.db import models
+from tests.live import certificates
 from tests.live import connections
 from tests.live import daemons
 from tests.live import keystone
 from tests.live import processes
-from tests.live import test_server
 from tests.live import wire
 
 TIMEOUT_SECONDS = 2
@@ -415,27 +415,27 @@ class ClientCertificates(HiddenRegistry):
     def setUpClass(cls) -> None:
         if shutil.which('openssl') is None:
             raise unittest.SkipTest('no openssl')
-        certificates = processes.private_directory()
-        test_server.make_certificates(certificates)
+        directory = processes.private_directory()
+        certificates.make(directory)
         glance = Hidden(
             api={
                 'DEFAULT': {
                     'registry_host': 'localhost',
                     'registry_client_protocol': 'https',
-                    'registry_client_ca_file': certificates / 'ca.crt',
-                    'registry_client_cert_file': certificates / 'client.crt',
-                    'registry_client_key_file': certificates / 'client.key',
+                    'registry_client_ca_file': directory / 'ca.crt',
+                    'registry_client_cert_file': directory / 'client.crt',
+                    'registry_client_key_file': directory / 'client.key',
                 }
             },
             registry={
                 'DEFAULT': {
-                    'cert_file': certificates / 'server.crt',
-                    'key_file': certificates / 'server.key',
-                    'ca_file': certificates / 'ca.crt',
+                    'cert_file': directory / 'server.crt',
+                    'key_file': directory / 'server.key',
+                    'ca_file': directory / 'ca.crt',
                 }
             },
         )
-        cls.certificates = certificates
+        cls.certificates = directory
         cls.serve(glance)
 
     def test_everything(self) -> None:

@@ -11,7 +11,8 @@ import sys
 import time
 from typing import Any
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
+PROGRAM = pathlib.Path(__file__).with_name('tiny_daemon.py')
 PATIENCE_SECONDS = 15.0
 
 
@@ -58,7 +59,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
-                    str(ROOT / 'tests/live/tiny_daemon.py'),
+                    str(PROGRAM),
                     '--config-file',
                     str(self.conf_file),
                 ],
