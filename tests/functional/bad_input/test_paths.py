@@ -43,106 +43,54 @@ ID_CALLS = (
     ('POST', '/actions/deactivate', None, ''),
     ('POST', '/actions/reactivate', None, ''),
 )
+
+
+def _tag(what: str, method: str, tag: str, status: int = 400) -> inputs.Bad:
+    return inputs.Bad(what, method, f'{inputs.ONE}/tags/{tag}', None, status)
+
+
+def _member(what: str, method: str, member: str) -> inputs.Bad:
+    target = f'{inputs.ONE}/members/{member}'
+    return inputs.Bad(what, method, target, None, 404)
+
+
+def _share(what: str, body: bytes) -> inputs.Bad:
+    return inputs.Bad(what, 'POST', f'{inputs.ONE}/members', body, 400)
+
+
+def _data(what: str, body: bytes, kind: str) -> inputs.Bad:
+    return inputs.Bad(what, 'PUT', f'{inputs.ONE}/file', body, 415, kind)
+
+
 OTHERS = [
-    inputs.Bad(
-        'a long tag', 'PUT', f'{inputs.ONE}/tags/' + 'x' * 256, None, 400
+    _tag('a long tag', 'PUT', 'x' * 256),
+    _tag('NUL as a tag', 'PUT', '%00'),
+    _tag('no UTF-8 as a tag', 'PUT', '%FF'),
+    _tag('a wide tag', 'PUT', '%F0%9F%92%BF'),
+    _tag('a wide tag gone', 'DELETE', '%F0%9F%92%BF'),
+    _tag('NUL as a tag gone', 'DELETE', '%00'),
+    _tag('dots as a tag', 'DELETE', '..', 404),
+    _tag('a slash in a tag', 'PUT', '..%2Fx', 404),
+    _tag('a long tag gone', 'DELETE', 'x' * 5000, 404),
+    _share('a long member', inputs.dumped({'member': 'x' * 256})),
+    _share('NUL as a member', inputs.dumped({'member': '\0'})),
+    _share('no JSON for a member', b'member=x'),
+    _share(
+        'deep JSON for a member', b'{"member":' + inputs.nested(900) + b'}'
     ),
-    inputs.Bad('NUL as a tag', 'PUT', f'{inputs.ONE}/tags/%00', None, 400),
-    inputs.Bad(
-        'no UTF-8 as a tag', 'PUT', f'{inputs.ONE}/tags/%FF', None, 400
-    ),
-    inputs.Bad(
-        'a wide tag', 'PUT', f'{inputs.ONE}/tags/%F0%9F%92%BF', None, 400
-    ),
-    inputs.Bad(
-        'a wide tag gone',
-        'DELETE',
-        f'{inputs.ONE}/tags/%F0%9F%92%BF',
-        None,
-        400,
-    ),
-    inputs.Bad(
-        'NUL as a tag gone', 'DELETE', f'{inputs.ONE}/tags/%00', None, 400
-    ),
-    inputs.Bad('dots as a tag', 'DELETE', f'{inputs.ONE}/tags/..', None, 404),
-    inputs.Bad(
-        'a slash in a tag', 'PUT', f'{inputs.ONE}/tags/..%2Fx', None, 404
-    ),
-    inputs.Bad(
-        'a long tag gone',
-        'DELETE',
-        f'{inputs.ONE}/tags/' + 'x' * 5000,
-        None,
-        404,
-    ),
-    inputs.Bad(
-        'a long member',
-        'POST',
-        f'{inputs.ONE}/members',
-        inputs.dumped({'member': 'x' * 256}),
-        400,
-    ),
-    inputs.Bad(
-        'NUL as a member',
-        'POST',
-        f'{inputs.ONE}/members',
-        inputs.dumped({'member': '\0'}),
-        400,
-    ),
-    inputs.Bad(
-        'no JSON for a member',
-        'POST',
-        f'{inputs.ONE}/members',
-        b'member=x',
-        400,
-    ),
-    inputs.Bad(
-        'deep JSON for a member',
-        'POST',
-        f'{inputs.ONE}/members',
-        b'{"member":' + inputs.nested(900) + b'}',
-        400,
-    ),
-    inputs.Bad(
-        'a string for a member', 'POST', f'{inputs.ONE}/members', b'"p9"', 400
-    ),
-    inputs.Bad(
-        'a member of NUL', 'GET', f'{inputs.ONE}/members/%00', None, 404
-    ),
-    inputs.Bad(
-        'a wide member', 'GET', f'{inputs.ONE}/members/%F0%9F%92%BF', None, 404
-    ),
-    inputs.Bad(
-        'a long member shown',
-        'GET',
-        f'{inputs.ONE}/members/' + 'x' * 5000,
-        None,
-        404,
-    ),
-    inputs.Bad(
-        'a member of NUL gone',
-        'DELETE',
-        f'{inputs.ONE}/members/%00',
-        None,
-        404,
-    ),
+    _share('a string for a member', b'"p9"'),
+    _member('a member of NUL', 'GET', '%00'),
+    _member('a wide member', 'GET', '%F0%9F%92%BF'),
+    _member('a long member shown', 'GET', 'x' * 5000),
+    _member('a member of NUL gone', 'DELETE', '%00'),
     inputs.Bad('a schema of dots', 'GET', '/v2/schemas/..', None, 404),
     inputs.Bad('a schema of NUL', 'GET', '/v2/schemas/%00', None, 404),
     inputs.Bad('a path of bytes', 'GET', '/v2/%FF', None, 400),
     inputs.Bad('a version of bytes', 'GET', '/%FF', None, 300),
     inputs.Bad('a method of its own', 'BREW', '/v2/pot', None, 501),
-    inputs.Bad('data as JSON', 'PUT', f'{inputs.ONE}/file', b'{}', 415),
-    inputs.Bad(
-        'data as a form',
-        'PUT',
-        f'{inputs.ONE}/file',
-        b'a=b',
-        415,
-        'application/x-www-form-urlencoded',
-    ),
-    inputs.Bad(
-        'data of no type', 'PUT', f'{inputs.ONE}/file', b'a=b', 415, ''
-    ),
+    _data('data as JSON', b'{}', 'application/json'),
+    _data('data as a form', b'a=b', 'application/x-www-form-urlencoded'),
+    _data('data of no type', b'a=b', ''),
 ]
 
 
