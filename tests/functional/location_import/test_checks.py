@@ -84,12 +84,10 @@ class TestChecks(importing.ImportTestCase):
         image_id = self.image(data=b'x', caller='admin', visibility='public')
         self.assert_status(409, self.post(image_id))
         saving = self.image()
-        self.put(
-            saving,
-            base.Source(
-                b'x', lambda: self.assert_status(409, self.post(saving))
-            ),
+        source = base.Source(
+            b'x', lambda: self.assert_status(409, self.post(saving))
         )
+        self.assert_status(204, self.put(saving, source))
 
     def test_4_permission(self) -> None:
         # covers 14.1-4
