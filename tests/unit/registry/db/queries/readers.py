@@ -1,6 +1,5 @@
 """A database of images that tests only read, and who reads it."""
 
-import contextlib
 import datetime
 from typing import Any
 import unittest
@@ -71,30 +70,17 @@ class QueriesTestCase(unittest.TestCase):
     """One database for all tests of a class: they only read."""
 
     kind = 'sqlite'
-    _stack: contextlib.ExitStack
     database: engine.Database
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls._stack = contextlib.ExitStack()
-        try:
-            url = cls._stack.enter_context(
-                databases.TemporaryDatabase(cls.kind)
-            )
-            conf = base.configuration(registry_conf, '')
-            cls.database = engine.Database(url, conf.database)
-            cls._stack.callback(cls.database.dispose)
-            cls.database.write(models.metadata.create_all)
-            cls.database.write(cls.fill)
-        except BaseException:
-            cls._stack.close()
-            raise
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls._stack.close()
-        super().tearDownClass()
+        url = cls.enterClassContext(databases.TemporaryDatabase(cls.kind))
+        conf = base.configuration(registry_conf, '')
+        cls.database = engine.Database(url, conf.database)
+        cls.addClassCleanup(cls.database.dispose)
+        cls.database.write(models.metadata.create_all)
+        cls.database.write(cls.fill)
 
     @classmethod
     def fill(cls, connection: sa.Connection) -> None:
