@@ -10,9 +10,9 @@ import uuid
 
 from glance_registry.db import models
 from tests.contract import racers
-from tests.contract import test_races
+from tests.contract.races import racing
 
-ANY = test_races.ANY
+ANY = racing.ANY
 HELD = {**ANY, 'data': 'held'}
 
 
@@ -20,13 +20,13 @@ def registered(transfer_id: str, then: str | None = None) -> dict[str, Any]:
     none = dict.fromkeys(('checksum', 'os_hash_algo', 'os_hash_value'))
     claim = {'transfer_id': then, 'node': 'here', 'size': None}
     return {
-        **test_races.stored(transfer_id),
+        **racing.stored(transfer_id),
         **none,
         'then_hash': claim if then else None,
     }
 
 
-class Locations(test_races.Races):
+class Locations(racing.Races):
     def importing(self) -> tuple[str, str]:
         image_id, transfer_id = self.image(), str(uuid.uuid4())
         self.service.registry.claim_location(
