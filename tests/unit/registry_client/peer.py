@@ -124,6 +124,10 @@ class TransportTestCase(unittest.TestCase):
     ) -> registry_client.Answer:
         return self.transport.send(method, '/v1/x', {}, body, repeatable)
 
+    def silence(self, _connection: socket.socket) -> None:
+        """A script that never answers."""
+        self.server.release.wait()
+
     def assert_unavailable(self, **request: Any) -> None:
         with self.assertRaises(errors.RegistryUnavailable):
             self.send(**request)

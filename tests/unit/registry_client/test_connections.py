@@ -1,20 +1,9 @@
-"""Sockets and certificates."""
+"""Certificates that connections need."""
 
-import functools
 import unittest
 
 from glance import registry_client
 from glance.common import errors
-
-
-class TestUnixSocket(unittest.TestCase):
-    def test_a_socket_that_is_not_there(self) -> None:
-        connect = functools.partial(
-            registry_client.UnixConnection, '/nonexistent/registry', 1.0
-        )
-        transport = registry_client.HTTPTransport(connect, 1, 1.0)
-        with self.assertRaises(errors.RegistryUnavailable):
-            transport.send('GET', '/', {}, None, True)
 
 
 class TestTLS(unittest.TestCase):

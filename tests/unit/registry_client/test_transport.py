@@ -1,5 +1,6 @@
 """Connections that are kept, get old, break, or are slow."""
 
+from concurrent import futures
 import functools
 import socket
 import threading
@@ -7,6 +8,7 @@ import time
 from unittest import mock
 
 from glance import registry_client
+from tests import webserver
 from tests.unit.registry_client import peer
 
 
@@ -128,9 +130,7 @@ class TestStaleConnections(peer.TransportTestCase):
         self.transport = self.make(timeout=0.1)
         self.send()
         self.server.requests.clear()
-        self.server.scripts.append(
-            lambda _connection: self.server.release.wait()  # type: ignore
-        )
+        self.server.scripts.append(self.silence)
         self.assert_unavailable(repeatable=True)
         self.assertEqual(1, len(self.server.requests))
 
@@ -143,14 +143,17 @@ class TestStaleConnections(peer.TransportTestCase):
 
 class TestTrouble(peer.TransportTestCase):
     def test_nobody_listens(self) -> None:
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = free.getsockname()[1]
-        connect = functools.partial(
-            registry_client.TCPConnection, '127.0.0.1', port, timeout=1
-        )
-        self.transport = registry_client.HTTPTransport(connect, 1, 1)
-        self.assert_unavailable()
+        port = webserver.closed_port()
+        for connect in (
+            functools.partial(
+                registry_client.TCPConnection, '127.0.0.1', port, timeout=1.0
+            ),
+            functools.partial(
+                registry_client.UnixConnection, '/nonexistent/registry', 1.0
+            ),
+        ):
+            self.transport = registry_client.HTTPTransport(connect, 1, 1)
+            self.assert_unavailable()
 
     def test_a_name_that_is_unknown(self) -> None:
         connect = functools.partial(
@@ -165,9 +168,7 @@ class TestTrouble(peer.TransportTestCase):
 
     def test_no_answer_in_time(self) -> None:
         self.transport = self.make(timeout=0.1)
-        self.server.scripts.append(
-            lambda _connection: self.server.release.wait()  # type: ignore
-        )
+        self.server.scripts.append(self.silence)
         self.assert_unavailable()
         self.assertEqual(0, len(self.transport._idle))
 
@@ -244,15 +245,10 @@ class TestDeadline(peer.TransportTestCase):
 
     def test_a_slot_and_the_answer_share_the_time(self) -> None:
         self.transport = self.make(most=1, timeout=0.5)
-        self.server.scripts.extend(
-            [lambda _connection: self.server.release.wait()] * 2  # type: ignore
-        )
+        self.server.scripts.extend([self.silence] * 2)
         since = time.monotonic()
-        threads = [
-            threading.Thread(target=self.assert_unavailable) for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with futures.ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(self.assert_unavailable) for _ in range(2)]
+        for each in asked:
+            each.result()
         self.assertLess(time.monotonic() - since, 0.9)
