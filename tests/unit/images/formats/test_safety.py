@@ -15,8 +15,9 @@ class TestSafety(inspecting.FormatsTestCase):
                 self.assert_refused(why, declared, data, must_match=must_match)
 
     def test_ossa_2015_014_qcow2_with_a_backing_file(self) -> None:
-        data = disks.qcow2(backing_offset=0x70)
-        self.assert_unsafe('backing_file', 'qcow2', data)
+        for offset in (0x70, 512):
+            data = disks.qcow2(backing_offset=offset)
+            self.assert_unsafe('backing_file', 'qcow2', data)
 
     def test_ossa_2024_001_qcow2_with_a_data_file(self) -> None:
         self.assert_unsafe('data_file', 'qcow2', disks.qcow2(features=4))
