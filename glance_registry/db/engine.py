@@ -19,7 +19,6 @@ themselves.
 
 from collections.abc import Callable
 import datetime
-import functools
 import importlib
 import json
 import logging
@@ -38,6 +37,7 @@ from sqlalchemy import types
 from glance.common import errors
 from glance.common import imports
 from glance.common import threads
+from glance_registry.db import gate
 
 LOG = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ MAPPED_BYTES = 256 * 2**20
 #: A server that has not connected, or not said a word, so long is lost.
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 45
+#: How long one waits for a connection, where no option says it.
+POOL_SECONDS = 30
 #: What a URL without a driver means; both wait green.
 _DRIVERS = {
     'mysql': 'mysql+pymysql',
@@ -92,6 +94,7 @@ class Database:
         self._blocking = parsed.get_driver_name() in BLOCKING_DRIVERS
         self._reads = _engine(parsed, options, autocommit=True)
         self._writes = _engine(parsed, options, autocommit=False)
+        self._reading, self._writing = _gate(options), _gate(options)
         self._is_ready = not self._blocking
         self._readying = threading.Lock()
 
@@ -107,7 +110,7 @@ class Database:
             with self._reads.connect() as connection:
                 return operation(connection, *args, **kwargs)
 
-        return self._run(attempt)
+        return self._run(self._reading, attempt)
 
     def write(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
@@ -125,23 +128,24 @@ class Database:
                     _commit(transaction)
                 return result
 
-        return self._run(attempt)
+        return self._run(self._writing, attempt)
 
     def dispose(self) -> None:
         """Close every idle connection."""
         self._reads.dispose()
         self._writes.dispose()
 
-    def _run(self, attempt: Callable[[], T]) -> T:
-        if self._blocking:
-            return _retried(functools.partial(self._run_natively, attempt))
-        return _retried(attempt)
+    def _run(self, turns: gate.Gate, attempt: Callable[[], T]) -> T:
+        def in_turn() -> T:
+            with turns:
+                if not self._blocking:
+                    return attempt()
+                if not self._is_ready:
+                    self._make_ready()
+                result: T = threads.call(attempt)
+                return result
 
-    def _run_natively(self, attempt: Callable[[], T]) -> T:
-        if not self._is_ready:
-            self._make_ready()
-        result: T = threads.call(attempt)
-        return result
+        return _retried(in_turn)
 
     def _make_ready(self) -> None:
         """Let one thread alone make the first connections.
@@ -236,6 +240,14 @@ def _explain(error: Exception) -> None:
     raise errors.DatabaseUnavailable from error
 
 
+def _gate(options: Any) -> gate.Gate:
+    """As many at a time as a pool has connections."""
+    kept, more = options.max_pool_size, options.max_overflow
+    unlimited = not kept or more is None or more < 0
+    most = None if unlimited else kept + more
+    return gate.Gate(most, options.pool_timeout or POOL_SECONDS)
+
+
 def _engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
     settings: dict[str, Any] = {'pool_reset_on_return': 'rollback'}
     kind = url.get_backend_name()
@@ -256,7 +268,7 @@ def _engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
             'max_overflow': (
                 -1 if options.max_overflow is None else options.max_overflow
             ),
-            'pool_timeout': options.pool_timeout or 30,
+            'pool_timeout': options.pool_timeout or POOL_SECONDS,
             'pool_recycle': options.connection_recycle_time,
             'pool_use_lifo': True,
             'connect_args': _patience(url),

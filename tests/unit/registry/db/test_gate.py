@@ -1,0 +1,102 @@
+"""Who waits longest is next."""
+
+import contextlib
+import threading
+import time
+from unittest import TestCase
+
+from glance.common import errors
+from glance_registry.db import gate
+
+PATIENCE_SECONDS = 10
+#: Somebody who has to wait does so after this.
+SETTLE_SECONDS = 0.05
+
+
+class Visitor:
+    """Goes through a gate in a thread of its own, and stays inside."""
+
+    def __init__(
+        self, through: gate.Gate, order: list[int], number: int
+    ) -> None:
+        self._leave = threading.Event()
+        self._thread = threading.Thread(
+            target=self._visit, args=(through, order, number)
+        )
+        self._thread.start()
+        time.sleep(SETTLE_SECONDS)
+
+    def _visit(
+        self, through: gate.Gate, order: list[int], number: int
+    ) -> None:
+        with through:
+            order.append(number)
+            self._leave.wait(PATIENCE_SECONDS)
+
+    def leave(self) -> None:
+        self._leave.set()
+        self._thread.join(PATIENCE_SECONDS)
+        time.sleep(SETTLE_SECONDS)
+
+
+class TestGate(TestCase):
+    def setUp(self) -> None:
+        self.order: list[int] = []
+
+    def visitors(self, through: gate.Gate, count: int) -> list[Visitor]:
+        visitors = [Visitor(through, self.order, i) for i in range(count)]
+        for visitor in visitors:
+            self.addCleanup(visitor.leave)
+        return visitors
+
+    def test_so_many_at_a_time(self) -> None:
+        through = gate.Gate(2, PATIENCE_SECONDS)
+        visitors = self.visitors(through, 3)
+        self.assertEqual([0, 1], self.order)
+        visitors[1].leave()
+        self.assertEqual([0, 1, 2], self.order)
+
+    def test_a_newcomer_passes_nobody(self) -> None:
+        through = gate.Gate(1, PATIENCE_SECONDS)
+        first, second = self.visitors(through, 2)
+        first.leave()
+        last = Visitor(through, self.order, 9)
+        self.addCleanup(last.leave)
+        self.assertEqual([0, 1], self.order)
+        second.leave()
+        self.assertEqual([0, 1, 9], self.order)
+
+    def test_in_the_order_of_coming(self) -> None:
+        through = gate.Gate(1, PATIENCE_SECONDS)
+        for visitor in self.visitors(through, 5):
+            visitor.leave()
+        self.assertEqual([0, 1, 2, 3, 4], self.order)
+
+    def test_impatience_is_an_error_and_takes_no_place(self) -> None:
+        through = gate.Gate(1, SETTLE_SECONDS)
+        (inside,) = self.visitors(through, 1)
+        with self.assertRaises(errors.DatabaseUnavailable), through:
+            self.fail('there was no room')
+        inside.leave()
+        with through:
+            self.order.append(1)
+        self.assertEqual([0, 1], self.order)
+
+    def test_a_turn_that_comes_too_late_goes_on(self) -> None:
+        """It was given while the one who waited gave up."""
+        through = gate.Gate(1, PATIENCE_SECONDS)
+        through._inside = 1
+        through._give_up(threading.Lock())  # no longer in the queue
+        self.assertEqual(0, through._inside)
+
+    def test_no_limit(self) -> None:
+        through = gate.Gate(None, PATIENCE_SECONDS)
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                stack.enter_context(through)
+
+    def test_a_failure_inside_leaves(self) -> None:
+        through = gate.Gate(1, SETTLE_SECONDS)
+        for _ in range(2):
+            with self.assertRaises(KeyError), through:
+                raise KeyError
