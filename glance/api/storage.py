@@ -54,6 +54,7 @@ def _file_store(conf: cfg.ConfigOpts) -> base.Store:
         options.filesystem_store_datadir,
         mode or filesystem.DEFAULT_MODE,
         options.filesystem_thin_provisioning,
+        options.filesystem_store_direct_io,
     )
 
 

@@ -4,6 +4,7 @@ from _queue import SimpleQueue  # the native one, which nobody patches
 from collections.abc import Iterator, Mapping
 import contextlib
 import hashlib
+import mmap
 import os
 import threading
 from typing import Any, Protocol
@@ -188,6 +189,12 @@ def check_size(
         raise errors.LimitExceeded(reason)
 
 
+def _buffer(size_bytes: int) -> memoryview:
+    """Whole pages: a disk can take them as they are."""
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return memoryview(mmap.mmap(-1, size_bytes, flags=private))
+
+
 class _Hashing(Protocol):
     def free_buffer(self) -> memoryview:
         """A buffer that no hash reads any more."""
@@ -200,7 +207,7 @@ class _Inline:
 
     def __init__(self, hashes: list[Any], buffer_bytes: int) -> None:
         self._hashes = hashes
-        self._buffer = memoryview(bytearray(buffer_bytes))
+        self._buffer = _buffer(buffer_bytes)
 
     def free_buffer(self) -> memoryview:
         return self._buffer
@@ -248,7 +255,7 @@ class _Helped:
 
     def free_buffer(self) -> memoryview:
         if len(self._buffers) < BUFFERS:
-            self._buffers.append(memoryview(bytearray(CHUNK_BYTES)))
+            self._buffers.append(_buffer(CHUNK_BYTES))
             return self._buffers[-1]
         while self._given - self._waited >= BUFFERS:
             self._wait_for_one()

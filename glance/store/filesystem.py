@@ -51,6 +51,7 @@ class FilesystemStore:
     :param directory: made if it can be
     :param mode: permission bits of image files
     :param keep_holes: zeros of an image take no room
+    :param direct: write past the page cache
     :raises errors.ConfigurationError: the directory cannot be used
     """
 
@@ -63,8 +64,10 @@ class FilesystemStore:
         directory: str,
         mode: int = DEFAULT_MODE,
         keep_holes: bool = False,
+        direct: bool = True,
     ) -> None:
         self._keep_holes = keep_holes
+        self._direct = direct
         if not mode & stat.S_IRUSR:
             raise errors.ConfigurationError(
                 'filesystem_store_file_perm must let the owner read.'
@@ -99,6 +102,7 @@ class FilesystemStore:
             self._mode,
             size_bytes,
             self._keep_holes,
+            self._direct,
         )
         try:
             for chunk in data:
@@ -124,6 +128,10 @@ class FilesystemStore:
             file.close()
             LOG.error('The data in %s is shorter than its image', path.name)
             raise errors.StoreUnavailable
+        # From a cold disk 0.53 to 0.59 s/GiB, without 0.63 to 0.92.
+        os.posix_fadvise(
+            file.fileno(), offset, length, os.POSIX_FADV_SEQUENTIAL
+        )
         return filebody.FileBody(file, offset, length)
 
     def delete(self, url: str) -> None:
@@ -183,6 +191,8 @@ class _Partial:
     :param mode: permission bits
     :param size_bytes: how long it will be; None: nobody knows
     :param keep_holes: zeros take no room
+    :param direct: past the page cache; not in a network's file system,
+        where each piece would wait for the server
     """
 
     def __init__(
@@ -191,6 +201,7 @@ class _Partial:
         mode: int,
         size_bytes: int | None,
         keep_holes: bool,
+        direct: bool,
     ) -> None:
         self._directory = directory
         self._name: pathlib.Path | None = None
@@ -198,6 +209,7 @@ class _Partial:
         self._keep_holes = keep_holes
         self._size_bytes = 0 if keep_holes else size_bytes or 0
         self._allocated = 0
+        self._direct = False
         flags = os.O_WRONLY | os.O_CLOEXEC
         try:
             self._fd = os.open(directory, flags | os.O_TMPFILE, 0o600)
@@ -211,6 +223,7 @@ class _Partial:
         try:
             os.fchmod(self._fd, mode)
             self._require_room()
+            self._set_direct(direct and self._name is None)
         except BaseException:
             self.close()
             raise
@@ -223,27 +236,48 @@ class _Partial:
 
     def write(self, chunk: base.Buffer) -> None:
         view = memoryview(chunk)
-        if not self._keep_holes:
-            self._write(view)
-            return
-        while view:
-            self._write_but_zeros(view[:HOLE_BYTES])
-            view = view[HOLE_BYTES:]
-
-    def _write_but_zeros(self, piece: memoryview) -> None:
-        # Most pieces are told by their first byte.
-        if piece[0] or bytes(piece) != _ZEROS[: len(piece)]:
-            self._write(piece)
+        if self._keep_holes:
+            self._write_but_zeros(view)
         else:
-            self._position += len(piece)
+            self._write(view)
+
+    def _write_but_zeros(self, view: memoryview) -> None:
+        begin = 0
+        for offset in range(0, len(view), HOLE_BYTES):
+            piece = view[offset : offset + HOLE_BYTES]
+            # Most pieces are told by their first byte.
+            if not piece[0] and bytes(piece) == _ZEROS[: len(piece)]:
+                self._write(view[begin:offset])
+                self._position += len(piece)
+                begin = offset + len(piece)
+        self._write(view[begin:])
 
     def _write(self, view: memoryview) -> None:
         while view:
             if self._position >= self._allocated < self._size_bytes:
                 self._allocate()
-            written = os.pwrite(self._fd, view, self._position)
+            written = self._pwrite(view)
             self._position += written
             view = view[written:]
+
+    def _pwrite(self, view: memoryview) -> int:
+        try:
+            return os.pwrite(self._fd, view, self._position)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not self._direct:
+                raise
+        # No whole blocks, as at most images' ends.
+        self._set_direct(False)
+        return os.pwrite(self._fd, view, self._position)
+
+    def _set_direct(self, direct: bool) -> None:
+        flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_DIRECT
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | direct * os.O_DIRECT)
+            self._direct = direct
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise  # this file system has no such thing
 
     def _allocate(self) -> None:
         ahead = min(AHEAD_BYTES, self._size_bytes - self._allocated)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
-from glance_registry.db import engine as database
+from glance_registry.db import servers
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def engine(url: str, create: bool = False) -> sa.Engine:
     :param create: make a SQLite file that is not there; without this an
         absent file reads as an empty database, and stays absent
     """
-    where = database.parse_url(url)
+    where = servers.parse_url(url)
     if where.get_backend_name() != 'sqlite':
         return sa.create_engine(where, poolclass=pool.NullPool)
     path = _sqlite_path(where)

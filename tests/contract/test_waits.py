@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from glance.common import errors
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import servers
 from tests import base
 from tests.contract import racers
 
@@ -21,15 +22,15 @@ ANY: Any = {'row_version': None}
 class LocksTestCase(base.ServiceTestCase):
     def setUp(self) -> None:
         waits = {
-            kind: statement.replace(str(engine.LOCK_SECONDS), '1')
-            for kind, statement in engine._WAIT_FOR_LOCKS.items()
+            kind: statement.replace(str(servers.LOCK_SECONDS), '1')
+            for kind, statement in servers._WAIT_FOR_LOCKS.items()
         }
-        for name, value in (
-            ('_WAIT_FOR_LOCKS', waits),
-            ('LOCK_SECONDS', LOCK_SECONDS),
-            ('RETRY_SECONDS', 0),
+        for module, name, value in (
+            (servers, '_WAIT_FOR_LOCKS', waits),
+            (servers, 'LOCK_SECONDS', LOCK_SECONDS),
+            (engine, 'RETRY_SECONDS', 0),
         ):
-            self.enterContext(mock.patch.object(engine, name, value))
+            self.enterContext(mock.patch.object(module, name, value))
         super().setUp()
 
     @contextlib.contextmanager

@@ -8,7 +8,7 @@ from unittest import TestCase
 
 import sqlalchemy as sa
 
-from glance_registry.db import engine
+from glance_registry.db import servers
 
 _NEEDLESS = """
 import sys
@@ -38,13 +38,13 @@ class TestPyMysql(TestCase):
             return 'connected'
 
         dialect = mock.Mock(spec=sa.Dialect, connect=connect)
-        self.assertEqual('connected', engine._connect(dialect, None, (), {}))
+        self.assertEqual('connected', servers._connect(dialect, None, (), {}))
         self.assertEqual([False, True], asked)
 
     def test_other_errors_pass(self) -> None:
         dialect = mock.Mock(connect=mock.Mock(side_effect=RuntimeError('no')))
         with self.assertRaisesRegex(RuntimeError, 'no'):
-            engine._connect(dialect, None, (), {})
+            servers._connect(dialect, None, (), {})
         dialect.connect.assert_called_once()
 
 

@@ -6,7 +6,7 @@ import time
 from unittest import TestCase
 
 from glance.common import errors
-from glance_registry.db import gate
+from glance_registry.db import engine
 
 PATIENCE_SECONDS = 10
 #: Somebody who has to wait does so after this.
@@ -17,7 +17,7 @@ class Visitor:
     """Goes through a gate in a thread of its own, and stays inside."""
 
     def __init__(
-        self, through: gate.Gate, order: list[int], number: int
+        self, through: engine.Gate, order: list[int], number: int
     ) -> None:
         self._leave = threading.Event()
         self._thread = threading.Thread(
@@ -27,7 +27,7 @@ class Visitor:
         time.sleep(SETTLE_SECONDS)
 
     def _visit(
-        self, through: gate.Gate, order: list[int], number: int
+        self, through: engine.Gate, order: list[int], number: int
     ) -> None:
         with through:
             order.append(number)
@@ -43,21 +43,21 @@ class TestGate(TestCase):
     def setUp(self) -> None:
         self.order: list[int] = []
 
-    def visitors(self, through: gate.Gate, count: int) -> list[Visitor]:
+    def visitors(self, through: engine.Gate, count: int) -> list[Visitor]:
         visitors = [Visitor(through, self.order, i) for i in range(count)]
         for visitor in visitors:
             self.addCleanup(visitor.leave)
         return visitors
 
     def test_so_many_at_a_time(self) -> None:
-        through = gate.Gate(2, PATIENCE_SECONDS)
+        through = engine.Gate(2, PATIENCE_SECONDS)
         visitors = self.visitors(through, 3)
         self.assertEqual([0, 1], self.order)
         visitors[1].leave()
         self.assertEqual([0, 1, 2], self.order)
 
     def test_a_newcomer_passes_nobody(self) -> None:
-        through = gate.Gate(1, PATIENCE_SECONDS)
+        through = engine.Gate(1, PATIENCE_SECONDS)
         first, second = self.visitors(through, 2)
         first.leave()
         last = Visitor(through, self.order, 9)
@@ -67,13 +67,13 @@ class TestGate(TestCase):
         self.assertEqual([0, 1, 9], self.order)
 
     def test_in_the_order_of_coming(self) -> None:
-        through = gate.Gate(1, PATIENCE_SECONDS)
+        through = engine.Gate(1, PATIENCE_SECONDS)
         for visitor in self.visitors(through, 5):
             visitor.leave()
         self.assertEqual([0, 1, 2, 3, 4], self.order)
 
     def test_impatience_is_an_error_and_takes_no_place(self) -> None:
-        through = gate.Gate(1, SETTLE_SECONDS)
+        through = engine.Gate(1, SETTLE_SECONDS)
         (inside,) = self.visitors(through, 1)
         with self.assertRaises(errors.DatabaseUnavailable), through:
             self.fail('there was no room')
@@ -84,19 +84,19 @@ class TestGate(TestCase):
 
     def test_a_turn_that_comes_too_late_goes_on(self) -> None:
         """It was given while the one who waited gave up."""
-        through = gate.Gate(1, PATIENCE_SECONDS)
+        through = engine.Gate(1, PATIENCE_SECONDS)
         through._inside = 1
         through._give_up(threading.Lock())  # no longer in the queue
         self.assertEqual(0, through._inside)
 
     def test_no_limit(self) -> None:
-        through = gate.Gate(None, PATIENCE_SECONDS)
+        through = engine.Gate(None, PATIENCE_SECONDS)
         with contextlib.ExitStack() as stack:
             for _ in range(100):
                 stack.enter_context(through)
 
     def test_a_failure_inside_leaves(self) -> None:
-        through = gate.Gate(1, SETTLE_SECONDS)
+        through = engine.Gate(1, SETTLE_SECONDS)
         for _ in range(2):
             with self.assertRaises(KeyError), through:
                 raise KeyError

@@ -1,0 +1,168 @@
+"""What servers of databases, and their drivers, want.
+
+Everything that is done once, when an engine or a connection is made.
+"""
+
+import importlib
+from typing import Any
+
+from oslo_db.sqlalchemy import exc_filters
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import pool
+
+from glance.common import imports
+
+#: How long a writer waits for the one before.
+LOCK_SECONDS = 20
+#: SQLite: so much of the file is read without a system call per page; a
+#: look-up by id takes less than half the time.
+MAPPED_BYTES = 256 * 2**20
+#: A server that has not connected, or not said a word, so long is lost.
+CONNECT_SECONDS = 10
+SILENT_SECONDS = 45
+#: How long one waits for a connection, where no option says it.
+POOL_SECONDS = 30
+#: What a URL without a driver means; both wait green.
+_DRIVERS = {
+    'mysql': 'mysql+pymysql',
+    'mariadb': 'mysql+pymysql',
+    'postgres': 'postgresql+psycopg2',
+    'postgresql': 'postgresql+psycopg2',
+}
+#: Drivers that wait in C, where green threads cannot run.
+BLOCKING_DRIVERS = frozenset({'pysqlite', 'mysqldb', 'mariadbconnector'})
+
+
+def parse_url(url: str) -> sa.URL:
+    """SQLAlchemy's URL, with the driver we mean where it names none."""
+    parsed = sa.make_url(url)
+    driver = _DRIVERS.get(parsed.drivername)
+    return parsed if driver is None else parsed.set(drivername=driver)
+
+
+def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
+    """An engine with all that its server and driver want.
+
+    :param options: the values of oslo.db's section ``[database]``
+    """
+    settings: dict[str, Any] = {'pool_reset_on_return': 'rollback'}
+    kind = url.get_backend_name()
+    if autocommit:
+        settings = {
+            'isolation_level': 'AUTOCOMMIT',
+            'skip_autocommit_rollback': True,
+            'pool_reset_on_return': None,
+        }
+    elif kind != 'sqlite':
+        settings['isolation_level'] = 'READ COMMITTED'
+    if url.get_driver_name() in BLOCKING_DRIVERS:
+        # A connection belongs to one native thread; no locks to share.
+        settings |= {'poolclass': pool.SingletonThreadPool, 'pool_size': 1000}
+    else:
+        settings |= {
+            'pool_size': options.max_pool_size or 0,
+            'max_overflow': (
+                -1 if options.max_overflow is None else options.max_overflow
+            ),
+            'pool_timeout': options.pool_timeout or POOL_SECONDS,
+            'pool_recycle': options.connection_recycle_time,
+            'pool_use_lifo': True,
+            'connect_args': _patience(url),
+        }
+    if url.get_driver_name() == 'pymysql':
+        _import_pymysql()
+    engine = sa.create_engine(url, hide_parameters=True, **settings)
+    event.listen(engine, 'do_connect', _connect)
+    event.listen(engine, 'handle_error', _recognise_lost)
+    exc_filters.register_engine(engine)
+    if kind == 'sqlite':
+        _prepare_sqlite(engine, options)
+    elif kind in _WAIT_FOR_LOCKS:
+        _prepare_server(engine, _WAIT_FOR_LOCKS[kind])
+    return engine
+
+
+#: Errors of a server that takes its leave: shutdown, a killed connection.
+_LEAVING = frozenset((1053, 1927))
+_WAIT_FOR_LOCKS = {
+    'mysql': f'SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}',
+    'mariadb': f'SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}',
+    'postgresql': f"SET lock_timeout = '{LOCK_SECONDS}s'",
+}
+#: How long a driver waits for a server that went away without a word.
+_PATIENCE: dict[str, dict[str, int]] = {
+    'pymysql': {
+        'connect_timeout': CONNECT_SECONDS,
+        'read_timeout': SILENT_SECONDS,
+        'write_timeout': SILENT_SECONDS,
+    },
+    'psycopg2': {
+        'connect_timeout': CONNECT_SECONDS,
+        'tcp_user_timeout': SILENT_SECONDS * 1000,
+        'keepalives_idle': SILENT_SECONDS // 3,
+        'keepalives_interval': SILENT_SECONDS // 9,
+        'keepalives_count': 6,
+    },
+}
+
+
+def _patience(url: sa.URL) -> dict[str, int]:
+    """Arguments of the driver; what the operator's URL says wins."""
+    usual = _PATIENCE.get(url.get_driver_name(), {})
+    return {
+        name: value for name, value in usual.items() if name not in url.query
+    }
+
+
+def _import_pymysql() -> None:
+    """Without the 7 MiB of cryptography, which few passwords need."""
+    with imports.without('cryptography'):
+        importlib.import_module('pymysql')
+
+
+def _connect(
+    dialect: Any, _record: Any, arguments: Any, settings: dict[str, Any]
+) -> Any:
+    """Connect; bring cryptography when the server turns out to need it."""
+    try:
+        return dialect.connect(*arguments, **settings)
+    except RuntimeError as error:
+        if 'cryptography' not in str(error):
+            raise
+        importlib.reload(importlib.import_module('pymysql._auth'))
+        return dialect.connect(*arguments, **settings)
+
+
+def _recognise_lost(failed: sa.engine.ExceptionContext) -> None:
+    """Tell the filters of oslo.db what is a lost connection too.
+
+    No connection was made, for whatever reason; or the server said goodbye
+    in a way that SQLAlchemy does not know.
+    """
+    cause = failed.original_exception
+    code = cause.args[0] if cause.args else None
+    if failed.connection is None or code in _LEAVING:
+        failed.is_disconnect = True
+
+
+def _prepare_server(engine: sa.Engine, statement: str) -> None:
+    @event.listens_for(engine, 'connect')
+    def connected(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+
+def _prepare_sqlite(engine: sa.Engine, options: Any) -> None:
+    synchronous = 'FULL' if options.sqlite_synchronous else 'OFF'
+
+    @event.listens_for(engine, 'connect')
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        connection.execute(f'PRAGMA busy_timeout = {LOCK_SECONDS * 1000}')
+        connection.execute(f'PRAGMA mmap_size = {MAPPED_BYTES}')
+        connection.execute('PRAGMA journal_mode = WAL')
+        connection.execute('PRAGMA foreign_keys = ON')
+        connection.execute(f'PRAGMA synchronous = {synchronous}')
