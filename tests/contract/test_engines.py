@@ -1,22 +1,17 @@
 """What the registry does on SQLite, it does on MariaDB and PostgreSQL.
 
-The suites that tests elsewhere run on SQLite run here on the servers: the
-operations of the contract, leases, and every story in YAML.
+The suites that tests elsewhere run on SQLite run here on the servers: leases
+and every story in YAML.
 """
 
 import types
 from typing import Any
 import unittest
 
-from tests.contract import test_registry
 from tests.functional import test_gabbits
 from tests.functional import test_transfers
 
 KINDS = ('mysql', 'postgresql')
-
-
-class MysqlOperations(test_registry.TestOperations):
-    kind = 'mysql'
 
 
 class MysqlTransfers(test_transfers.TransfersTestCase):
@@ -25,10 +20,6 @@ class MysqlTransfers(test_transfers.TransfersTestCase):
 
 class MysqlConditions(test_transfers.ConditionsTestCase):
     kind = 'mysql'
-
-
-class PostgresqlOperations(test_registry.TestOperations):
-    kind = 'postgresql'
 
 
 class PostgresqlTransfers(test_transfers.TransfersTestCase):

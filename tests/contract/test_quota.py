@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from glance_registry.db import models
 from glance_registry.db import storage
 from tests.contract import racers
-from tests.contract import test_races
+from tests.contract.races import racing
 
 ROUNDS = 5
 QUOTA = 100
 TOO_MUCH = 'limit_exceeded'
 
 
-class Quota(test_races.Races):
+class Quota(racing.Races):
     """Every test has an owner of its own."""
 
     def setUp(self) -> None:
@@ -46,7 +46,7 @@ class Quota(test_races.Races):
     def finishing(
         self, image_id: str, transfer_id: str, size: int
     ) -> racers.Call:
-        outcome = test_races.stored(transfer_id)
+        outcome = racing.stored(transfer_id)
         outcome |= {'size': size, 'quota': QUOTA}
         return ('finish_upload', 'admin', image_id, outcome)
 
@@ -106,7 +106,7 @@ class Quota(test_races.Races):
         other, self.owner = self.owner, 'somebody else'
         self.assertEqual(0, self.used())
         self.owner = other
-        self.perform('ok', ('delete_image', 'admin', kept, test_races.ANY))
+        self.perform('ok', ('delete_image', 'admin', kept, racing.ANY))
         self.assertEqual(0, self.used())
         for status in ('killed', 'pending_delete'):
             image_id = self.keep(30)
@@ -117,13 +117,13 @@ class Quota(test_races.Races):
         self.owner = None
         image_id = self.keep(70)
         self.perform(TOO_MUCH, self.claiming(31)[0])
-        self.perform('ok', ('delete_image', 'admin', image_id, test_races.ANY))
+        self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
 
     def test_a_deleted_upload_counts_until_it_is_given_up(self) -> None:
         """OSSA-2015-003 (operator-security section 4, no. 11)."""
         image_id, transfer_id = self.begin(None)
         self.moved(**{transfer_id: 60})
-        self.perform('ok', ('delete_image', 'admin', image_id, test_races.ANY))
+        self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
         self.perform(TOO_MUCH, self.claiming(41)[0])
         renewal = {'transfers': {transfer_id: 70}}
         ending = self.perform('ok', ('renew_transfers', 'admin', renewal))
@@ -136,7 +136,7 @@ class Quota(test_races.Races):
 
     def test_a_deleted_upload_whose_holder_died_is_swept(self) -> None:
         image_id, transfer_id = self.begin(60)
-        self.perform('ok', ('delete_image', 'admin', image_id, test_races.ANY))
+        self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
         racers.lapse(self.service.database, transfer_id)
         racers.sweep(self.service.database)
         self.perform('ok', self.claiming(100)[0])
@@ -225,7 +225,7 @@ class Quota(test_races.Races):
         image_id, transfer_id = self.queued(), str(uuid.uuid4())
         claim = self.claim(transfer_id)
         self.perform('ok', ('claim_upload', 'admin', image_id, claim))
-        stored = test_races.stored(transfer_id)
+        stored = racing.stored(transfer_id)
         self.perform('ok', ('finish_upload', 'admin', image_id, stored))
         owners = sa.select(models.storage_owners).where(
             models.storage_owners.c.owner == self.owner

@@ -7,11 +7,12 @@ import threading
 from typing import Any
 from unittest import mock
 
+from glance.common import context
 from glance.common import errors
 from glance_registry.db import models
 from tests import base
 from tests import refusing
-from tests.functional import test_locations
+from tests.functional.locations import places
 
 IN_USE = errors.Conflict('The data is in use.')
 
@@ -155,14 +156,14 @@ class TestInUse(DeletionTestCase):
         self.assert_gone(image_id, 'deleted')
 
 
-class TestSeveralPlaces(test_locations.LocationsTestCase, DeletionTestCase):
+class TestSeveralPlaces(places.LocationsTestCase, DeletionTestCase):
     @staticmethod
     def wrap_store(store: Any) -> Any:
         return refusing.RefusingStore(store)
 
     def test_who_may_refuse_is_asked_first(self) -> None:
         """A copy that nobody can refuse to delete is not lost for it."""
-        image_id = self.image(data=test_locations.DATA)
+        image_id = self.image(data=places.DATA)
         self.add(image_id, self.place('b'), '0')
         before = self.show(image_id)
         self.assertEqual(['b', image_id], self.urls(image_id))
@@ -176,7 +177,7 @@ class TestSeveralPlaces(test_locations.LocationsTestCase, DeletionTestCase):
         place = self.show(other)['locations'][0]
         mine = self.show(image_id)['locations'][0]
         registry = self.service.registry
-        admin = test_locations.ADMIN
+        admin = context.RequestContext(is_admin=True, overwrite=False)
         image = registry.get_image(admin, image_id)
         registry.update_image(
             admin,

@@ -9,7 +9,7 @@ import jsonschema
 
 from glance_registry.db import models
 from tests import base
-from tests.functional import test_permissions
+from tests.functional.permissions import callers
 
 IDS = ('7a000000-0000-4000-8000-00000000ffff',)
 
@@ -219,7 +219,7 @@ class TestListed(base.ServiceTestCase):
     def setUp(self) -> None:
         rules = {'get_image': "role:reader and not 'yes':%(secret)s"}
         self.api_options = {
-            'oslo_policy.policy_file': test_permissions.written(self, rules)
+            'oslo_policy.policy_file': callers.written(self, rules)
         }
         super().setUp()
 

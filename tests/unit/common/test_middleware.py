@@ -3,7 +3,9 @@ import unittest
 
 import webob
 
+from glance.api import conf as api_conf
 from glance.common import context
+from glance.common import errors
 from glance.common import middleware
 from tests import base
 
@@ -214,3 +216,65 @@ class TestToHeaders(unittest.TestCase):
         for send in (True, False):
             headers = context.to_headers(asking, send)
             self.assertEqual('true', headers[context.IS_ADMIN])
+
+
+class TestFactories(unittest.TestCase):
+    """Pipelines that would let everybody in do not start."""
+
+    def options(self, **values: Any) -> dict[str, Any]:
+        conf = base.configuration(api_conf, '', default=values)
+        return {'oslo_config_config': conf}
+
+    def check(self, factory: Any, good: Any, bad: Any) -> None:
+        for values in good:
+            with self.subTest(f'{factory.__name__} {values}'):
+                factory(self.options(**values))
+        for values in bad:
+            with (
+                self.subTest(f'{factory.__name__} {values}'),
+                self.assertRaises(errors.ConfigurationError) as caught,
+            ):
+                factory(self.options(**values))
+            self.assertIn('bind_', str(caught.exception))
+
+    def test_without_authentication_only_locally(self) -> None:
+        self.check(
+            middleware.unauthenticated_context_factory,
+            [
+                {'bind_host': '127.0.0.1'},
+                {'bind_host': '::1'},
+                {'bind_host': 'localhost'},
+                {'bind_host': '0.0.0.0', 'bind_socket': '/run/glance'},
+            ],
+            [
+                {'bind_host': '0.0.0.0'},
+                {'bind_host': '::'},
+                {'bind_host': '192.0.2.1'},
+                {'bind_host': 'glance.example.org'},
+                {
+                    'bind_host': '0.0.0.0',
+                    'trusted_auth_secret': 'long enough to be one',
+                },
+            ],
+        )
+
+    def test_trusted_headers_only_locally_or_with_a_secret(self) -> None:
+        self.check(
+            middleware.trusted_auth_factory,
+            [
+                {'bind_host': '127.0.0.1'},
+                {
+                    'bind_host': '0.0.0.0',
+                    'trusted_auth_secret': 'long enough to be one',
+                },
+            ],
+            [{'bind_host': '0.0.0.0'}],
+        )
+
+    def test_a_short_secret_is_refused(self) -> None:
+        for secret in ('', 'x' * 15):
+            with self.assertRaises(errors.ConfigurationError) as caught:
+                middleware.trusted_auth_factory(
+                    self.options(trusted_auth_secret=secret)
+                )
+            self.assertIn('trusted_auth_secret', str(caught.exception))

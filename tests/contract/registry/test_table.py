@@ -1,0 +1,35 @@
+"""The table of operations (glance/common/contract.py), and who tests each."""
+
+import unittest
+
+from glance import registry_client
+from glance.common import contract
+from tests.contract.registry import test_images
+from tests.contract.registry import test_locations
+from tests.contract.registry import test_members
+from tests.contract.registry import test_tags
+from tests.contract.registry import test_uploads
+
+SUITES = (
+    test_images.TestImages,
+    test_locations.TestLocations,
+    test_members.TestMembers,
+    test_tags.TestTags,
+    test_uploads.TestUploads,
+)
+
+
+class TestTable(unittest.TestCase):
+    def test_every_operation_has_a_test_and_a_method(self) -> None:
+        """One test per operation: ``test_<operation>``, in one suite."""
+        for name in contract.OPERATIONS:
+            tested = [hasattr(suite, f'test_{name}') for suite in SUITES]
+            with self.subTest(name):
+                self.assertEqual(1, tested.count(True))
+                self.assertTrue(hasattr(registry_client.RegistryClient, name))
+
+    def test_every_operation_is_as_the_table_says(self) -> None:
+        paths = [(o.method, o.path) for o in contract.OPERATIONS.values()]
+        self.assertEqual(len(paths), len(set(paths)))
+        for operation in contract.OPERATIONS.values():
+            self.assertTrue(operation.path.startswith('/v1/'))

@@ -1,0 +1,81 @@
+"""What crosses besides documents."""
+
+from typing import Any
+
+from glance import registry_client
+from glance.common import context
+from glance.common import errors
+from tests import base
+from tests.contract.registry import callers
+
+
+class TestWire(callers.RegistryTestCase):
+    def test_every_error_of_the_family_comes_back_as_itself(self) -> None:
+        for code, error in errors.BY_CODE.items():
+            answer = registry_client.Answer(
+                error.status,
+                b'{"error": {"code": "%s", "message": "m"}}' % code.encode(),
+            )
+            client = registry_client.RegistryClient(_Fixed(answer))
+            with self.subTest(code):
+                expected = error
+                if error.status == 401:
+                    expected = errors.Unauthorized
+                elif error.status == 500:
+                    expected = errors.RegistryUnavailable
+                self.expect(expected, client.get_image, callers.ALICE, 'x')
+
+    def test_the_request_id_crosses(self) -> None:
+        wire = _Fixed(registry_client.Answer(204, b''))
+        client = registry_client.RegistryClient(wire)
+        asking = callers.caller('p1', request_id='req-abc')
+        client.delete_tag(asking, 'x', 'y')
+        self.assertEqual('req-abc', wire.headers[context.REQUEST_ID])
+
+    def test_a_token_crosses_or_the_identity_does(self) -> None:
+        asking = callers.caller('p1', auth_token='t0', user_id='u1')
+        for send_identity, present, absent in (
+            (True, 'X-Project-Id', 'X-Auth-Token'),
+            (False, 'X-Auth-Token', 'X-Project-Id'),
+        ):
+            wire = _Fixed(registry_client.Answer(204, b''))
+            client = registry_client.RegistryClient(
+                wire, send_identity_headers=send_identity, secret=base.SECRET
+            )
+            client.delete_tag(asking, 'x', 'y')
+            self.assertIn(present, wire.headers)
+            self.assertNotIn(absent, wire.headers)
+
+    def test_a_refused_service_token_is_renewed_once(self) -> None:
+        wire = _Fixed(registry_client.Answer(401, b''))
+        renewals = []
+
+        def token(renew: bool) -> str:
+            renewals.append(renew)
+            return 'token'
+
+        client = registry_client.RegistryClient(wire, service_token=token)
+        self.expect(errors.Unauthorized, client.get_image, callers.ALICE, 'x')
+        self.assertEqual([False, True], renewals)
+        self.assertEqual('token', wire.headers['X-Service-Token'])
+
+    def test_names_are_one_segment_of_the_path(self) -> None:
+        wire = _Fixed(registry_client.Answer(204, b''))
+        client = registry_client.RegistryClient(wire)
+        client.delete_tag(callers.ALICE, '../x', 'a/b?c#d%')
+        self.assertEqual('/v1/images/..%2Fx/tags/a%2Fb%3Fc%23d%25', wire.path)
+
+
+class _Fixed:
+    """A transport with one answer, which remembers the request."""
+
+    def __init__(self, answer: registry_client.Answer) -> None:
+        self._answer = answer
+        self.headers: dict[str, str] = {}
+        self.path = ''
+
+    def send(
+        self, _method: str, path: str, headers: dict[str, str], *_rest: Any
+    ) -> registry_client.Answer:
+        self.path, self.headers = path, headers
+        return self._answer

@@ -1,0 +1,57 @@
+"""The registry client as the options of glance-api want it."""
+
+import tempfile
+from typing import Any
+import unittest
+
+from glance import registry_client
+from glance.api import conf as api_conf
+from glance.api import wire
+from glance.common import errors
+from tests import base
+
+
+class TestEndpoints(unittest.TestCase):
+    def transport(self, **options: Any) -> Any:
+        with tempfile.TemporaryDirectory() as directory:
+            conf = base.configuration(api_conf, directory, default=options)
+        return wire._transport(conf)
+
+    def test_the_classic_options_name_one(self) -> None:
+        for options in (
+            {},
+            {'registry_host': '::1', 'registry_client_protocol': 'https'},
+            {'registry_socket': '/run/registry'},
+        ):
+            self.assertIsInstance(
+                self.transport(**options), registry_client.HTTPTransport
+            )
+
+    def test_several_share_the_time(self) -> None:
+        found = self.transport(
+            registry_endpoints=['http://a:1', 'https://[::1]:2', 'unix:/c'],
+            registry_client_timeout=60,
+        )
+        self.assertEqual(
+            [20.0, 20.0, 20.0],
+            [each._seconds for each in found._registries.values()],
+        )
+        connections = [each._connect() for each in found._registries.values()]
+        self.assertEqual(('a', 1), (connections[0].host, connections[0].port))
+        self.assertEqual('::1', connections[1].host)
+
+    def test_ossn_0060_users_are_never_asked_for_as_admin(self) -> None:
+        conf = base.configuration(
+            api_conf, '', default={'use_user_token': False}
+        )
+        with self.assertRaisesRegex(
+            errors.ConfigurationError, 'use_user_token'
+        ):
+            wire.client(conf)
+
+    def test_nonsense_is_named(self) -> None:
+        for wrong in ('a:1', 'http://a', 'ftp://a:1', 'http://a:b', 'unix:c'):
+            with self.assertRaisesRegex(
+                errors.ConfigurationError, 'registry_endpoints'
+            ):
+                self.transport(registry_endpoints=['http://a:1', wrong])
