@@ -1,7 +1,6 @@
 """How glance-api reaches the registry: endpoints, time-outs, identity."""
 
 from collections.abc import Callable
-import functools
 import urllib.parse
 
 from oslo_config import cfg
@@ -50,12 +49,12 @@ def _transport(conf: cfg.ConfigOpts) -> registry_client.Transport:
     # All of them together may take as long as one.
     seconds = conf.registry_client_timeout / len(endpoints)
     transports = {
-        endpoint: registry_client.HTTPTransport(
-            _connector(conf, endpoint, seconds),
+        url: registry_client.HTTPTransport(
+            _endpoint(conf, url),
             conf.registry_client_connections,
             seconds,
         )
-        for endpoint in endpoints
+        for url in endpoints
     }
     if len(transports) == 1:
         return transports.popitem()[1]
@@ -71,37 +70,30 @@ def _classic_endpoint(conf: cfg.ConfigOpts) -> str:
     return f'{conf.registry_client_protocol}://{host}:{conf.registry_port}'
 
 
-def _connector(
-    conf: cfg.ConfigOpts, endpoint: str, seconds: float
-) -> Callable[[], registry_client.Connection]:
-    """Makes connections to http://HOST:PORT, https:// or unix:PATH.
+def _endpoint(conf: cfg.ConfigOpts, url: str) -> registry_client.Endpoint:
+    """http://HOST:PORT, https://HOST:PORT or unix:PATH.
 
     :raises errors.ConfigurationError: it is none of these
     """
-    parts = urllib.parse.urlsplit(endpoint)
+    parts = urllib.parse.urlsplit(url)
     if parts.scheme == 'unix' and parts.path.startswith('/'):
-        return functools.partial(
-            registry_client.UnixConnection, parts.path, seconds
-        )
+        return registry_client.UnixEndpoint(parts.path)
     try:
         host, port = parts.hostname, parts.port
+        host = host and host.encode('idna').decode()
     except ValueError:
         host = port = None
     if parts.scheme not in ('http', 'https') or not host or not port:
         raise errors.ConfigurationError(
-            f'registry_endpoints: {endpoint} is not http://HOST:PORT, '
+            f'registry_endpoints: {url} is not http://HOST:PORT, '
             'https://HOST:PORT or unix:/PATH.'
         )
     if parts.scheme == 'http':
-        return functools.partial(
-            registry_client.TCPConnection, host, port, timeout=seconds
-        )
+        return registry_client.TCPEndpoint(host, port)
     tls = registry_client.tls_context(
         conf.registry_client_ca_file,
         conf.registry_client_cert_file,
         conf.registry_client_key_file,
         conf.registry_client_insecure,
     )
-    return functools.partial(
-        registry_client.TLSConnection, host, port, seconds, context=tls
-    )
+    return registry_client.TLSEndpoint(host, port, tls)

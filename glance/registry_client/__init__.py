@@ -6,11 +6,11 @@ becomes :class:`errors.RegistryUnavailable`, a 503 for the client.
 """
 
 from glance.registry_client.client import RegistryClient
-from glance.registry_client.connections import Connection
-from glance.registry_client.connections import TCPConnection
+from glance.registry_client.connections import Endpoint
+from glance.registry_client.connections import TCPEndpoint
 from glance.registry_client.connections import tls_context
-from glance.registry_client.connections import TLSConnection
-from glance.registry_client.connections import UnixConnection
+from glance.registry_client.connections import TLSEndpoint
+from glance.registry_client.connections import UnixEndpoint
 from glance.registry_client.failover import Failover
 from glance.registry_client.transport import Answer
 from glance.registry_client.transport import HTTPTransport
@@ -18,13 +18,13 @@ from glance.registry_client.transport import Transport
 
 __all__ = (
     'Answer',
-    'Connection',
+    'Endpoint',
     'Failover',
     'HTTPTransport',
     'RegistryClient',
-    'TCPConnection',
-    'TLSConnection',
+    'TCPEndpoint',
+    'TLSEndpoint',
     'Transport',
-    'UnixConnection',
+    'UnixEndpoint',
     'tls_context',
 )

@@ -1,58 +1,45 @@
-"""HTTP connections to a registry that end what they do in time."""
+"""Where a registry is, and how to connect to it in time."""
 
-import http.client
 import socket
 import ssl
-from typing import Any, Protocol
+from typing import Protocol
 
 from glance.common import deadlines
 from glance.common import errors
 
 
-class Connection(Protocol):
-    """What a transport needs of ``http.client.HTTPConnection``, and more.
+class Endpoint(Protocol):
+    """:ivar host: how requests name it"""
 
-    :ivar until: when (monotonic) whatever it does ends with TimeoutError
-    """
+    host: str
 
-    sock: Any
-    until: float
+    def open(self, until: float) -> socket.socket:
+        """A new connection.
 
-    def connect(self) -> None: ...
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        headers: dict[str, str],
-    ) -> None: ...
-
-    def getresponse(self) -> http.client.HTTPResponse: ...
-
-    def close(self) -> None: ...
+        :param until: when (monotonic) it ends with TimeoutError
+        """
 
 
-class TCPConnection(http.client.HTTPConnection):
+class TCPEndpoint:
     """HTTP over TCP."""
 
-    until = float('inf')
+    def __init__(self, host: str, port: int) -> None:
+        self._name = host
+        self._port = port
+        host = host.partition('%')[0]  # a zone is nobody else's matter
+        self.host = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
 
-    def connect(self) -> None:
-        self.timeout = deadlines.left(self.until)
-        self.sock = deadlines.Limited(self._opened(), self)
-
-    def _opened(self) -> socket.socket:
+    def open(self, until: float) -> socket.socket:
         """Connect to the first address of the host that takes it."""
         trouble = OSError('the name has no address')
         for family, kind, protocol, _, address in socket.getaddrinfo(
-            self.host, self.port, type=socket.SOCK_STREAM
+            self._name, self._port, type=socket.SOCK_STREAM
         ):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(deadlines.left(self.until))
+                sock.settimeout(deadlines.left(until))
                 sock.connect(address)
-                # A small body follows its head at once.
+                # The end of a long request does not wait for its beginning.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock
             except OSError as error:
@@ -61,36 +48,35 @@ class TCPConnection(http.client.HTTPConnection):
         raise trouble
 
 
-class TLSConnection(TCPConnection):
+class TLSEndpoint(TCPEndpoint):
     """HTTP over TLS over TCP."""
 
-    def __init__(
-        self, host: str, port: int, timeout: float, context: ssl.SSLContext
-    ) -> None:
-        super().__init__(host, port, timeout)
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port)
         self._context = context
 
-    def _opened(self) -> socket.socket:
-        sock = super()._opened()
+    def open(self, until: float) -> socket.socket:
+        sock = super().open(until)
         try:
-            sock.settimeout(deadlines.left(self.until))
-            return self._context.wrap_socket(sock, server_hostname=self.host)
+            sock.settimeout(deadlines.left(until))
+            return self._context.wrap_socket(sock, server_hostname=self._name)
         except BaseException:
             sock.close()
             raise
 
 
-class UnixConnection(TCPConnection):
+class UnixEndpoint:
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: str, timeout: float | None) -> None:
-        super().__init__('localhost', timeout=timeout)
+    host = 'localhost'
+
+    def __init__(self, path: str) -> None:
         self._path = path
 
-    def _opened(self) -> socket.socket:
+    def open(self, until: float) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadlines.left(self.until))
+            sock.settimeout(deadlines.left(until))
             sock.connect(self._path)
         except BaseException:
             sock.close()

@@ -1,8 +1,6 @@
 """The wire to one registry: requests over kept connections."""
 
 from collections import deque
-from collections.abc import Callable
-import http.client
 import logging
 import socket
 import threading
@@ -11,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from glance.common import errors
 from glance.registry_client import connections
+from glance.registry_client import http1
 
 LOG = logging.getLogger(__name__)
 
@@ -48,21 +47,17 @@ class Unreached(errors.RegistryUnavailable):
 class HTTPTransport:
     """Pooled keep-alive connections to one registry.
 
-    :param connect: makes a connection that is not connected yet
     :param most: connections at a time; more requests wait for one
     :param seconds: how long a request may take, with waiting and connecting
     """
 
     def __init__(
-        self,
-        connect: Callable[[], connections.Connection],
-        most: int,
-        seconds: float,
+        self, endpoint: connections.Endpoint, most: int, seconds: float
     ) -> None:
-        self._connect = connect
+        self._endpoint = endpoint
         self._seconds = seconds
         self._slots = threading.BoundedSemaphore(most)
-        self._idle: deque[tuple[connections.Connection, float]] = deque()
+        self._idle: deque[tuple[socket.socket, float]] = deque()
 
     def send(
         self,
@@ -74,14 +69,15 @@ class HTTPTransport:
     ) -> Answer:
         """:raises Unreached: also a request that is not repeatable may be
         sent elsewhere
+        :raises ValueError: something does not fit into a head
         """
         until = time.monotonic() + self._seconds
+        data = http1.request(method, path, self._endpoint.host, headers, body)
         if not self._slots.acquire(timeout=self._seconds):
             raise Unreached
-        request = _Request(method, path, headers, body, until)
         try:
-            return self._send(request, repeatable)
-        except (OSError, http.client.HTTPException) as error:
+            return self._send(data, until, repeatable)
+        except (OSError, http1.BadAnswer) as error:
             cause = error.__cause__ or error
             LOG.error('%s %s at the registry: %r', method, path, cause)
             if isinstance(error, _Unsent):
@@ -90,74 +86,58 @@ class HTTPTransport:
         finally:
             self._slots.release()
 
-    def _send(self, request: '_Request', repeatable: bool) -> Answer:
+    def _send(self, data: bytes, until: float, repeatable: bool) -> Answer:
         kept = self._take()
         if kept is not None:
             try:
-                return self._exchange(kept, request)
+                return self._exchange(kept, data, until)
             except _Unsent:
                 pass
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http1.BadAnswer) as error:
                 if not repeatable or isinstance(error, TimeoutError):
                     raise
-        return self._exchange(self._connect(), request)
+        return self._exchange(self._open(until), data, until)
 
-    def _take(self) -> connections.Connection | None:
+    def _take(self) -> socket.socket | None:
         """The connection used last, if it is still good."""
         while self._idle:
-            connection, since = self._idle.pop()
-            if time.monotonic() - since < MAX_IDLE_SECONDS and _alive(
-                connection.sock.socket
-            ):
-                return connection
-            connection.close()
+            sock, since = self._idle.pop()
+            if time.monotonic() - since < MAX_IDLE_SECONDS and _alive(sock):
+                return sock
+            sock.close()
         return None
 
-    def _exchange(
-        self, connection: connections.Connection, request: '_Request'
-    ) -> Answer:
-        connection.until = request.until
+    def _open(self, until: float) -> socket.socket:
         try:
-            _hand_over(connection, request)
-            response = connection.getresponse()
-            with response:
-                content = response.read(MAX_ANSWER_BYTES)
-                if not response.isclosed():
-                    raise http.client.HTTPException('the answer is too large')
+            return self._endpoint.open(until)
+        except OSError as error:
+            raise _Unsent(*error.args) from error
+
+    def _exchange(
+        self, sock: socket.socket, data: bytes, until: float
+    ) -> Answer:
+        try:
+            _hand_over(sock, data, until)
+            status, body, may_follow = http1.receive(
+                sock, until, MAX_ANSWER_BYTES
+            )
         except BaseException:
-            connection.close()
+            sock.close()
             raise
-        if response.will_close:
-            connection.close()
+        if may_follow:
+            self._idle.append((sock, time.monotonic()))
         else:
-            self._idle.append((connection, time.monotonic()))
-        return Answer(response.status, content)
-
-
-class _Request(NamedTuple):
-    """:ivar until: when (monotonic) the answer must have come"""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes | None
-    until: float
+            sock.close()
+        return Answer(status, body)
 
 
 class _Unsent(OSError):
     """The peer was gone before it could have read the request."""
 
 
-def _hand_over(connection: connections.Connection, request: _Request) -> None:
-    if connection.sock is None:
-        try:
-            connection.connect()
-        except OSError as error:
-            raise _Unsent(*error.args) from error
+def _hand_over(sock: socket.socket, data: bytes, until: float) -> None:
     try:
-        connection.request(
-            request.method, request.path, request.body, request.headers
-        )
+        http1.send(sock, data, until)
     except ConnectionError as error:
         raise _Unsent(*error.args) from error
 

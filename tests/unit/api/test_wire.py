@@ -36,9 +36,10 @@ class TestEndpoints(unittest.TestCase):
             [20.0, 20.0, 20.0],
             [each._seconds for each in found._registries.values()],
         )
-        connections = [each._connect() for each in found._registries.values()]
-        self.assertEqual(('a', 1), (connections[0].host, connections[0].port))
-        self.assertEqual('::1', connections[1].host)
+        self.assertEqual(
+            ['a:1', '[::1]:2', 'localhost'],
+            [each._endpoint.host for each in found._registries.values()],
+        )
 
     def test_ossn_0060_users_are_never_asked_for_as_admin(self) -> None:
         conf = base.configuration(
@@ -50,7 +51,14 @@ class TestEndpoints(unittest.TestCase):
             wire.client(conf)
 
     def test_nonsense_is_named(self) -> None:
-        for wrong in ('a:1', 'http://a', 'ftp://a:1', 'http://a:b', 'unix:c'):
+        for wrong in (
+            'a:1',
+            'http://a',
+            'ftp://a:1',
+            'http://a:b',
+            'http://a..b:1',
+            'unix:c',
+        ):
             with self.assertRaisesRegex(
                 errors.ConfigurationError, 'registry_endpoints'
             ):

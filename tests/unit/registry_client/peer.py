@@ -2,7 +2,6 @@
 
 import collections
 from collections.abc import Callable
-import functools
 import http.server
 import socket
 import threading
@@ -102,12 +101,8 @@ class TransportTestCase(unittest.TestCase):
     def make(
         self, most: int = 4, timeout: float = TIMEOUT_SECONDS
     ) -> registry_client.HTTPTransport:
-        connect = functools.partial(
-            registry_client.TCPConnection,
-            *self.server.server_address[:2],
-            timeout=timeout,
-        )
-        transport = registry_client.HTTPTransport(connect, most, timeout)
+        endpoint = registry_client.TCPEndpoint(*self.server.server_address)
+        transport = registry_client.HTTPTransport(endpoint, most, timeout)
         self.addCleanup(self.close, transport)
         return transport
 

@@ -1,6 +1,9 @@
-"""Certificates that connections need."""
+"""How a registry is connected to, and the certificates for that."""
 
+import socket
+import time
 import unittest
+from unittest import mock
 
 from glance import registry_client
 from glance.common import errors
@@ -22,3 +25,48 @@ class TestTLS(unittest.TestCase):
         self.assertTrue(strict.check_hostname)
         lax = registry_client.tls_context(None, None, None, True)
         self.assertFalse(lax.check_hostname)
+
+
+class TestTCP(unittest.TestCase):
+    def test_all_addresses_of_a_name(self) -> None:
+        """The first that takes the connection; none: the last trouble."""
+        with (
+            socket.create_server(('127.0.0.1', 0)) as server,
+            socket.socket() as closed,
+        ):
+            closed.bind(('127.0.0.1', 0))
+            found = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, '', each.getsockname())
+                for each in (closed, server)
+            ]
+            endpoint = registry_client.TCPEndpoint('name.invalid', 1)
+            with mock.patch.object(socket, 'getaddrinfo', return_value=found):
+                with endpoint.open(time.monotonic() + 10) as sock:
+                    self.assertEqual(server.getsockname(), sock.getpeername())
+                    self.assertTrue(
+                        sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                    )
+                del found[1]
+                with self.assertRaises(ConnectionRefusedError):
+                    endpoint.open(time.monotonic() + 10)
+                found.clear()
+                with self.assertRaises(OSError):
+                    endpoint.open(time.monotonic() + 10)
+
+    def test_time_is_over_before_it_begins(self) -> None:
+        for endpoint in (
+            registry_client.TCPEndpoint('127.0.0.1', 1),
+            registry_client.UnixEndpoint('/nonexistent'),
+        ):
+            with self.assertRaises(TimeoutError):
+                endpoint.open(time.monotonic() - 1)
+
+    def test_names_in_requests(self) -> None:
+        for host, expected in {
+            'registry': 'registry:1',
+            '10.0.0.1': '10.0.0.1:1',
+            '::1': '[::1]:1',
+            'fe80::1%eth0': '[fe80::1]:1',
+        }.items():
+            endpoint = registry_client.TCPEndpoint(host, 1)
+            self.assertEqual(expected, endpoint.host)

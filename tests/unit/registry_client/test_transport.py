@@ -1,7 +1,6 @@
 """Connections that are kept, get old, break, or are slow."""
 
 from concurrent import futures
-import functools
 import socket
 import threading
 import time
@@ -59,7 +58,7 @@ class TestConnections(peer.TransportTestCase):
         self.server.scripts.append(peer.raw(peer.OK, close=True))
         self.send()
         kept, _since = self.transport._idle[0]
-        while registry_client.transport._alive(kept.sock.socket):
+        while registry_client.transport._alive(kept):
             pass  # until the kernel has seen the end
         self.send(repeatable=False)
         self.assertEqual(2, self.server.connections)
@@ -136,7 +135,7 @@ class TestStaleConnections(peer.TransportTestCase):
 
     def test_a_request_that_was_never_sent_is_sent(self) -> None:
         kept, _since = self.transport._idle[0]
-        kept.sock.socket.shutdown(socket.SHUT_WR)
+        kept.shutdown(socket.SHUT_WR)
         self.assertEqual(200, self.send(repeatable=False).status)
         self.assertEqual(1, len(self.server.requests))
 
@@ -144,22 +143,16 @@ class TestStaleConnections(peer.TransportTestCase):
 class TestTrouble(peer.TransportTestCase):
     def test_nobody_listens(self) -> None:
         port = webserver.closed_port()
-        for connect in (
-            functools.partial(
-                registry_client.TCPConnection, '127.0.0.1', port, timeout=1.0
-            ),
-            functools.partial(
-                registry_client.UnixConnection, '/nonexistent/registry', 1.0
-            ),
+        for endpoint in (
+            registry_client.TCPEndpoint('127.0.0.1', port),
+            registry_client.UnixEndpoint('/nonexistent/registry'),
         ):
-            self.transport = registry_client.HTTPTransport(connect, 1, 1)
+            self.transport = registry_client.HTTPTransport(endpoint, 1, 1)
             self.assert_unavailable()
 
     def test_a_name_that_is_unknown(self) -> None:
-        connect = functools.partial(
-            registry_client.TCPConnection, 'name.invalid', 1, timeout=1
-        )
-        self.transport = registry_client.HTTPTransport(connect, 1, 1)
+        endpoint = registry_client.TCPEndpoint('name.invalid', 1)
+        self.transport = registry_client.HTTPTransport(endpoint, 1, 1)
         unknown = mock.patch.object(
             socket, 'getaddrinfo', side_effect=socket.gaierror(-2, 'unknown')
         )
