@@ -5,8 +5,10 @@ byte now and then is never late. Here all operations of a request, and the
 connecting before it, share one moment at which they end.
 """
 
+import functools
 import io
 import socket
+import ssl
 import time
 from typing import Any, Protocol
 
@@ -32,7 +34,7 @@ class Limited:
     def sendall(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            self.socket.settimeout(left(self._owner.until))
+            limit(self.socket, self._owner.until)
             rest = rest[self.socket.send(rest) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -40,7 +42,7 @@ class Limited:
         return io.BufferedReader(_Reader(self), BUFFER_BYTES)
 
     def read_into(self, buffer: Any) -> int:
-        self.socket.settimeout(left(self._owner.until))
+        limit(self.socket, self._owner.until)
         return self.socket.recv_into(buffer)
 
     def close(self) -> None:
@@ -71,6 +73,39 @@ class _Reader(io.RawIOBase):
         if not self.closed:
             super().close()
             self._source.end_reading()
+
+
+def limit(sock: socket.socket, until: float) -> None:
+    """The next operation of the socket ends with TimeoutError in time.
+
+    :raises TimeoutError: nothing is left
+    """
+    sock.settimeout(left(until))
+    if isinstance(sock, ssl.SSLSocket):
+        # eventlet's wait more than once in it, as a record or a handshake
+        # comes in pieces, and ask each time for how long.
+        sock.gettimeout = functools.partial(  # type: ignore[method-assign]
+            left, until
+        )
+
+
+def shake_hands(
+    sock: socket.socket, context: ssl.SSLContext, name: str, until: float
+) -> ssl.SSLSocket:
+    """TLS over a connected socket, which is closed if that fails.
+
+    :param name: whose certificate it should be
+    """
+    tls = context.wrap_socket(
+        sock, server_hostname=name, do_handshake_on_connect=False
+    )
+    try:
+        limit(tls, until)
+        tls.do_handshake()
+    except BaseException:
+        tls.close()
+        raise
+    return tls
 
 
 def left(until: float) -> float | None:

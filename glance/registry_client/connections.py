@@ -37,7 +37,7 @@ class TCPEndpoint:
         ):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(deadlines.left(until))
+                deadlines.limit(sock, until)
                 sock.connect(address)
                 # The end of a long request does not wait for its beginning.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -58,8 +58,9 @@ class TLSEndpoint(TCPEndpoint):
     def open(self, until: float) -> socket.socket:
         sock = super().open(until)
         try:
-            sock.settimeout(deadlines.left(until))
-            return self._context.wrap_socket(sock, server_hostname=self._name)
+            return deadlines.shake_hands(
+                sock, self._context, self._name, until
+            )
         except BaseException:
             sock.close()
             raise
@@ -76,7 +77,7 @@ class UnixEndpoint:
     def open(self, until: float) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadlines.left(until))
+            deadlines.limit(sock, until)
             sock.connect(self._path)
         except BaseException:
             sock.close()

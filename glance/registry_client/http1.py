@@ -60,7 +60,7 @@ def send(sock: socket.socket, data: bytes, until: float) -> None:
     """:raises TimeoutError: it is later than ``until`` (monotonic)"""
     rest = memoryview(data)
     while rest:
-        sock.settimeout(deadlines.left(until))
+        deadlines.limit(sock, until)
         rest = rest[sock.send(rest) :]
 
 
@@ -190,7 +190,7 @@ class _Source:
             raise BadAnswer('it ends too early')
 
     def _receive(self) -> None:
-        self._sock.settimeout(deadlines.left(self._until))
+        deadlines.limit(self._sock, self._until)
         data = self._sock.recv(BUFFER_BYTES)
         self._ahead += data
         self._has_ended = not data

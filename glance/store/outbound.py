@@ -227,12 +227,13 @@ class _Connection(http.client.HTTPConnection):
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadlines.left(self.until))
+            deadlines.limit(sock, self.until)
             sock.connect((str(address), self.port))
             if self._tls is None:
                 return sock
-            sock.settimeout(deadlines.left(self.until))
-            return self._tls.wrap_socket(sock, server_hostname=self.host)
+            return deadlines.shake_hands(
+                sock, self._tls, self.host, self.until
+            )
         except BaseException:
             sock.close()
             raise
