@@ -1,11 +1,19 @@
-"""Files go out through the kernel: Python never touches their bytes."""
+"""Files go out through the kernel: Python never touches their bytes.
+
+Through TLS too, where the kernel encrypts (kTLS). OpenSSL does the handshake
+and gives it the keys; what a descriptor is given then, by OpenSSL or by
+sendfile, leaves in records of one sequence. Not every kernel can, nor with
+every cipher: :func:`can_send` says so, and such a file goes out in pieces.
+"""
 
 from collections.abc import Iterator
 import contextlib
 import os
+import struct
 import time
 from typing import Any
 
+from eventlet import greenio
 from eventlet import hubs
 from eventlet import patcher
 from eventlet import tpool
@@ -23,6 +31,32 @@ SLICE_BYTES = 1 << 20
 #: one that does not is waited for by the event loop.
 BURST_SECONDS = 0.1
 FAST_CLIENT_MS = 10
+
+# linux/tls.h: how the kernel encrypts what is sent; not asked for the keys.
+_SOL_TLS = 282
+_TLS_TX = 1
+_CRYPTO_INFO = struct.Struct('=HH')  # version, cipher
+_VERSIONS = {'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304}
+
+
+def can_send(sock: Any) -> bool:
+    """Whether the peer may get what is written to the descriptor itself.
+
+    Any doubt is a no, for plain bytes on a TLS connection would be the end
+    of its secrets. That the kernel has TLS, or that its module is attached
+    to the socket (TCP_ULP), says nothing: it stays attached where the kernel
+    refused the keys for sending, and then sends plain bytes. That it tells
+    a cipher says all: it has those keys, and until the socket is closed
+    there is no way to make it send anything without them.
+    """
+    if isinstance(sock, greenio.GreenSocket):
+        return True  # not a TLS one, which is no subclass
+    try:
+        told = sock.getsockopt(_SOL_TLS, _TLS_TX, _CRYPTO_INFO.size)
+        version, cipher = _CRYPTO_INFO.unpack(told)
+    except (OSError, struct.error):  # no module, no keys (yet)
+        return False
+    return bool(cipher) and version == _VERSIONS.get(sock.version(), -1)
 
 
 @contextlib.contextmanager

@@ -288,7 +288,11 @@ class Connection(wsgi.HttpProtocol):
         if self.command == 'HEAD' or self._status in ('204', '304'):
             _close(body)
             return []
-        if isinstance(body, filebody.FileBody) and self._can_sendfile(body):
+        if (
+            isinstance(body, filebody.FileBody)
+            and self._announced == body.length
+            and files.can_send(self.connection)
+        ):
             return self._send_file(body)
         return self._whole(body)
 
@@ -347,11 +351,6 @@ class Connection(wsgi.HttpProtocol):
             raise
         finally:
             _close(body)
-
-    # Files.
-
-    def _can_sendfile(self, body: filebody.FileBody) -> bool:
-        return not self.server.tls and self._announced == body.length
 
     def _send_file(self, body: filebody.FileBody) -> Iterable[bytes]:
         try:
