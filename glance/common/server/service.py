@@ -98,6 +98,13 @@ class _Service:
         self.release()
         self._socket, self._address = opened, address
         LOG.info('%s listens on %s', self._name, address)
+        if self._conf.cert_file:
+            LOG.info(
+                'TLS: files are encrypted by %s',
+                'the kernel, or else by OpenSSL'
+                if listening.kernel_has_tls()
+                else 'OpenSSL: the kernel module tls is not loaded',
+            )
 
     def release(self) -> None:
         if self._socket is not None:
