@@ -129,7 +129,8 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= _ENABLE_KTLS  # files.can_send sees what came of it
+    if conf.kernel_tls:  # files.can_send sees what comes of it
+        context.options |= _ENABLE_KTLS
     try:
         context.load_cert_chain(conf.cert_file, conf.key_file)
     except OSError as error:
@@ -148,10 +149,10 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
     return context
 
 
-def kernel_has_tls() -> bool:
-    """Whether its module ``tls`` is loaded, which only root can do."""
+def kernel_has_tls(conf: cfg.ConfigOpts) -> bool:
+    """Whether it may, and its module is loaded, which only root can do."""
     try:
         with open(_KERNEL_OFFERS) as offers:
-            return 'tls' in offers.read().split()
+            return conf.kernel_tls and 'tls' in offers.read().split()
     except OSError:
         return False

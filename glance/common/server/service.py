@@ -102,8 +102,8 @@ class _Service:
             LOG.info(
                 'TLS: files are encrypted by %s',
                 'the kernel, or else by OpenSSL'
-                if listening.kernel_has_tls()
-                else 'OpenSSL: the kernel module tls is not loaded',
+                if listening.kernel_has_tls(self._conf)
+                else 'OpenSSL: no kernel_tls, or no module tls',
             )
 
     def release(self) -> None:

@@ -10,6 +10,7 @@ import ssl
 import struct
 import tempfile
 import threading
+from typing import Any
 import unittest
 
 from eventlet import greenio
@@ -22,6 +23,7 @@ from tests import certificates
 from tests import kernel
 
 AES_GCM_256 = 52
+_KTLS = 1 << 3
 
 
 class Told:
@@ -124,10 +126,16 @@ class TestCanSend(unittest.TestCase):
                 theirs.setblocking(True)
                 self.assertNotIn(b'secret', theirs.recv(1000))
 
-    def context(self) -> ssl.SSLContext:
+    def test_is_asked_for_unless_told_not_to(self) -> None:
+        self.assertTrue(self.context().options & _KTLS)
+        self.assertFalse(self.context(kernel_tls=False).options & _KTLS)
+
+    def context(self, **options: Any) -> ssl.SSLContext:
         conf = cfg.ConfigOpts()
         config.register(conf, 9292)
         conf(args=[], default_config_files=[])
+        for name, value in options.items():
+            conf.set_override(name, value)
         conf.set_override('cert_file', str(self.directory / 'server.crt'))
         conf.set_override('key_file', str(self.directory / 'server.key'))
         context: ssl.SSLContext = listening.tls_context(conf)
