@@ -142,7 +142,7 @@ def get(
     values = {'image_id': image_id, 'caller': asking.project_id}
     if lock:
         connection.execute(_LOCK_VISIBLE[sight], values)
-    found = unpacked(connection.execute(_ONE[sight], values).scalars())
+    found = unpacked(connection.execute(_ONE[sight], values).scalars().all())
     # MariaDB compares ids without minding letter case; ids are exact.
     if image_id not in found:
         raise errors.NotFound(f'There is no image {image_id}.')
@@ -167,7 +167,7 @@ def get_page(
     if not ids:
         return []
     values = {'ids': ids, 'caller': asking.project_id}
-    found = unpacked(connection.execute(_MANY, values).scalars())
+    found = unpacked(connection.execute(_MANY, values).scalars().all())
     return [found[id_] for id_ in ids if id_ in found]
 
 

@@ -3,7 +3,7 @@
 This package is the one place that knows eventlet, so it can be replaced:
 ``service`` is where a daemon starts, ``listening`` opens sockets,
 ``processes`` keeps workers alive, ``worker`` accepts connections, ``http``
-speaks on them, ``incoming`` reads requests.
+speaks on them, ``incoming`` reads requests, ``files`` sends files.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """HTTP on one connection.
 
-Requests are read by ``incoming``; eventlet writes the answers. What is added
-here: nothing that is not whole ever looks whole to a client, a client that
-is slow, gone or hostile costs little, and files go out through the kernel.
+Requests are read by ``incoming``; eventlet writes the answers, ``files``
+those that lie in one. What is added here: nothing that is not whole ever
+looks whole to a client, and one that is slow, gone or hostile costs little.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,14 +16,13 @@ from wsgiref.types import WSGIApplication
 
 import eventlet
 from eventlet import greenio
-from eventlet import hubs
 from eventlet import patcher
-from eventlet import tpool
 from eventlet import wsgi
 from oslo_config import cfg
 
 from glance.common import errors
 from glance.common import filebody
+from glance.common.server import files
 from glance.common.server import incoming
 
 LOG = logging.getLogger(__name__)
@@ -32,8 +31,6 @@ ACCESS_LOG = logging.getLogger('eventlet.wsgi.server')
 
 # Native threads must not see the event loop.
 _socket = patcher.original('socket')
-_poll = patcher.original('select').poll
-_POLLOUT = patcher.original('select').POLLOUT
 
 MAX_REQUEST_LINE = 8192
 MAX_HEAD_BYTES = 1 << 20
@@ -42,12 +39,6 @@ MAX_UNWANTED_BYTES = 1 << 20
 UNWANTED_SECONDS = 5.0
 #: How long a client that was answered early gets to notice it.
 LINGER_SECONDS = 2.0
-#: One call of sendfile.
-SLICE_BYTES = 1 << 20
-#: One stay in a native thread: a client that reads fast is served there,
-#: one that does not is waited for by the event loop.
-BURST_SECONDS = 0.1
-FAST_CLIENT_MS = 10
 #: A native socket without any time-out would make the descriptor blocking.
 _NO_TIMEOUT_SECONDS = 10.0 * 365 * 86400
 
@@ -297,7 +288,11 @@ class Connection(wsgi.HttpProtocol):
         if self.command == 'HEAD' or self._status in ('204', '304'):
             _close(body)
             return []
-        if isinstance(body, filebody.FileBody) and self._can_sendfile(body):
+        if (
+            isinstance(body, filebody.FileBody)
+            and self._announced == body.length
+            and files.can_send(self.connection)
+        ):
             return self._send_file(body)
         return self._whole(body)
 
@@ -357,54 +352,18 @@ class Connection(wsgi.HttpProtocol):
         finally:
             _close(body)
 
-    # Files.
-
-    def _can_sendfile(self, body: filebody.FileBody) -> bool:
-        return not self.server.tls and self._announced == body.length
-
     def _send_file(self, body: filebody.FileBody) -> Iterable[bytes]:
-        """Let the kernel copy: head and file leave in full packets."""
         try:
-            self._cork(1)
-            self._write(b'')
-            while self._sent < body.length:
-                self._send_burst(body)
-            self._cork(0)
+            with files.full_packets(self.connection):
+                self._write(b'')
+                files.send(self.connection, body, self.server.socket_timeout)
         except (OSError, EOFError, filebody.TruncatedFile) as error:
             LOG.info('%s: the transfer is cut: %s', self.requestline, error)
             self._broken = self.close_connection = True
         finally:
-            body.sent_bytes = self._sent
+            self._sent = body.sent_bytes
             body.close()
         return []
-
-    def _send_burst(self, body: filebody.FileBody) -> None:
-        """Send what the client takes quickly, then wait until it takes more.
-
-        sendfile reads the disk, which may stand still: a native thread does
-        it. The wait for a slow client holds no thread.
-        """
-        target = self.connection.fileno()
-        self._sent += tpool.execute(
-            _burst,
-            target,
-            body.fileno(),
-            body.offset + self._sent,
-            body.length - self._sent,
-        )
-        if self._sent < body.length:
-            hubs.trampoline(
-                target,
-                write=True,
-                timeout=self.server.socket_timeout,
-                timeout_exc=TimeoutError('the client takes no more'),
-            )
-
-    def _cork(self, on: int) -> None:
-        if self.connection.family != _socket.AF_UNIX:
-            self.connection.setsockopt(
-                _socket.IPPROTO_TCP, _socket.TCP_CORK, on
-            )
 
     # The end.
 
@@ -443,28 +402,3 @@ class Connection(wsgi.HttpProtocol):
 def _close(body: object) -> None:
     if hasattr(body, 'close'):
         body.close()
-
-
-def _burst(target: int, file: int, offset: int, length: int) -> int:
-    """Send until the client is slow, time is up or all is sent.
-
-    Runs in a native thread. Returns the bytes sent.
-    """
-    sent = 0
-    poll = None
-    end = time.monotonic() + BURST_SECONDS
-    while sent < length and time.monotonic() < end:
-        size = min(SLICE_BYTES, length - sent)
-        try:
-            done = os.sendfile(target, file, offset + sent, size)
-        except BlockingIOError:
-            if poll is None:
-                poll = _poll()
-                poll.register(target, _POLLOUT)
-            if sent < SLICE_BYTES or not poll.poll(FAST_CLIENT_MS):
-                break
-            continue
-        if not done:
-            raise filebody.TruncatedFile(f'{length - sent} bytes are missing')
-        sent += done
-    return sent

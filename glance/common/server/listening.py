@@ -13,6 +13,10 @@ from glance.common import errors
 # The socket is opened in the main process, which must not wake an event loop.
 _socket = patcher.original('socket')
 
+#: SSL_OP_ENABLE_KTLS, which Python names since 3.12; no other meaning before.
+_ENABLE_KTLS = 1 << 3
+_KERNEL_OFFERS = '/proc/sys/net/ipv4/tcp_available_ulp'
+
 
 def address(conf: cfg.ConfigOpts) -> tuple[Any, ...]:
     if conf.bind_socket:
@@ -125,6 +129,8 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if conf.kernel_tls:  # files.can_send sees what comes of it
+        context.options |= _ENABLE_KTLS
     try:
         context.load_cert_chain(conf.cert_file, conf.key_file)
     except OSError as error:
@@ -141,3 +147,12 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
                 f'ca_file {conf.ca_file}: not usable: {error}'
             ) from error
     return context
+
+
+def kernel_has_tls(conf: cfg.ConfigOpts) -> bool:
+    """Whether it may, and its module is loaded, which only root can do."""
+    try:
+        with open(_KERNEL_OFFERS) as offers:
+            return conf.kernel_tls and 'tls' in offers.read().split()
+    except OSError:
+        return False

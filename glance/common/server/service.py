@@ -98,6 +98,13 @@ class _Service:
         self.release()
         self._socket, self._address = opened, address
         LOG.info('%s listens on %s', self._name, address)
+        if self._conf.cert_file:
+            LOG.info(
+                'TLS: files are encrypted by %s',
+                'the kernel, or else by OpenSSL'
+                if listening.kernel_has_tls(self._conf)
+                else 'OpenSSL: no kernel_tls, or no module tls',
+            )
 
     def release(self) -> None:
         if self._socket is not None:

@@ -104,6 +104,16 @@ class TestFiles(cases.Shared):
             sock.sendall(daemon.request(f'/file?0,{size + 1}'))
             daemon.read_all(sock)
 
+    def test_file_that_the_kernel_cannot_send(self) -> None:
+        with (
+            self.running.connect() as sock,
+            self.assertRaises(ConnectionResetError),
+        ):
+            sock.sendall(daemon.request('/unreadable'))
+            daemon.read_all(sock)
+        cut = 'GET /unreadable HTTP/1.1: the transfer is cut: [Errno'
+        daemon.eventually(lambda: cut in self.running.log())
+
     def test_slow_readers_do_not_hold_others_up(self) -> None:
         for _ in range(50):
             sock = self.running.connect()

@@ -4,7 +4,7 @@ import os
 import ssl
 from typing import Any
 
-from tests.live import certificates
+from tests import certificates
 from tests.live.server import cases
 from tests.live.server import daemon
 

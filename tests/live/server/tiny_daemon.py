@@ -6,7 +6,7 @@ from glance.common import server
 
 server.patch()
 
-from collections.abc import Iterable  # noqa: E402
+from collections.abc import Iterable, Iterator  # noqa: E402
 import hashlib  # noqa: E402
 import os  # noqa: E402
 from typing import Any  # noqa: E402
@@ -21,6 +21,16 @@ from glance.common import filebody  # noqa: E402
 from glance.common.server import service  # noqa: E402
 
 OPTS = [cfg.StrOpt('greeting', default='hello'), cfg.StrOpt('file')]
+
+
+class WatchedBody(filebody.FileBody):
+    """A file that counts how often it is sent in pieces."""
+
+    sent_in_pieces = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        WatchedBody.sent_in_pieces += 1
+        return super().__iter__()
 
 
 class App:
@@ -79,9 +89,20 @@ class App:
     def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         first, length = map(int, environ['QUERY_STRING'].split(','))
         file = open(self._conf.file, 'rb')  # noqa: SIM115 - the body closes it
-        body = filebody.FileBody(file, first, length)
+        body = WatchedBody(file, first, length)
         start('200 OK', [('Content-Length', str(length))])
         return body
+
+    def unreadable(
+        self, environ: dict[str, Any], start: Any
+    ) -> Iterable[bytes]:
+        file = open('/proc/self/mem', 'rb')  # noqa: SIM115 - the body closes it
+        start('200 OK', [('Content-Length', '1000')])
+        return WatchedBody(file, 0, 1000)
+
+    def pieces(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        start('200 OK', [])
+        return [str(WatchedBody.sent_in_pieces).encode()]
 
 
 def main() -> int:

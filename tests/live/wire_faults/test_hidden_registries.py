@@ -3,7 +3,7 @@
 import shutil
 import unittest
 
-from tests.live import certificates
+from tests import certificates
 from tests.live import daemons
 from tests.live import processes
 from tests.live.wire_faults import service
