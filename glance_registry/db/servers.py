@@ -79,16 +79,22 @@ def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
     exc_filters.register_engine(engine)
     if kind == 'sqlite':
         _prepare_sqlite(engine, options)
-    elif kind in _WAIT_FOR_LOCKS:
-        _prepare_server(engine, _WAIT_FOR_LOCKS[kind])
+    elif kind in _SETTINGS:
+        _prepare_server(engine, _SETTINGS[kind])
     return engine
 
 
 #: Errors of a server that takes its leave: shutdown, a killed connection.
 _LEAVING = frozenset((1053, 1927))
-_WAIT_FOR_LOCKS = {
-    'mysql': f'SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}',
-    'mariadb': f'SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}',
+#: For the ids of a page MariaDB would look into each index of each table at
+#: each id, only to plan: 0.3 of 1.6 ms for 25 images.
+_MARIADB = (
+    f'SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, '
+    'SESSION eq_range_index_dive_limit = 1'
+)
+_SETTINGS = {
+    'mysql': _MARIADB,
+    'mariadb': _MARIADB,
     'postgresql': f"SET lock_timeout = '{LOCK_SECONDS}s'",
 }
 #: How long a driver waits for a server that went away without a word.

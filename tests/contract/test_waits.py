@@ -22,11 +22,13 @@ ANY: Any = {'row_version': None}
 class LocksTestCase(base.ServiceTestCase):
     def setUp(self) -> None:
         waits = {
-            kind: statement.replace(str(servers.LOCK_SECONDS), '1')
-            for kind, statement in servers._WAIT_FOR_LOCKS.items()
+            kind: statement.replace(
+                str(servers.LOCK_SECONDS), str(LOCK_SECONDS)
+            )
+            for kind, statement in servers._SETTINGS.items()
         }
         for module, name, value in (
-            (servers, '_WAIT_FOR_LOCKS', waits),
+            (servers, '_SETTINGS', waits),
             (servers, 'LOCK_SECONDS', LOCK_SECONDS),
             (engine, 'RETRY_SECONDS', 0),
         ):

@@ -92,6 +92,13 @@ class TestConfig(unittest.TestCase):
         self.load()
         self.assertEqual(0o027, os.umask(0o022))
 
+    def test_threads_are_looked_for_where_a_format_names_them(self) -> None:
+        self.addCleanup(setattr, logging, 'logThreads', True)
+        self.load()
+        self.assertFalse(logging.logThreads)
+        self.load('logging_debug_format_suffix = %(threadName)s')
+        self.assertTrue(logging.logThreads)
+
     def test_version(self) -> None:
         with (
             mock.patch('sys.stdout') as out,
