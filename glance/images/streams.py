@@ -273,6 +273,7 @@ class _Helped:
     def stop(self) -> None:
         for helper in self._helpers:
             helper.stop()
+        self._buffers.clear()
 
     def _wait_for_one(self) -> None:
         self._waited += 1
