@@ -168,7 +168,8 @@ class _Probe:
             self.break_off(error)
 
     def break_off(self, error: Exception) -> None:
-        self._trouble = error
+        # Its traceback would hold the upload's buffers.
+        self._trouble = error.with_traceback(None)
         self.is_done = True
 
     @property

@@ -189,6 +189,7 @@ class NativeStream:
 
     def close(self) -> None:
         self._sock.close()
+        self._ahead = bytearray()
 
     def _take(self, view: memoryview) -> int:
         amount = min(len(view), self._end - self._start)

@@ -38,6 +38,18 @@ class TestEffort(inspecting.FormatsTestCase):
         self.assertLessEqual(self.bytes_seen('raw', rest), 256 * 1024)
         self.assertLessEqual(self.bytes_seen('raw', b'text\n' * MIB), MIB)
 
+    def test_a_buffer_that_was_looked_at_is_free(self) -> None:
+        """What no parser understood is a failure, with frames behind it."""
+        good = [data for data, _ in inspecting.GOOD.values()]
+        for data in (inspecting.RANDOM, b'VMDK', b'KDMV' * MIB, *good):
+            buffer = bytearray(data)
+            looking = formats.Inspection(inspecting.RULES, 'raw')
+            with memoryview(buffer) as view:
+                for start in range(0, len(data), 64 * 1024):
+                    with view[start : start + 64 * 1024] as piece:
+                        looking.feed(piece)
+            buffer.append(1)  # an error as long as anybody looks
+
     def hostile(self) -> dict[str, bytes]:
         lines = 'a=\n' * 400_000
         return {
