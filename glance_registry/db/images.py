@@ -140,12 +140,16 @@ def get(
     """
     sight = visibility.sight(asking)
     values = {'image_id': image_id, 'caller': asking.project_id}
-    if lock:
-        connection.execute(_LOCK_VISIBLE[sight], values)
+    missing = errors.NotFound(f'There is no image {image_id}.')
+    if (
+        lock
+        and connection.execute(_LOCK_VISIBLE[sight], values).first() is None
+    ):
+        raise missing  # though it may come into sight: it is not locked
     found = unpacked(connection.execute(_ONE[sight], values).scalars().all())
     # MariaDB compares ids without minding letter case; ids are exact.
     if image_id not in found:
-        raise errors.NotFound(f'There is no image {image_id}.')
+        raise missing
     return found[image_id]
 
 

@@ -189,7 +189,7 @@ class NativeStream:
 
     def close(self) -> None:
         self._sock.close()
-        self._ahead = bytearray()
+        self._ahead = bytearray()  # who refers to us may live a while yet
 
     def _take(self, view: memoryview) -> int:
         amount = min(len(view), self._end - self._start)

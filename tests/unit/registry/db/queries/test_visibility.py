@@ -5,6 +5,8 @@ All is held against a model of a few lines of Python.
 
 from collections.abc import Callable
 import itertools
+from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 
@@ -119,6 +121,30 @@ class TestVisibility(readers.QueriesTestCase):
                     self.assertEqual(
                         self.sees(asking, row), self.found(asking, row)
                     )
+
+    def test_what_comes_into_sight_is_not_given_unlocked(self) -> None:
+        """It becomes public when the lock has found nothing to hold."""
+        hidden = next(
+            row['id']
+            for row in self.rows
+            if row['owner'] == 'p2' and row['visibility'] == 'private'
+        )
+
+        def get(connection: sa.Connection) -> None:
+            def execute(*statement: Any) -> Any:
+                result = connection.execute(*statement)
+                connection.execute(
+                    models.images.update()
+                    .where(models.images.c.id == hidden)
+                    .values(visibility='public')
+                )
+                return result
+
+            late: Any = mock.Mock(execute=execute)
+            images.get(late, self.callers[0], hidden, lock=True)
+
+        with self.assertRaises(errors.NotFound):
+            self.database.write(get)
 
     def found(self, asking: context.RequestContext, row: readers.Row) -> bool:
         try:
