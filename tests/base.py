@@ -24,6 +24,7 @@ from glance.api import app as api_app
 from glance.api import conf as api_conf
 from glance.api import storage
 from glance.api import versions
+from glance.common import contract
 from glance.common import middleware
 from glance.store import filesystem
 from glance_registry import app as registry_app
@@ -336,3 +337,19 @@ def temporary_directory(test: unittest.TestCase) -> str:
 
 def query(**parameters: str) -> str:
     return '?' + urllib.parse.urlencode(parameters)
+
+
+def list_query(**parameters: Any) -> contract.ImageQuery:
+    """A list as the registry is asked for it: 10 images, newest first."""
+    known: dict[str, Any] = {
+        'limit': 10,
+        'marker': None,
+        'sort': [('created_at', 'desc'), ('id', 'desc')],
+        'filters': [],
+        'properties': [],
+        'tags': [],
+        'visibility': None,
+        'member_status': 'accepted',
+        'os_hidden': False,
+    }
+    return {**known, **parameters}  # type: ignore[typeddict-item]

@@ -70,20 +70,6 @@ class RegistryTestCase(base.ServiceTestCase):
     def stored(self, transfer: str) -> contract.Stored:
         return {'transfer_id': transfer, **DATA}  # type: ignore
 
-    def query(self, **rest: Any) -> contract.ImageQuery:
-        return {
-            'limit': 10,
-            'marker': None,
-            'sort': [('created_at', 'desc'), ('id', 'desc')],
-            'filters': [],
-            'properties': [],
-            'tags': [],
-            'visibility': None,
-            'member_status': 'accepted',
-            'os_hidden': False,
-            **rest,
-        }  # type: ignore
-
     def claim_location(self, image_id: str, transfer: str) -> contract.Claimed:
         return self.client.claim_location(
             ALICE, image_id, {'transfer_id': transfer, 'node': 'n', 'size': 0}

@@ -2,6 +2,7 @@
 
 from glance.common import contract
 from glance.common import errors
+from tests import base
 from tests.contract.registry import callers
 
 
@@ -46,7 +47,7 @@ class TestImages(callers.RegistryTestCase):
 
     def test_list_images(self) -> None:
         first, second = self.create(name='a'), self.create(name='b')
-        query = self.query(sort=[('name', 'asc'), ('id', 'asc')])
+        query = base.list_query(sort=[('name', 'asc'), ('id', 'asc')])
         self.assertEqual(
             [first, second], self.client.list_images(callers.ALICE, query)
         )
@@ -72,7 +73,7 @@ class TestImages(callers.RegistryTestCase):
                     errors.BadRequest,
                     self.client.list_images,
                     callers.ALICE,
-                    self.query(**wrong),
+                    base.list_query(**wrong),
                 )
 
     def test_update_image(self) -> None:
@@ -199,7 +200,7 @@ class TestImages(callers.RegistryTestCase):
                 image['id'],
             )
             self.assertEqual(
-                [], self.client.list_images(callers.ADMIN, self.query())
+                [], self.client.list_images(callers.ADMIN, base.list_query())
             )
             ids = [place['id'] for place in left]
             for _ in range(2):

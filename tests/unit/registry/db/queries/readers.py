@@ -30,18 +30,10 @@ def caller(project: str | None, is_admin: bool) -> context.RequestContext:
 
 
 def asked(**parameters: Any) -> contract.ImageQuery:
-    known: dict[str, Any] = {
-        'limit': 1000,
-        'marker': None,
-        'sort': [('id', 'asc')],
-        'filters': [],
-        'properties': [],
-        'tags': [],
-        'visibility': None,
-        'member_status': 'accepted',
-        'os_hidden': False,
-    }
-    return {**known, **parameters}  # type: ignore[typeddict-item]
+    """All images, in the order of their ids."""
+    return base.list_query(
+        **{'limit': 1000, 'sort': [('id', 'asc')], **parameters}
+    )
 
 
 def image_id(number: int) -> str:
