@@ -140,16 +140,14 @@ def get(
     """
     sight = visibility.sight(asking)
     values = {'image_id': image_id, 'caller': asking.project_id}
-    missing = errors.NotFound(f'There is no image {image_id}.')
-    if (
-        lock
-        and connection.execute(_LOCK_VISIBLE[sight], values).first() is None
-    ):
-        raise missing  # though it may come into sight: it is not locked
-    found = unpacked(connection.execute(_ONE[sight], values).scalars().all())
+    found: dict[str, contract.Image] = {}
+    # What only comes into sight behind the lock would not be locked.
+    if not lock or connection.execute(_LOCK_VISIBLE[sight], values).first():
+        rows = connection.execute(_ONE[sight], values).scalars().all()
+        found = unpacked(rows)
     # MariaDB compares ids without minding letter case; ids are exact.
     if image_id not in found:
-        raise missing
+        raise errors.NotFound(f'There is no image {image_id}.')
     return found[image_id]
 
 
