@@ -14,7 +14,7 @@ from tests.live import servers
 SECONDS = 300
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 #: Clients of another environment than ours.
-ELSEWHERE = {'old-glance': ROOT / '.venv-oldclient/bin/glance'}
+ELSEWHERE = {'old-glance': ROOT / '.nox/old_client/bin/glance'}
 
 
 class Failed(Exception):

@@ -58,9 +58,9 @@ class Keystone:
     variable = 'GLANCE_TEST_KEYSTONE'
 
     def __init__(self) -> None:
-        programs = ROOT / '.venv-keystone/bin'
+        programs = ROOT / '.nox/keystone/bin'
         if not (programs / 'keystone-manage').exists():
-            raise unittest.SkipTest('no Keystone: tools/environment keystone')
+            raise unittest.SkipTest('no Keystone: .venv/bin/nox -s keystone')
         directory = processes.private_directory()
         config = directory / 'keystone.conf'
         config.write_text(CONFIGURATION.format(directory=directory))

@@ -13,7 +13,7 @@ class OldClient(cloud.Cloud, unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         if not clients.ELSEWHERE['old-glance'].exists():
-            raise unittest.SkipTest('tools/environment oldclient')
+            raise unittest.SkipTest('.venv/bin/nox -s old_client')
         super().setUpClass()
         cls.alice, cls.bob = cls.people['alice'], cls.people['bob']
 

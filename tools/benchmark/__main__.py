@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--keystone',
         action='store_true',
-        help='also a pair behind a real Keystone (tools/environment keystone)',
+        help='also a pair behind a real Keystone (.venv/bin/nox -s keystone)',
     )
     parser.add_argument(
         '--option',

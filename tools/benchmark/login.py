@@ -25,7 +25,7 @@ def behind_keystone(
 
     Tokens are cached in each process, as they are without memcached.
 
-    :raises unittest.SkipTest: no Keystone: tools/environment keystone
+    :raises unittest.SkipTest: no Keystone: .venv/bin/nox -s keystone
     """
     cloud = keystone.Keystone()
     stack.callback(cloud.stop)
