@@ -109,6 +109,15 @@ def _worker_opts() -> list[cfg.Opt]:
             'service stops or reloads; then they are cut. 0: no limit. Keep '
             'it below the stop time-out of the service manager.',
         ),
+        cfg.IntOpt(
+            'worker_response_timeout',
+            min=0,
+            default=60,
+            help='Ours: seconds after which a worker that does not respond '
+            '(its event loop does not run, or it does not start) is killed '
+            'and replaced. Its stacks go to stderr before. Time in which the '
+            'main process did not run either is not counted. 0: never.',
+        ),
     ]
 
 

@@ -15,6 +15,8 @@ from eventlet import tpool
 
 _thread = patcher.original('_thread')
 _local = patcher.original('threading').local()
+#: Kept, so that nothing of the parent's pool is finalized in a child.
+_abandoned: list[Any] = []
 
 
 def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -56,6 +58,21 @@ def start(func: Callable[[], None]) -> None:
         func()
 
     _thread.start_new_thread(work, ())
+
+
+def prepare() -> None:
+    """Start the pool: it needs descriptors, which may be short later.
+
+    A pool whose start failed half way would never answer again.
+    """
+    tpool.setup()
+
+
+def forget_threads() -> None:
+    """Leave the pool of the parent, whose threads a child does not have."""
+    _abandoned.extend((tpool._rsock, tpool._wsock, tpool._coro))
+    tpool._threads.clear()
+    tpool._setup_already = False
 
 
 def _wait(woken: int, outcome: list[tuple[bool, Any]]) -> None:

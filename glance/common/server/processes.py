@@ -10,23 +10,23 @@ import dataclasses
 import gc
 import logging
 import math
+import mmap
 import os
 import signal
 import time
 from typing import NoReturn
 
+from glance.common.server import forks
+
 LOG = logging.getLogger(__name__)
 
 #: How a worker says that it accepts connections. A queued signal: one from
 #: each worker arrives, with its process id.
-READY = signal.SIGRTMIN
-SIGNALS = {
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGCHLD,
-    READY,
-}
+READY = forks.READY
+SIGNALS = forks.SIGNALS
+
+#: How often a worker's event loop shows that it runs, and is looked at.
+PULSE_SECONDS = 1.0
 
 #: A worker that lived shorter than this died young, and each one that does
 #: so in a row doubles the pause before the next, up to the longest pause.
@@ -39,10 +39,16 @@ class Lifeline:
     """What a worker holds of its main process.
 
     :ivar fd: becomes readable when the main process is gone
+    :ivar pulse: one byte of shared memory, which changes while it lives
     """
 
     fd: int
     main_pid: int
+    pulse: mmap.mmap
+
+    def beat(self) -> None:
+        """Show the main process that the event loop runs."""
+        self.pulse[0] = (self.pulse[0] + 1) % 256
 
     def ready(self) -> None:
         """Tell the main process that this worker accepts connections."""
@@ -57,6 +63,7 @@ class Plan:
     :ivar work: a worker's life, in the child; returns its exit code
     :ivar reload: take a new configuration; False: it was refused
     :ivar grace_seconds: how long a worker may drain; 0: no limit
+    :ivar silence_seconds: how long a worker may not respond; 0: no limit
     :ivar release: give up the listening socket, at the end
     """
 
@@ -64,15 +71,21 @@ class Plan:
     work: Callable[[Lifeline], int]
     reload: Callable[[], bool]
     grace_seconds: Callable[[], float]
+    silence_seconds: Callable[[], float]
     release: Callable[[], None]
 
 
 @dataclasses.dataclass
 class _Worker:
     born: float
+    pulse: mmap.mmap
     ready: bool = False
     outdated: bool = False
     deadline: float | None = None  # set once it was told to drain
+    last_pulse: int = 0
+    silent_seconds: float = 0.0
+    was_dumped: bool = False
+    was_killed: bool = False
 
     @property
     def current(self) -> bool:
@@ -89,7 +102,11 @@ class Supervisor:
         self._young_deaths = 0
         self._not_before = 0.0
         self._exit_code = 0
+        self._watched = _now()
+        self._pid = os.getpid()
         self._alive, self._alive_held = os.pipe()
+        # A child that held it would hide the end of the main process.
+        forks.in_child(lambda: os.close(self._alive_held))
 
     def run(self) -> int:
         """Supervise until stopped; the exit code of the daemon."""
@@ -101,6 +118,7 @@ class Supervisor:
             if received is not None:
                 self._handle(received)
             self._reap()
+            self._watch()
             self._cut_late()
             self._fill()
         return self._exit_code
@@ -121,6 +139,8 @@ class Supervisor:
             for w in self._workers.values()
             if w.deadline is not None
         ]
+        if self._plan.silence_seconds():
+            due.append(_now() + PULSE_SECONDS)
         if self._not_before and not self._stopping:
             due.append(self._not_before)
         return min(max(0.0, min(due, default=math.inf) - _now()), 3600.0)
@@ -137,20 +157,20 @@ class Supervisor:
 
     def _spawn(self) -> None:
         settle()
-        pid = os.fork()
+        pulse = mmap.mmap(-1, 1)
+        pid = forks.fork()
         if not pid:
-            self._become_worker()
-        self._workers[pid] = _Worker(born=_now())
+            self._become_worker(pulse)
+        self._workers[pid] = _Worker(born=_now(), pulse=pulse)
 
-    def _become_worker(self) -> NoReturn:
+    def _become_worker(self, pulse: mmap.mmap) -> NoReturn:
         code = 1
         try:
-            os.close(self._alive_held)
             # The terminal and the service manager signal the whole group;
             # only the main process decides what that means.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            code = self._plan.work(Lifeline(self._alive, os.getppid()))
+            code = self._plan.work(Lifeline(self._alive, self._pid, pulse))
         except BaseException:
             LOG.exception('The worker failed')
         finally:
@@ -181,8 +201,45 @@ class Supervisor:
             if done:
                 self._bury(pid, os.waitstatus_to_exitcode(status))
 
+    def _watch(self) -> None:
+        """Kill workers whose event loop has stopped; others replace them.
+
+        Only time in which this process ran counts: while the machine or the
+        whole service was suspended, no worker could show anything.
+        """
+        now = _now()
+        passed = min(now - self._watched, 2 * PULSE_SECONDS)
+        self._watched = now
+        limit = self._plan.silence_seconds()
+        for pid, worker in self._workers.items():
+            pulse = worker.pulse[0]
+            if pulse != worker.last_pulse:
+                worker.last_pulse, worker.silent_seconds = pulse, 0.0
+                worker.was_dumped = False
+                continue
+            worker.silent_seconds += passed
+            if limit and worker.silent_seconds >= limit:
+                self._end_silent(pid, worker)
+
+    def _end_silent(self, pid: int, worker: _Worker) -> None:
+        """Let it write its stacks to stderr; kill it the next time."""
+        if not worker.was_dumped:
+            worker.was_dumped = True
+            os.kill(pid, signal.SIGUSR2)
+        elif not worker.was_killed:
+            worker.was_killed = True
+            LOG.error(
+                'Worker %s has not responded for %d s '
+                '(worker_response_timeout): killed and replaced',
+                pid,
+                worker.silent_seconds,
+            )
+            os.kill(pid, signal.SIGKILL)
+            worker.deadline = math.inf
+
     def _bury(self, pid: int, code: int) -> None:
         worker = self._workers.pop(pid)
+        worker.pulse.close()
         if worker.deadline is not None:
             if code and self._stopping:
                 self._exit_code = 1

@@ -14,12 +14,12 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import eventlet
-from eventlet import hubs
 from oslo_config import cfg
 
 from glance.common import config
 from glance.common import errors
 from glance.common import shutdown
+from glance.common.server import forks
 from glance.common.server import listening
 from glance.common.server import processes
 from glance.common.server import worker
@@ -53,6 +53,7 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
         work=service.work,
         reload=service.reload,
         grace_seconds=lambda: conf.graceful_shutdown_timeout,
+        silence_seconds=lambda: conf.worker_response_timeout,
         release=service.release,
     )
     return processes.Supervisor(plan).run()
@@ -130,11 +131,13 @@ class _Service:
         What a failed attempt leaves behind (half a configuration, an
         application half built) then never exists in this process.
         """
-        pid = os.fork()
+        pid = forks.fork()
         if not pid:
             code = 1
             try:
-                hubs.use_hub()
+                signal.pthread_sigmask(
+                    signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT}
+                )
                 signal.alarm(PROBE_SECONDS)
                 if self._conf.reload_config_files():
                     self.check()
@@ -149,10 +152,10 @@ class _Service:
 
     def work(self, lifeline: processes.Lifeline) -> int:
         """A worker's life, in a forked child."""
-        hubs.use_hub()
         served = worker.Worker(self._conf, self._socket, self._load_app())
         served.on_signals({signal.SIGTERM: served.drain})
         eventlet.spawn(served.drain_without, lifeline.fd)
+        eventlet.spawn(_beat, lifeline)
         lifeline.ready()
         return _until_the_end(served)
 
@@ -183,6 +186,12 @@ class _Service:
         }
         served.on_signals(actions)
         return _until_the_end(served)
+
+
+def _beat(lifeline: processes.Lifeline) -> None:
+    while True:
+        lifeline.beat()
+        eventlet.sleep(processes.PULSE_SECONDS)
 
 
 def _until_the_end(served: worker.Worker) -> int:

@@ -57,6 +57,7 @@ class Worker:
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
         threads.install(native.call, native.run, native.start)
+        native.prepare()
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
         self._refused = 0

@@ -123,8 +123,14 @@ class Daemon:
             try:
                 self.process.wait(3)
             except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGTERM)
-                self.wait()
+                self._kill()
+
+    def _kill(self) -> None:
+        """End the daemon and its workers, whatever state they are in."""
+        for pid in (self.process.pid, *self.workers()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.wait()
 
     def log(self) -> str:
         return self.log_file.read_text()

@@ -23,6 +23,45 @@ class TestLife(cases.Case):
                 os.kill(pid, signal.SIGKILL)
         daemon.eventually(lambda: running.worker() not in killed)
 
+    def test_worker_killed_while_it_logs_harms_no_other(self) -> None:
+        running = self.daemon(workers=2).up()
+        before = daemon.eventually(
+            lambda: len(found := running.workers()) == 2 and found
+        )
+        with running.connect() as sock:
+            sock.sendall(daemon.request('/die'))
+            self.assertEqual(b'', daemon.read_all(sock))
+        after = daemon.eventually(
+            lambda: (
+                len(found := running.workers()) == 2
+                and found != before
+                and found
+            )
+        )
+        # Each answer is a line in the log of its worker.
+        for pid in after:
+            daemon.eventually(lambda pid=pid: running.worker() == pid)
+        running.signal(signal.SIGTERM)
+        self.assertEqual(0, running.wait())
+
+    def test_worker_that_does_not_respond_is_replaced(self) -> None:
+        running = self.daemon(
+            workers=2, worker_response_timeout=2, graceful_shutdown_timeout=0
+        ).up()
+        before = daemon.eventually(
+            lambda: len(found := running.workers()) == 2 and found
+        )
+        stopped = min(before)
+        os.kill(stopped, signal.SIGSTOP)
+        after = daemon.eventually(
+            lambda: len(found := running.workers() - {stopped}) == 2 and found
+        )
+        self.assertLess(before - {stopped}, after)
+        self.assertIn(f'Worker {stopped} has not responded', running.log())
+        os.kill(min(after), signal.SIGSTOP)
+        running.signal(signal.SIGTERM)
+        running.wait()
+
     def test_stop_lets_requests_finish(self) -> None:
         for workers in (2, 1):
             with self.subTest(workers=workers):
@@ -113,6 +152,19 @@ class TestReload(cases.Case):
                     self.assertIn(running.worker(), before)
                     running.signal(signal.SIGTERM)
                     self.assertEqual(0, running.wait())
+
+    def test_killed_while_the_new_configuration_is_tried(self) -> None:
+        for workers in (2, 1):
+            with self.subTest(workers=workers):
+                running = self.daemon(workers=workers).up()
+                running.configure(**{**running.options, 'greeting': 'killed'})
+                running.signal(signal.SIGHUP)
+                daemon.eventually(
+                    lambda d=running: 'the old one stays' in d.log()
+                )
+                self.assertIn(b'hello', running.get('/hello'))
+                running.signal(signal.SIGTERM)
+                self.assertEqual(0, running.wait())
 
     def test_no_request_is_lost(self) -> None:
         running = self.daemon(workers=2).up()

@@ -8,7 +8,9 @@ server.patch()
 
 from collections.abc import Iterable, Iterator  # noqa: E402
 import hashlib  # noqa: E402
+import logging  # noqa: E402
 import os  # noqa: E402
+import signal  # noqa: E402
 from typing import Any  # noqa: E402
 from urllib.parse import parse_qs  # noqa: E402
 
@@ -41,6 +43,8 @@ class App:
         self._greeting = conf.greeting
         if self._greeting == 'wrong':
             raise errors.ConfigurationError('greeting: not a good one')
+        if self._greeting == 'killed':
+            die_in_a_log_line()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         name = environ['PATH_INFO'].strip('/') or 'hello'
@@ -56,6 +60,10 @@ class App:
         return [
             f'{key}={environ[key]!r}\n'.encode() for key in sorted(environ)
         ]
+
+    def die(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        die_in_a_log_line()
+        return []
 
     def slow(self, environ: dict[str, Any], start: Any) -> list[bytes]:
         eventlet.sleep(float(environ['QUERY_STRING']))
@@ -103,6 +111,13 @@ class App:
     def pieces(self, environ: dict[str, Any], start: Any) -> list[bytes]:
         start('200 OK', [])
         return [str(WatchedBody.sent_in_pieces).encode()]
+
+
+def die_in_a_log_line() -> None:
+    """End as a process that is killed while it writes to the log."""
+    for handler in logging.getLogger().handlers:
+        handler.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> int:
