@@ -6,15 +6,26 @@ the library is loaded only where a configuration asks for more.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+import functools
 import os
+import re
 from typing import Any
 
 from oslo_config import cfg
 import webob
 
+from glance.common import authority
 from glance.common import errors
 from glance.common import wsgi
 
+#: Headers of a proxy that may be lists.
+_FORWARDED = (
+    'HTTP_X_FORWARDED_HOST',
+    'HTTP_X_FORWARDED_PROTO',
+    'HTTP_X_FORWARDED_FOR',
+    'HTTP_X_FORWARDED_PREFIX',
+)
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+;=:@%-]+)*")
 Environ = dict[str, Any]
 Filter = Callable[[wsgi.WSGIApp], wsgi.WSGIApp]
 
@@ -117,7 +128,7 @@ def cors_factory(options: wsgi.Options, **local: str) -> Filter:
 
 
 def answer_options(app: wsgi.WSGIApp) -> wsgi.WSGIApp:
-    """OPTIONS is 200 on every path, and tells nothing (section 2.6)."""
+    """OPTIONS is 200 on every path, and tells nothing."""
 
     def answer(
         environ: Environ, start_response: Callable[..., Any]
@@ -139,7 +150,47 @@ def proxy_factory(options: wsgi.Options, **local: str) -> Filter:
     from oslo_middleware import http_proxy_to_wsgi
 
     conf = _private(group, http_proxy_to_wsgi.OPTS, values)
-    return lambda app: http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
+
+    def believe(app: wsgi.WSGIApp) -> wsgi.WSGIApp:
+        checked = functools.partial(_check_forwarded, app)
+        filtered = http_proxy_to_wsgi.HTTPProxyToWSGI(checked, conf)
+        return functools.partial(_use_first, filtered)
+
+    return believe
+
+
+def _use_first(
+    app: wsgi.WSGIApp, environ: Environ, start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Of a list, which several proxies make, the first is the client's."""
+    for name in _FORWARDED:
+        if name in environ:
+            environ[name] = environ[name].partition(',')[0].strip()
+    return app(environ, start_response)
+
+
+def _check_forwarded(
+    app: wsgi.WSGIApp, environ: Environ, start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Refuse what is no address: it comes back in links."""
+    host = environ.get('HTTP_HOST', '').strip('"')
+    scheme = environ['wsgi.url_scheme'].strip('"').lower()
+    prefix = environ['SCRIPT_NAME'].rstrip('/')
+    if host:
+        environ['HTTP_HOST'] = host
+    environ['wsgi.url_scheme'], environ['SCRIPT_NAME'] = scheme, prefix
+    if (
+        (host and not authority.is_valid(host))
+        or scheme not in ('http', 'https')
+        or not _PREFIX.fullmatch(prefix)
+    ):
+        error = errors.BadRequest(
+            'Forwarded or X-Forwarded-* names no valid host, no http or '
+            'https, or no path.'
+        )
+        refused = wsgi.public_error(wsgi.Request(environ), error)
+        app = refused
+    return app(environ, start_response)
 
 
 def health_factory(options: wsgi.Options, **local: str) -> Filter:

@@ -153,10 +153,11 @@ class Connection(wsgi.HttpProtocol):
         self.request_version = 'HTTP/1.1'
         self.command = ''
         try:
-            self.command, self.path, self.request_version = (
-                incoming.parse_request_line(self.raw_requestline)
-            )
+            line = incoming.parse_request_line(self.raw_requestline)
+            self.command, self.path = line.method, line.path
+            self.request_version = line.version
             self.headers = incoming.read_headers(self.rfile.readline)
+            incoming.check_host(self.headers, line)
             incoming.check_framing(self.headers, self.request_version)
         except incoming.BadHead as error:
             self.send_error(error.status, error.reason)

@@ -65,7 +65,9 @@ def main() -> None:
     with eventlet.Timeout(20):
         child = json.loads(os.read(answer, 4096))
     os.waitpid(pid, 0)
-    print(json.dumps({'child': child, 'held': held_in_log(), **facts(hub)}))
+    sys.stdout.write(
+        json.dumps({'child': child, 'held': held_in_log(), **facts(hub)})
+    )
 
 
 if __name__ == '__main__':

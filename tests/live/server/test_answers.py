@@ -54,7 +54,7 @@ class TestAnswers(cases.Shared):
                 self.running.connect() as sock,
                 self.assertRaises(ConnectionResetError),
             ):
-                sock.sendall(b'GET /late %s\r\n\r\n' % version)
+                sock.sendall(b'GET /late %s\r\nHost: a\r\n\r\n' % version)
                 daemon.read_all(sock)
 
     def test_fewer_bytes_than_announced_is_an_error(self) -> None:

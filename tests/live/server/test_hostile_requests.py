@@ -33,6 +33,12 @@ class TestHostileRequests(cases.Shared):
                 ask('no-slash'),
                 b'\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n',
                 b'GET /\x1b[31m HTTP/1.1\r\n\r\n',
+                b'GET /hello HTTP/1.1\r\n\r\n',
+                b'GET /hello HTTP/1.1\r\nHost: evil"><script>\r\n\r\n',
+                b'GET /hello HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n',
+                b'GET /hello HTTP/1.1\nHost: a\n\n',
+                b'GET /hello HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n',
+                b'GET /hello\r\n\r\n',
             ],
             b'413': [ask('/hello', 'Content-Length: ' + '9' * 30)],
             b'414': [ask('/' + 'x' * 10000)],
@@ -59,6 +65,8 @@ class TestHostileRequests(cases.Shared):
         for target in ('http://any.host/environ?a=1', '//environ?a=1'):
             answer = self.exchange(daemon.request(target, 'Connection: close'))
             self.assertIn(b"PATH_INFO='/environ'", answer)
+            host = b'any.host' if target.startswith('http') else b'localhost'
+            self.assertIn(b"HTTP_HOST='%b'" % host, answer)
 
     def test_body_that_ends_early(self) -> None:
         with self.running.connect() as sock:
@@ -79,6 +87,9 @@ class TestHostileRequests(cases.Shared):
             b'1' * 100000,
             b'0\r\n' + b'a: b\r\n' * 1000,
             b'fffffffffffffffff\r\n',
+            b'2\nab\r\n0\r\n\r\n',
+            b'2\r\nab\n0\r\n\r\n',
+            b'2\r\nab\r\n0\r\n\n',
         ):
             with self.subTest(body=body[:20]):
                 answer = self.exchange(head + body)

@@ -188,6 +188,44 @@ class TestProxy(EdgeTestCase):
             self.seen(on, Forwarded=standard),
         )
 
+    def test_lists_of_several_proxies(self) -> None:
+        on = '[oslo_middleware]\nenable_proxy_headers_parsing = True'
+        sent = {
+            'X_Forwarded_Proto': 'https, http',
+            'X_Forwarded_Host': '[2001:db8::1]:9292,inner',
+            'X_Forwarded_For': '198.51.100.7 , 192.0.2.9',
+            'X_Forwarded_Prefix': '/image/, /inner',
+        }
+        self.assertEqual(
+            {
+                'url': 'https://[2001:db8::1]:9292/image',
+                'client': '198.51.100.7',
+            },
+            self.seen(on, **sent),
+        )
+        quoted = 'for="[::1]:4";proto="https";host="a.example:80", for=b'
+        self.assertEqual(
+            'https://a.example:80', self.seen(on, Forwarded=quoted)['url']
+        )
+
+    def test_what_is_no_address_is_refused(self) -> None:
+        on = '[oslo_middleware]\nenable_proxy_headers_parsing = True'
+        filtered = edge.proxy_factory(self.options(on))(app)
+        for name, value in (
+            ('X_Forwarded_Host', 'evil"><script>'),
+            ('X_Forwarded_Host', 'a/b?c#d'),
+            ('X_Forwarded_Host', 'user@host'),
+            ('X_Forwarded_Proto', 'javascript'),
+            ('X_Forwarded_Prefix', '.example.org'),
+            ('X_Forwarded_Prefix', '/"><script>'),
+            ('X_Forwarded_Prefix', '//example.org'),
+            ('Forwarded', 'host="evil>"'),
+            ('Forwarded', 'proto=file'),
+        ):
+            with self.subTest(name=name, value=value):
+                response = self.ask(filtered, '/', **{name: value})
+                self.assertEqual(400, response.status_int)
+
     def test_off_there_is_no_filter_at_all(self) -> None:
         self.assertIs(app, edge.proxy_factory(self.options())(app))
 

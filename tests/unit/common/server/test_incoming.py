@@ -13,25 +13,21 @@ def headers(*lines: bytes) -> incoming.Headers:
 
 class TestRequestLine(unittest.TestCase):
     def test_targets(self) -> None:
-        for target, path in {
-            '/v2/images?a=b': '/v2/images?a=b',
-            '*': '*',
-            '//host/x': '/host/x',
-            'http://host:1/x': '/x',
-            'HTTPS://host?x': '/?x',
-            'http://host': '/',
-        }.items():
+        for target, path, host in (
+            ('/v2/images?a=b', '/v2/images?a=b', None),
+            ('*', '*', None),
+            ('//host/x', '/host/x', None),
+            ('http://host:1/x', '/x', 'host:1'),
+            ('HTTPS://host?x', '/?x', 'host'),
+            ('http://host', '/', 'host'),
+            ('http:///x', '/x', ''),
+        ):
             with self.subTest(target=target):
                 line = f'GET {target} HTTP/1.1\r\n'.encode()
                 self.assertEqual(
-                    ('GET', path, 'HTTP/1.1'),
+                    ('GET', path, 'HTTP/1.1', host),
                     incoming.parse_request_line(line),
                 )
-
-    def test_without_a_version(self) -> None:
-        self.assertEqual(
-            ('GET', '/', 'HTTP/1.0'), incoming.parse_request_line(b'GET /\n')
-        )
 
     def test_refused(self) -> None:
         for line in (
@@ -43,6 +39,12 @@ class TestRequestLine(unittest.TestCase):
             b'GET /\0 HTTP/1.1\r\n',
             b'G@T / HTTP/1.1\r\n',
             b'GET / HTTP/1.10\r\n',
+            b'GET /\r\n',
+            b'GET / HTTP/1.1\n',
+            b'GET  / HTTP/1.1\r\n',
+            b'GET /  HTTP/1.1\r\n',
+            b'GET / HTTP/1.1 \r\n',
+            b'GET\t/ HTTP/1.1\r\n',
         ):
             with (
                 self.subTest(line=line),
@@ -64,6 +66,64 @@ class TestHeaders(unittest.TestCase):
     def test_head_without_an_end(self) -> None:
         with self.assertRaises(incoming.BadHead):
             incoming.read_headers(io.BytesIO(b'A: 1\r\n').readline)
+
+    def test_lines_end_with_both_characters(self) -> None:
+        for head in (
+            b'A: 1\nB: 2\r\n\r\n',
+            b'A: 1\r\n\n',
+            b'A: 1\r\n B\r\n\r\n',
+            b'A: 1\r\r\n\r\n',
+            b'\n',
+        ):
+            with self.subTest(head=head), self.assertRaises(incoming.BadHead):
+                incoming.read_headers(io.BytesIO(head).readline)
+
+    def check_host(
+        self, *hosts: bytes, target: str = '/', version: str = '1.1'
+    ) -> str | None:
+        found = headers(*(b'Host: ' + host for host in hosts))
+        line = f'GET {target} HTTP/{version}\r\n'.encode()
+        incoming.check_host(found, incoming.parse_request_line(line))
+        return found.get('host')
+
+    def test_hosts(self) -> None:
+        for host in (
+            b'a',
+            b'a-b.c_d.example.:9292',
+            b'192.0.2.1:80',
+            b'[::1]:9292',
+            b'[fe80::1%eth0]',
+            b'a:',
+        ):
+            self.assertEqual(host.decode(), self.check_host(host))
+        self.assertIsNone(self.check_host(version='1.0'))
+        self.assertEqual('b:1', self.check_host(b'a', target='http://b:1/x'))
+
+    def test_hosts_that_are_refused(self) -> None:
+        for hosts in (
+            [],
+            [b''],
+            [b'a', b'a'],
+            [b'evil"><script>'],
+            [b'a/b?c#d'],
+            [b'a b'],
+            [b'a,b'],
+            [b'user@a'],
+            [b'a:b'],
+            [b'a:123456'],
+            [b':80'],
+            [b'[a'],
+            [b'[::1]x'],
+            [b'a\xe4'],
+        ):
+            with (
+                self.subTest(hosts=hosts),
+                self.assertRaises(incoming.BadHead),
+            ):
+                self.check_host(*hosts)
+        for target in ('http:///x', 'http://a@b/', 'http://a"/'):
+            with self.assertRaises(incoming.BadHead):
+                self.check_host(b'a', target=target)
 
     def test_framing_that_is_fine(self) -> None:
         for lines in (
@@ -122,6 +182,36 @@ class TestBody(unittest.TestCase):
                 with self.assertRaises(errors.BadRequest):
                     body.read(100)
             self.assertTrue(body.broken)
+
+    def test_chunk_lines_that_others_may_read_differently(self) -> None:
+        for data in (
+            b'3\nabc\r\n0\r\n\r\n',
+            b'3\r\nabc\n0\r\n\r\n',
+            b'3\r\nabc\r\n0\n\r\n',
+            b'3\r\nabc\r\n0\r\n\n',
+            b'3\r\nabc\r\n0\r\nT: 1\n\r\n',
+            b'3\r\nabc\r\n0\r\nno trailer\r\n\r\n',
+            b'3\r\nabc\r\n0\r\nT: 1\r\n folded\r\n\r\n',
+            b'3 \r\nabc\r\n0\r\n\r\n',
+            b' 3\r\nabc\r\n0\r\n\r\n',
+            b'+3\r\nabc\r\n0\r\n\r\n',
+            b'0x3\r\nabc\r\n0\r\n\r\n',
+            b'3,3\r\nabc\r\n0\r\n\r\n',
+            b'3;\r\nabc\r\n0\r\n\r\n',
+            b'3;a\nb\r\nabc\r\n0\r\n\r\n',
+            b'3;a="\r\nabc\r\n0\r\n\r\n',
+            b'\r\nabc\r\n0\r\n\r\n',
+        ):
+            with self.subTest(data=data), self.assertRaises(errors.BadRequest):
+                incoming.Body(io.BytesIO(data), None).read()
+
+    def test_chunk_extensions_and_trailers(self) -> None:
+        data = (
+            b'3;a=b ; c;d="e;\\"f"\r\nabc\r\n000000\r\nT: 1\r\nU:\r\n\r\nGET'
+        )
+        rest = io.BytesIO(data)
+        self.assertEqual(b'abc', incoming.Body(rest, None).read())
+        self.assertEqual(b'GET', rest.read())
 
     def test_connection_that_fails(self) -> None:
         class Failing(io.RawIOBase):
