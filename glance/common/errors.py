@@ -18,6 +18,7 @@ Error                          500 (never raised itself)
 ├── HeaderTooLarge             431
 ├── NotImplementedMethod       501
 ├── Unavailable                503  try again later
+│   ├── OutOfDescriptors       503
 │   ├── RegistryUnavailable    503
 │   ├── DatabaseUnavailable    503
 │   └── StoreUnavailable       503
@@ -27,6 +28,10 @@ Error                          500 (never raised itself)
 and is stable, ``headers`` go out with the answer.
 """
 
+import errno
+
+#: The process or the machine has no descriptor left.
+_NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
 #: A message may quote what a client sent; megabytes do not go back.
 MAX_MESSAGE_LENGTH = 1000
 
@@ -153,6 +158,11 @@ class Unavailable(Error):
         super().__init__(message, {'Retry-After': '5', **(headers or {})})
 
 
+class OutOfDescriptors(Unavailable):
+    code = 'out_of_descriptors'
+    text = 'The service has too many files open; try again later.'
+
+
 class RegistryUnavailable(Unavailable):
     code = 'registry_unavailable'
     text = 'The image registry cannot be reached; try again later.'
@@ -173,6 +183,15 @@ class ConfigurationError(Error):
 
     code = 'configuration_error'
     text = 'The configuration is wrong.'
+
+
+def lacks_descriptors(error: BaseException | None) -> bool:
+    """Whether it failed because no file or socket could be opened."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _family(root: type[Error]) -> dict[str, type[Error]]:

@@ -263,9 +263,10 @@ class Router:
         except errors.Error as error:
             LOG.info('%s %s: %s', request.method, _path(environ), error)
             response = self._render_error(request, error)
-        except Exception:
-            LOG.exception('%s %s failed', request.method, _path(environ))
-            response = self._render_error(request, errors.Error())
+        except Exception as error:
+            response = self._render_error(
+                request, _unexpected(request.method, environ, error)
+            )
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
@@ -288,6 +289,17 @@ class Router:
                 headers={'Allow': ', '.join(sorted(methods))}
             )
         return handler(request, **found)
+
+
+def _unexpected(
+    method: str, environ: Mapping[str, Any], error: Exception
+) -> errors.Error:
+    """The error that a client gets instead of one that nobody expected."""
+    if errors.lacks_descriptors(error):
+        LOG.error('%s %s: %s', method, _path(environ), error)
+        return errors.OutOfDescriptors()
+    LOG.error('%s %s failed', method, _path(environ), exc_info=error)
+    return errors.Error()
 
 
 def _path(environ: Mapping[str, Any]) -> str:

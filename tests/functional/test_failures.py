@@ -1,6 +1,7 @@
 """The store or the registry fails: clear statuses, nothing half done."""
 
 from collections.abc import Callable
+import errno
 from typing import Any
 
 import orjson
@@ -76,6 +77,24 @@ class TestStoreFailures(base.ServiceTestCase):
         store.trouble.clear()
         self.upload(image_id, b'again')
         self.call('DELETE', f'/v2/images/{image_id}')
+
+    def test_no_descriptor_is_free(self) -> None:
+        """503 at whatever step of an upload or a download it is noticed."""
+        image_id = self.image(data=b'hello')
+        queued = self.image()
+        for code in (errno.EMFILE, errno.ENFILE):
+            self.service.store.trouble = {
+                name: OSError(code, 'Too many open files')
+                for name in ('open', 'write')
+            }
+            source = base.Source(b'x')
+            for response in (
+                self.call('GET', f'/v2/images/{image_id}/file'),
+                self.put(queued, source),
+            ):
+                self.assert_status(503, response)
+                self.assertIn('Retry-After', response.headers)
+        self.assertEqual('queued', self.show(queued)['status'])
 
     def test_a_download_from_a_failing_store(self) -> None:
         # covers 8.2-12

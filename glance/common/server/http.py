@@ -306,7 +306,10 @@ class Connection(wsgi.HttpProtocol):
 
     def _failed(self, error: BaseException, start: Any) -> Iterable[bytes]:
         self.close_connection = True
-        if not isinstance(error, errors.Error):
+        if errors.lacks_descriptors(error):
+            LOG.error('%s: %s', self.requestline, error)
+            error = errors.OutOfDescriptors()
+        elif not isinstance(error, errors.Error):
             LOG.error('%s failed', self.requestline, exc_info=error)
             error = errors.Error()
         if self._body.headers_sent:

@@ -316,13 +316,19 @@ class Body(io.RawIOBase):
 
         Called where the body was read until then, before that thread
         starts; False if there is no rest or no way to read it so.
+
+        :raises OSError: there is no descriptor for it
         """
         if self._detach is None or not self._ready(None):
             return False
         most = READ_AHEAD if self.chunked_input else self._left
         read1 = self._rfile.read1  # type: ignore[attr-defined]
         first: bytes = self._call(read1, min(most, READ_AHEAD))
-        self.native = self._detach(first, self.chunked_input)
+        try:
+            self.native = self._detach(first, self.chunked_input)
+        except OSError:
+            self.broken = True  # what was read is lost
+            raise
         self._rfile = self.native  # type: ignore[assignment]
         self._detach = None
         return True

@@ -6,6 +6,7 @@ new one hears 503 at once instead of waiting for minutes.
 """
 
 from collections.abc import Callable, Mapping
+import contextlib
 import logging
 import os
 import signal
@@ -22,6 +23,8 @@ from eventlet import semaphore
 from eventlet import wsgi
 from oslo_config import cfg
 
+from glance.common import errors
+from glance.common import repeated
 from glance.common import threads
 from glance.common.server import http
 from glance.common.server import listening
@@ -61,6 +64,8 @@ class Worker:
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
         self._refused = 0
+        self._accept_trouble = repeated.Repeated()
+        self._reserve: int | None = _reserved()
         self._acceptor: Any = None
         self._drained = event.Event()
         self.draining = False
@@ -70,6 +75,7 @@ class Worker:
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
         """Take a configuration; open connections keep what they have."""
+        listener = greenio.GreenSocket(sock.dup())
         self._socket = sock
         self._tls = listening.tls_context(conf)
         self._server = http.Server(conf, sock, app, tls=self._tls is not None)
@@ -79,9 +85,7 @@ class Worker:
         )
         if self._acceptor is not None:
             self._acceptor.kill()
-        self._acceptor = eventlet.spawn(
-            self._accept_all, greenio.GreenSocket(sock.dup())
-        )
+        self._acceptor = eventlet.spawn(self._accept_all, listener)
 
     def run(self) -> int:
         """Serve until drained; 0 unless requests had to be cut."""
@@ -153,24 +157,58 @@ class Worker:
         try:
             while True:
                 try:
-                    sock, address = listener.accept()
+                    self._admit(*listener.accept())
                 except OSError as error:
-                    LOG.error('Cannot accept a connection: %s', error)
+                    self._cannot_accept(listener, error)
+                except Exception:
+                    LOG.exception('A connection could not be taken')
                     eventlet.sleep(ACCEPT_PAUSE_SECONDS)
-                    continue
-                if self._take_slot():
-                    self._start(sock, address)
-                    # The next one may be another worker's: one that took
-                    # all that wait had 26 of 32 connections, with twice
-                    # the p99 for all of them.
-                    eventlet.sleep(0)
-                elif self._refused < REFUSED_AT_ONCE:
-                    self._refused += 1
-                    eventlet.spawn_n(self._refuse, sock, address, self._tls)
-                else:
-                    sock.close()
         finally:
             listener.close()
+
+    def _admit(self, sock: Any, address: Any) -> None:
+        """Serve the connection, or refuse it."""
+        if self._take_slot():
+            self._start(sock, address)
+            # The next one may be another worker's: one that took all that
+            # wait had 26 of 32 connections, with twice the p99 for all.
+            eventlet.sleep(0)
+        elif self._refused < REFUSED_AT_ONCE:
+            self._refused += 1
+            eventlet.spawn_n(self._refuse, sock, address, self._tls)
+        else:
+            sock.close()
+
+    def _cannot_accept(self, listener: Any, error: OSError) -> None:
+        """Make room, or tell one client with the reserved descriptor.
+
+        The connection that could not be accepted still waits: without the
+        pause this would be a busy loop.
+        """
+        if self._accept_trouble.is_due():
+            LOG.error(
+                'Cannot accept a connection: %s%s',
+                error,
+                self._accept_trouble.untold(),
+            )
+        if errors.lacks_descriptors(error) and not self._close_oldest_idle():
+            self._refuse_with_reserve(listener)
+        eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+
+    def _refuse_with_reserve(self, listener: Any) -> None:
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
+        try:
+            with eventlet.Timeout(ACCEPT_PAUSE_SECONDS):
+                sock, address = listener.accept()
+        except (OSError, eventlet.Timeout):
+            pass  # another worker took it, or the descriptor
+        else:
+            self._refused += 1
+            self._refuse(sock, address, self._tls)
+        with contextlib.suppress(OSError):
+            self._reserve = _reserved()
 
     def _take_slot(self) -> bool:
         if self._slots.acquire(blocking=False):
@@ -251,6 +289,11 @@ class Worker:
         """Here and not while accepting: a silent client stops nobody."""
         with eventlet.Timeout(self._head_seconds):
             sock.do_handshake()
+
+
+def _reserved() -> int:
+    """A descriptor to give up when there is no other."""
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _is_idle(connection: list[Any]) -> bool:

@@ -1,4 +1,12 @@
-"""More connections than the server keeps."""
+"""More connections than the server keeps, or than it has descriptors."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+import resource
+import socket
+import time
 
 from tests.live.server import cases
 from tests.live.server import daemon
@@ -38,3 +46,70 @@ class TestFullHouse(cases.Shared):
             late.sendall(daemon.request('/hello') + bytes(300_000))
             answer = daemon.read_all(late)
         return answer if answer.startswith(b'HTTP/1.1 503 ') else None
+
+
+class TestNoDescriptor(cases.Shared):
+    """Without a free descriptor clients hear 503 and the CPU rests."""
+
+    options = {'file': '/dev/zero'}
+
+    @contextlib.contextmanager
+    def no_descriptor(self) -> Iterator[None]:
+        """Let the daemon open nothing more."""
+        pid = self.running.process.pid
+        used = {int(p.name) for p in pathlib.Path(f'/proc/{pid}/fd').iterdir()}
+        limit = min(set(range(len(used) + 1)) - used)
+        usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, usual[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+
+    def sent(self, *path: str) -> socket.socket:
+        """A connection, with a request on it if there is a path."""
+        sock = self.running.connect()
+        self.addCleanup(sock.close)
+        for each in path:
+            sock.sendall(daemon.request(each))
+        return sock
+
+    def cpu_seconds(self) -> float:
+        pid = self.running.process.pid
+        fields = pathlib.Path(f'/proc/{pid}/stat').read_text().split()
+        return sum(map(int, fields[13:15])) / os.sysconf('SC_CLK_TCK')
+
+    def test_accept(self) -> None:
+        busy = self.sent('/slow?3')
+        self.running.worker()  # the daemon has taken the one before
+        with self.no_descriptor():
+            for _ in range(3):
+                answer = self.exchange(daemon.request('/hello'))
+                self.assertTrue(answer.startswith(b'HTTP/1.1 503 '), answer)
+                self.assertIn(b'Retry-After: 5', answer)
+            before, begin = self.cpu_seconds(), time.monotonic()
+            waiting = self.sent('/hello')
+            self.assertEqual(b'slept', daemon.read_answer(busy)[1])
+            spent = self.cpu_seconds() - before
+            self.assertLess(spent, (time.monotonic() - begin) / 2)
+            busy.close()
+            daemon.read_all(waiting)
+        self.assert_still_well()
+        self.assertLess(self.running.log().count('Cannot accept'), 3)
+
+    def test_idle_connection_gives_way(self) -> None:
+        idle = self.sent('/hello')
+        daemon.read_answer(idle)
+        with self.no_descriptor():
+            self.assertIn(b'hello', self.running.get('/hello'))
+        self.assertEqual(b'', idle.recv(1))
+
+    def test_file_that_cannot_be_opened(self) -> None:
+        asking = self.sent('/hello')
+        daemon.read_answer(asking)
+        with self.no_descriptor():
+            asking.sendall(daemon.request('/file?0,1'))
+            head, _ = daemon.read_answer(asking)
+        self.assertTrue(head.startswith(b'HTTP/1.1 503 '), head)
+        self.assertIn(b'Retry-After: 5', head)
+        self.assertNotIn('Traceback', self.running.log())

@@ -1,3 +1,4 @@
+import errno
 import io
 import unittest
 
@@ -182,6 +183,16 @@ class TestBody(unittest.TestCase):
                 with self.assertRaises(errors.BadRequest):
                     body.read(100)
             self.assertTrue(body.broken)
+
+    def test_body_that_cannot_be_handed_to_a_thread_is_broken(self) -> None:
+        def detach(*_: object) -> incoming.NativeStream:
+            raise OSError(errno.EMFILE, 'Too many open files')
+
+        rest = io.BufferedReader(io.BytesIO(b'abcdef'))
+        body = incoming.Body(rest, 6, None, detach)
+        with self.assertRaises(OSError):
+            body.go_native()
+        self.assertTrue(body.broken)
 
     def test_chunk_lines_that_others_may_read_differently(self) -> None:
         for data in (
