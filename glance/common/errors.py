@@ -194,6 +194,11 @@ def lacks_descriptors(error: BaseException | None) -> bool:
     return False
 
 
+def public_text(error: BaseException) -> str:
+    """The text of an error that its owner may read; no internal detail."""
+    return str(error) if isinstance(error, Error) else Error.text
+
+
 def _family(root: type[Error]) -> dict[str, type[Error]]:
     found = {root.code: root}
     for child in root.__subclasses__():

@@ -188,7 +188,13 @@ class Uploads:
             self._notifier.upload_failed(image_id, cause)
         try:
             unused = self._registry.abandon_upload(
-                asking, image_id, {'transfer_id': transfer.id}
+                asking,
+                image_id,
+                {
+                    'transfer_id': transfer.id,
+                    'reason': f'The upload failed: '
+                    f'{errors.public_text(cause)}',
+                },
             )
             if url is not None and unused:
                 self._store.delete(url)

@@ -149,7 +149,7 @@ class LocationImports:
             error,
             exc_info=None if known else error,
         )
-        reason = str(error) if known else errors.Error.text
+        reason = errors.public_text(error)
         try:
             self._registry.abandon_upload(
                 job.asking,

@@ -142,6 +142,35 @@ class TestUpload(UploadTestCase):
                 self.assertEqual([], self.files())
         self.assert_untouched(image_id)
 
+    def test_failed_upload_leaves_its_reason(self) -> None:
+        for source, length, reason in (
+            (base.Source(b'x', OSError('gone')), None, 'could not be read'),
+            (base.Source(b'1234'), 5, 'ended after 4 of 5 bytes'),
+            (base.Source(b'x', ZeroDivisionError()), None, 'server failed'),
+        ):
+            image_id = self.image()
+            response = self.put(image_id, source, length=length)
+            with self.subTest(reason):
+                self.assertGreaterEqual(response.status_int, 400)
+                image = self.show(image_id)
+                self.assertEqual('queued', image['status'])
+                self.assertIn(reason, image['os_glance_failed_reason'])
+                self.upload(image_id, b'again')
+                image = self.show(image_id)
+                self.assertNotIn('os_glance_failed_reason', image)
+
+    def test_killed_worker_leaves_a_reason(self) -> None:
+        image_id = self.image()
+        with self.assertRaises(Killed):
+            self.put(image_id, base.Source(b'x' * MIB, Killed()))
+        self.assertIn('os_glance_failed_reason', self.show(image_id))
+
+    def test_upload_that_was_never_begun_leaves_no_reason(self) -> None:
+        image_id = self.image(data=b'active')
+        response = self.call('PUT', f'/v2/images/{image_id}/file', b'again')
+        self.assert_status(409, response)
+        self.assertNotIn('os_glance_failed_reason', self.show(image_id))
+
     def test_a_worker_that_is_killed(self) -> None:
         image_id = self.image()
         with self.assertRaises(Killed):
