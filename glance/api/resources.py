@@ -100,6 +100,7 @@ def make(
             entities,
             unified,
             notifier,
+            conf.public_endpoint,
         ),
         image_update.ImageUpdate(
             registry,

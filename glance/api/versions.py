@@ -6,6 +6,7 @@ from typing import Any
 
 import webob
 
+from glance.api import links
 from glance.common import wsgi
 
 #: Minor versions in the order of the document, without a cache and with a
@@ -14,7 +15,9 @@ _SUPPORTED = ('v2.15', 'v2.9')
 CURRENT = 'v2.17'
 _OLD = tuple(f'v2.{minor}' for minor in range(7, -1, -1))
 _ACCEPTED = frozenset(('v2', CURRENT, *_SUPPORTED, *_OLD))
-_ACCEPT = re.compile(r'application/vnd\.openstack\.images-(v[0-9.]+)')
+_ACCEPT = re.compile(
+    r'application/vnd\.openstack\.images-(v[0-9.]+)', re.IGNORECASE
+)
 
 Environ = dict[str, Any]
 
@@ -36,17 +39,26 @@ class Versions:
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
+    def redirect(
+        self, environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Send a client from ``/v2`` to ``/v2/``."""
+        base = links.base(webob.Request(environ), self._public_endpoint)
+        response = webob.Response(status=302, location=f'{base}/v2/')
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
     def _document(self, request: webob.Request) -> dict[str, Any]:
-        base = (self._public_endpoint or request.application_url).rstrip('/')
+        base = links.base(request, self._public_endpoint)
         statuses = [
             *((version, 'SUPPORTED') for version in _SUPPORTED),
             (CURRENT, 'CURRENT'),
             *((version, 'SUPPORTED') for version in _OLD),
         ]
-        links = [{'rel': 'self', 'href': f'{base}/v2/'}]
+        to_self = [{'rel': 'self', 'href': f'{base}/v2/'}]
         return {
             'versions': [
-                {'id': version, 'status': status, 'links': links}
+                {'id': version, 'status': status, 'links': to_self}
                 for version, status in statuses
             ]
         }
@@ -70,25 +82,16 @@ class Negotiation:
         first, slash, rest = path.lstrip('/').partition('/')
         asked = _ACCEPT.match(environ.get('HTTP_ACCEPT', ''))
         if asked is not None and first != 'versions':
-            if asked[1] not in _ACCEPTED:
+            if asked[1].lower() not in _ACCEPTED:
                 return self._versions(environ, start_response)
             environ['PATH_INFO'] = f'/v2{path}'
         elif first not in _ACCEPTED:
             return self._versions(environ, start_response)
         elif first == 'v2' and not slash:
-            return _redirect(environ, start_response)
+            return self._versions.redirect(environ, start_response)
         else:
             environ['PATH_INFO'] = f'/v2/{rest}'
         return self._app(environ, start_response)
-
-
-def _redirect(
-    environ: Environ, start_response: Callable[..., Any]
-) -> Iterable[bytes]:
-    url = webob.Request(environ).application_url
-    response = webob.Response(status=302, location=f'{url}/v2/')
-    answer: Iterable[bytes] = response(environ, start_response)
-    return answer
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> Versions:

@@ -232,6 +232,8 @@ class Route:
 class Router:
     """A WSGI application: finds the handler, turns errors into answers.
 
+    HEAD is served by the handler of GET; WebOb leaves the body out.
+
     :param table: every URL
     :param render_error: the body of an error, as the peer reads it
     :param before: what every request has to pass first
@@ -252,6 +254,8 @@ class Router:
                 self._mapper.connect(None, route.path, resource=route.path)
             methods = self._handlers.setdefault(route.path, {})
             methods[route.method] = route.handler
+            if route.method == 'GET':
+                methods['HEAD'] = route.handler
         self._mapper.create_regs([])
 
     def __call__(

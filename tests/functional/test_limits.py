@@ -224,7 +224,7 @@ class TestOff(base.ServiceTestCase):
         for path in ('/v2/info/usage', '/v2/info/features'):
             response = self.call('POST', path, {})
             self.assert_status(405, response)
-            self.assertEqual('GET', response.headers['Allow'])
+            self.assertEqual('GET, HEAD', response.headers['Allow'])
             self.assert_status(400, self.call('GET', path, {}))
 
 

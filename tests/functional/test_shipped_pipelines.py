@@ -46,6 +46,23 @@ class PipelineTestCase(base.ServiceTestCase):
                 conf, 'glance-api', self.paste_file
             )
 
+    def check_addresses(self, base: str, headers: dict[str, str]) -> None:
+        versions = self.call('GET', '/versions', headers=headers)
+        moved = self.call('GET', '/v2', headers=headers)
+        created = self.call('POST', '/v2/images', {}, headers=headers)
+        self.assertEqual(
+            [
+                f'{base}/v2/',
+                f'{base}/v2/',
+                f'{base}/v2/images/{created.json["id"]}',
+            ],
+            [
+                versions.json['versions'][0]['links'][0]['href'],
+                moved.headers['Location'],
+                created.headers['Location'],
+            ],
+        )
+
     def allows(self, response: webob.Response) -> bool:
         return 'Access-Control-Allow-Origin' in response.headers
 
@@ -148,6 +165,28 @@ class TestWithCors(PipelineTestCase):
         link = response.json['versions'][0]['links'][0]['href']
         self.assertEqual('https://images.example.org/v2/', link)
 
+    def test_every_whole_address_follows_the_proxy(self) -> None:
+        headers = {
+            'X-Forwarded-Proto': 'https, http',
+            'X-Forwarded-Host': 'images.example.org, internal',
+            'X-Forwarded-Prefix': '/image',
+        }
+        self.check_addresses('https://images.example.org/image', headers)
+
+    def test_addresses_without_a_proxy_are_the_request_s(self) -> None:
+        self.check_addresses('http://localhost', {})
+
+
+class TestPublicEndpoint(PipelineTestCase):
+    api_options = {
+        'oslo_middleware.enable_proxy_headers_parsing': True,
+        'public_endpoint': 'https://public.example.org/image/',
+    }
+
+    def test_the_option_is_believed_more_than_the_proxy(self) -> None:
+        headers = {'X-Forwarded-Host': 'h', 'X-Forwarded-Prefix': '/other'}
+        self.check_addresses('https://public.example.org/image', headers)
+
 
 class TestOfEveryFlavor(PipelineTestCase):
     flavor = None
@@ -232,12 +271,29 @@ class TestRoutes(PipelineTestCase):
                 self.assertEqual(sorted(known), named)
                 self.assertEqual('405 Method Not Allowed', self.code(response))
 
-    def test_trap_49_head_is_405(self) -> None:
-        for path, _known, _method in self.every('HEAD'):
+    def test_trap_49_head_is_get_without_a_body(self) -> None:
+        self.image(id=IMAGE_ID, data=b'data')
+        for path, known in self.paths.items():
             with self.subTest(path):
                 response = self.call('HEAD', path)
-                self.assert_status(405, response)
                 self.assertEqual(b'', response.body)
+                if 'GET' not in known:
+                    self.assert_status(405, response)
+                    continue
+                shown = self.call('GET', path)
+                self.assertEqual(shown.status, response.status)
+                if shown.status_int < 400:
+                    self.assertEqual(
+                        self.described(shown), self.described(response)
+                    )
+
+    def described(self, response: webob.Response) -> dict[str, str]:
+        """The headers that say what the answer is."""
+        return {
+            name: value
+            for name, value in response.headers.items()
+            if name != 'x-openstack-request-id'
+        }
 
     def test_a_slash_at_the_end_is_another_path(self) -> None:
         # covers 2.1-5

@@ -233,7 +233,8 @@ class ConditionsTestCase(base.ServiceTestCase):
 
     def test_known_version_is_304(self) -> None:
         image_id = self.image()
-        for known in (self.etag(image_id), f'"x", {self.etag(image_id)}'):
+        etag = self.etag(image_id)
+        for known in (etag, f'"x", {etag}', f'"x",W/{etag}', '*'):
             response = self.call(
                 'GET',
                 f'/v2/images/{image_id}',
@@ -279,6 +280,27 @@ class ConditionsTestCase(base.ServiceTestCase):
             )
             self.assert_status(412, response)
         self.assertEqual(before, self.show(image_id))
+
+    def test_changes_of_a_version_that_must_not_be_are_412(self) -> None:
+        image_id = self.image()
+        before = self.show(image_id)
+        for known in (self.etag(image_id), '*'):
+            response = self.call(
+                'DELETE',
+                f'/v2/images/{image_id}',
+                headers={'If-None-Match': known},
+            )
+            self.assert_status(412, response)
+        self.assertEqual(before, self.show(image_id))
+
+    def test_weak_tag_is_no_match_for_a_change(self) -> None:
+        image_id = self.image()
+        response = self.call(
+            'DELETE',
+            f'/v2/images/{image_id}',
+            headers={'If-Match': f'W/{self.etag(image_id)}'},
+        )
+        self.assert_status(412, response)
 
     def test_changes_of_this_version_pass(self) -> None:
         image_id = self.image()

@@ -1,13 +1,19 @@
-"""If-Match: changes on condition (RFC 9110 section 13.1.1).
+"""If-Match and If-None-Match (RFC 9110 section 13.1).
 
 The tag of an image is the version of its row, which rises with every
-change. WebOb answers If-None-Match by itself. A request without these
-headers is served as ever.
+change; the tag of its data is their hash. A request without these headers
+is served without a condition.
 """
+
+import re
+
+import webob
 
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
+
+_TAG = re.compile('(W/)?"([^"]*)"')
 
 
 def expected(
@@ -15,12 +21,45 @@ def expected(
 ) -> contract.Expected:
     """What a change of the image depends on.
 
-    :raises errors.PreconditionFailed: the image is another version
+    :raises errors.PreconditionFailed: the image is not the version that
+        If-Match names, or is one that If-None-Match names
     """
+    version = str(image['row_version'])
+    if is_known(request, version):
+        raise errors.PreconditionFailed(
+            'If-None-Match names the version that the image has.'
+        )
     if 'If-Match' not in request.headers:
         return {'row_version': None}
-    if str(image['row_version']) not in request.if_match:
+    if not _names(request.headers['If-Match'], version):
         raise errors.PreconditionFailed
     if request.headers['If-Match'].strip() == '*':
         return {'row_version': None}
     return {'row_version': image['row_version']}
+
+
+def is_known(request: wsgi.Request, etag: str) -> bool:
+    """Whether If-None-Match names this tag, or any (``*``)."""
+    header = request.headers.get('If-None-Match')
+    return header is not None and _names(header, etag, weakly=True)
+
+
+def _names(header: str, etag: str, *, weakly: bool = False) -> bool:
+    """Whether a list of tags has this one; a tag without quotes counts too.
+
+    :param weakly: whether ``W/"tag"`` is the tag as well
+    """
+    header = header.strip()
+    tags = _TAG.findall(header)
+    if not tags:
+        return header in ('*', etag)
+    return any(tag == etag and (weakly or not weak) for weak, tag in tags)
+
+
+def not_modified(etag: str) -> webob.Response:
+    """304 for a client that has this version."""
+    response = webob.Response(status=304)
+    response.etag = etag
+    del response.content_type
+    del response.content_length
+    return response

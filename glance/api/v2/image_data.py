@@ -1,6 +1,5 @@
 """/v2/images/{image_id}/file: the bytes of an image (section 8)."""
 
-from collections.abc import Mapping
 import re
 from typing import NamedTuple
 
@@ -8,6 +7,8 @@ import webob
 
 from glance import registry_client
 from glance.api import policy
+from glance.api.v2 import conditions
+from glance.api.v2 import ranges
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
@@ -48,7 +49,7 @@ class ImageData:
         self._notifier = notifier
 
     def put(self, request: wsgi.Request, image_id: str) -> webob.Response:
-        if request.content_type != OCTETS:
+        if request.content_type.lower() != OCTETS:
             raise errors.UnsupportedMediaType(f'Image data is {OCTETS}.')
         expected = _expected_bytes(request)
         if self._unified is not None:
@@ -68,6 +69,7 @@ class ImageData:
         return wsgi.empty()
 
     def get(self, request: wsgi.Request, image_id: str) -> webob.Response:
+        """Send the data; to HEAD only what would be said of them."""
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'download_image', image)
@@ -76,28 +78,46 @@ class ImageData:
         if not image['locations']:
             return _no_data()
         size = image['size'] or 0
-        part = asked_range(request.headers, size)
+        etag = image['os_hash_value'] or image['checksum']
+        if etag and conditions.is_known(request, etag):
+            return conditions.not_modified(etag)
+        part = None
+        if request.method == 'GET':  # a Range means nothing to HEAD
+            part = ranges.asked(request.headers, size, etag)
         offset, length = part or (0, size)
         body = download.open_data(self._store, image, offset, length)
         if body is None:
             return _no_data()
+        if request.method == 'HEAD':
+            body.close()
+            return _described(webob.Response(), image, body.length, etag)
         if self._notifier is not None:
-            address = request.client_addr
             ended = self._notifier.sent(
-                image, request.context, address, body.length
+                image, request.context, request.remote_addr, body.length
             )
             body = download.watched(body, ended)
-        response = webob.Response(
-            status=200 if part is None else 206, app_iter=body
-        )
-        response.headers['Content-Type'] = OCTETS
-        response.content_length = body.length
-        if image['checksum']:
-            response.headers['Content-MD5'] = image['checksum']
+        response = webob.Response(app_iter=body)
         if part is not None:
             last = offset + length - 1
+            response.status_int = 206
             response.headers['Content-Range'] = f'bytes {offset}-{last}/{size}'
-        return response
+        return _described(response, image, body.length, etag)
+
+
+def _described(
+    response: webob.Response,
+    image: contract.Image,
+    length: int,
+    etag: str | None,
+) -> webob.Response:
+    """Add the headers that every answer with data has."""
+    response.headers['Content-Type'] = OCTETS
+    response.content_length = length
+    response.accept_ranges = 'bytes'
+    response.etag = etag
+    if image['checksum']:
+        response.headers['Content-MD5'] = image['checksum']
+    return response
 
 
 def _no_data() -> webob.Response:
@@ -133,60 +153,3 @@ def _require_queued(image: contract.Image) -> None:
             f'The image is {image["status"]}; data can be uploaded only '
             'while it is queued.'
         )
-
-
-def asked_range(
-    headers: Mapping[str, str], size: int
-) -> tuple[int, int] | None:
-    """The part of the data that a request wants.
-
-    ``Range`` wins over the ``Content-Range`` that old clients send.
-
-    :returns: (first byte, number of bytes), None for the whole
-    :raises errors.BadRequest: several ranges
-    :raises errors.RangeNotSatisfiable: malformed, or outside of the data
-    """
-    header = headers.get('Range')
-    if header is not None:
-        return _of_range(header, size)
-    header = headers.get('Content-Range')
-    if header is not None:
-        return _of_content_range(header, size)
-    return None
-
-
-def _of_range(header: str, size: int) -> tuple[int, int]:
-    if ',' in header:
-        raise errors.BadRequest('Only one range is served at a time.')
-    found = re.fullmatch(
-        r'bytes=(?:([0-9]{1,19})-([0-9]{1,19})?|-([0-9]{1,19}))',
-        header.strip(),
-        re.ASCII | re.IGNORECASE,
-    )
-    if found is None or size == 0:
-        raise errors.RangeNotSatisfiable
-    first, last, suffix = found.groups()
-    if suffix is not None:
-        length = min(int(suffix), size) or size
-        return size - length, length
-    return _checked(int(first), int(last or size - 1), size)
-
-
-def _of_content_range(header: str, size: int) -> tuple[int, int]:
-    found = re.fullmatch(
-        r'bytes ([0-9]{1,19})-([0-9]{1,19})/(?:[0-9]{1,19}|\*)',
-        header.strip(),
-        re.ASCII | re.IGNORECASE,
-    )
-    if found is None:
-        raise errors.RangeNotSatisfiable
-    first, last = int(found[1]), int(found[2])
-    if last >= size:
-        raise errors.RangeNotSatisfiable
-    return _checked(first, last, size)
-
-
-def _checked(first: int, last: int, size: int) -> tuple[int, int]:
-    if first >= size or last < first:
-        raise errors.RangeNotSatisfiable
-    return first, min(last, size - 1) - first + 1

@@ -57,7 +57,7 @@ class ImageUpdate:
         self._notifier = notifier
 
     def update(self, request: wsgi.Request, image_id: str) -> webob.Response:
-        media_type = request.content_type
+        media_type = request.content_type.lower()
         if media_type not in patch.MEDIA_TYPES:
             raise errors.UnsupportedMediaType(
                 f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',

@@ -8,6 +8,7 @@ import uuid
 import webob
 
 from glance import registry_client
+from glance.api import links
 from glance.api import policy
 from glance.api.v2 import conditions
 from glance.api.v2 import patch
@@ -47,7 +48,11 @@ class Limits(NamedTuple):
 
 
 class Images:
-    """The collection, and one image's metadata."""
+    """The collection, and one image's metadata.
+
+    :param public_endpoint: the address of the API for clients; None: as
+        each request came
+    """
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Images:
         entities: views.Entities,
         unified: unified_limits.UnifiedLimits | None,
         notifier: notifications.Notifier | None,
+        public_endpoint: str | None,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -68,6 +74,7 @@ class Images:
         self._entities = entities
         self._unified = unified
         self._notifier = notifier
+        self._public_endpoint = public_endpoint
 
     def index(self, request: wsgi.Request) -> webob.Response:
         pairs = _pairs(request)
@@ -97,7 +104,9 @@ class Images:
         request.refuse_body()
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'get_image', image)
-        request.range = None  # WebOb would cut the document
+        version = str(image['row_version'])
+        if conditions.is_known(request, version):
+            return conditions.not_modified(version)
         return self._entities.answer(request.context, image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
@@ -105,10 +114,11 @@ class Images:
         image = self._registry.create_image(request.context, new)
         if self._notifier is not None:
             self._notifier.created(image)
+        base = links.base(request, self._public_endpoint)
         return wsgi.json_response(
             self._entities.document(request.context, image),
             201,
-            {'Location': f'/v2/images/{image["id"]}'},
+            {'Location': f'{base}/v2/images/{image["id"]}'},
         )
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:

@@ -111,10 +111,9 @@ class Entities:
     def answer(
         self, asking: context.RequestContext, image: contract.Image
     ) -> webob.Response:
-        """One entity with its version; 304 if the client knows it."""
+        """One entity with its version."""
         response = wsgi.json_response(self.document(asking, image))
         response.etag = str(image['row_version'])
-        response.conditional_response = True
         return response
 
 

@@ -75,6 +75,7 @@ class TestNegotiation(unittest.TestCase):
         for accept, status in {
             'application/vnd.openstack.images-v2': 200,
             'application/vnd.openstack.images-v2.7': 200,
+            'Application/Vnd.OpenStack.Images-V2.7': 200,
             'application/vnd.openstack.images-v2.8': 300,
             'application/vnd.openstack.images-v3': 300,
             'application/vnd.openstack.compute-v2': 300,
