@@ -217,7 +217,16 @@ class _Probe:
             raise self._unsafe('its virtual size cannot be read') from error
         if not 0 <= virtual <= MAX_SIZE_BYTES:
             raise self._unsafe(f'a virtual size of {virtual} bytes')
-        return virtual or None
+        return virtual if virtual or self._tells_zero() else None
+
+    def _tells_zero(self) -> bool:
+        """Whether 0 is what the header says.
+
+        The inspectors also say 0 where the header has no size.
+        """
+        if self.name == 'vhdx':
+            return bool(self.inspector.has_region('vds'))
+        return self.name != 'iso'
 
     def _unsafe(self, why: str) -> errors.UnsupportedMediaType:
         return errors.UnsupportedMediaType(

@@ -14,6 +14,8 @@ from glance_registry.db import models
 from glance_registry.db import transfers as queries
 from tests import base
 
+MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
+
 
 class TransfersTestCase(base.ServiceTestCase):
     def claim(self, image_id: str, transfer: str = 't1') -> Any:
@@ -209,6 +211,36 @@ class AnswersTestCase(base.ServiceTestCase):
                 {**shown, 'tags': sorted(shown['tags'])},
                 {**response.json, 'tags': sorted(response.json['tags'])},
             )
+
+    def test_whole_numbers_come_back_as_integers(self) -> None:
+        for sent, kept in (
+            ('1.0', '1'),
+            ('2e3', '2000'),
+            ('-0.0', '0'),
+            ('2147483647.0', '2147483647'),
+            ('0', '0'),
+        ):
+            for name in ('min_ram', 'min_disk'):
+                with self.subTest(f'{name} {sent}'):
+                    created = self.call(
+                        'POST',
+                        '/v2/images',
+                        f'{{"{name}": {sent}}}'.encode(),
+                    )
+                    self.assertIn(f'"{name}":{kept},', created.text)
+                    image_id = self.image()
+                    change = (
+                        f'[{{"op":"add","path":"/{name}","value":{sent}}}]'
+                    )
+                    changed = self.call(
+                        'PATCH',
+                        f'/v2/images/{image_id}',
+                        change.encode(),
+                        headers={'Content-Type': MEDIA_TYPE},
+                    )
+                    self.assertIn(f'"{name}":{kept},', changed.text)
+                    shown = self.call('GET', f'/v2/images/{image_id}')
+                    self.assertIn(f'"{name}":{kept},', shown.text)
 
     def test_changed_image_is_what_is_shown(self) -> None:
         image_id = self.image(a='1', b='2', tags=['t'])

@@ -69,8 +69,9 @@ class ImageUpdate:
             document, asked.places[:] = location_patch.split(
                 media_type, document, self._schema
             )
-        asked.operations[:] = patch.parse(media_type, document)
-        patch.check_values(asked.operations, self._schema)
+        asked.operations[:] = patch.checked(
+            patch.parse(media_type, document), self._schema
+        )
         for tries_left in reversed(range(PATCH_TRIES)):
             try:
                 image = self._patch(request, image_id, asked)

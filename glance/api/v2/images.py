@@ -143,7 +143,7 @@ class Images:
         if not isinstance(document, dict):
             raise errors.BadRequest('An image is an object.')
         _refuse(document, _LINKS)
-        self._schema.check(document)
+        document = self._schema.check(document)
         for name in document:
             if patch.is_reserved(name):
                 raise errors.Forbidden(f'{name} is reserved.')

@@ -114,13 +114,21 @@ def is_reserved(name: str) -> bool:
     return name in RESERVED or name.startswith(RESERVED_PREFIX)
 
 
-def check_values(
+def checked(
     operations: list[Operation], schema: schemas.ImageSchema
-) -> None:
-    """:raises errors.BadRequest: a value breaks its constraints"""
-    for operation in operations:
-        if operation.op != 'remove':
-            schema.check_one(operation.name, operation.value)
+) -> list[Operation]:
+    """The operations with their values as they are kept.
+
+    :raises errors.BadRequest: a value breaks its constraints
+    """
+    return [
+        operation
+        if operation.op == 'remove'
+        else operation._replace(
+            value=schema.check_one(operation.name, operation.value)
+        )
+        for operation in operations
+    ]
 
 
 def changes(

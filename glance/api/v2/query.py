@@ -39,6 +39,9 @@ _ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]*)')
 MAX_FILTERS = 64
 #: Values of one ``in:``; a page of ids has no more.
 MAX_ITEMS = 1000
+#: What databases and the wire can hold as a number.
+MIN_NUMBER = -(2**63)
+MAX_NUMBER = 2**63 - 1
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -155,9 +158,14 @@ def _choice(name: str, value: str, choices: Iterable[str]) -> str:
 def _number(name: str, value: str, least: int | None = None) -> int:
     # int() also takes blanks, underscores and digits of other scripts, and
     # needs quadratic time for a very long text.
-    if not re.fullmatch(r'-?[0-9]{1,19}', value, re.ASCII):
-        raise errors.BadRequest(f'{name} must be an integer.')
-    number = int(value)
+    found = re.fullmatch(r'(-?)0*([0-9]{1,19})', value, re.ASCII)
+    if found is None:
+        raise errors.BadRequest(f'{name} must be an integer of 64 bits.')
+    number = int(found[1] + found[2])
+    if not MIN_NUMBER <= number <= MAX_NUMBER:
+        raise errors.BadRequest(
+            f'{name} must be between {MIN_NUMBER} and {MAX_NUMBER}.'
+        )
     if least is not None and number < least:
         raise errors.BadRequest(f'{name} must be at least {least}.')
     return number

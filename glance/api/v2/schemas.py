@@ -58,17 +58,19 @@ class ImageSchema:
             document['required'] = self._required
         return document
 
-    def check(self, values: Mapping[str, Any]) -> None:
-        """Check what a new image is given.
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Check what a new image is given; the values as they are kept.
 
         :raises errors.BadRequest: a member breaks its constraints, or one
             that is required is missing
         """
-        for name, value in values.items():
-            self.check_one(name, value)
+        checked = {
+            name: self.check_one(name, value) for name, value in values.items()
+        }
         for name in self._required:
             if name not in values:
                 raise errors.BadRequest(f'{name} is required.')
+        return checked
 
     def require_properties(self, names: Set[str]) -> None:
         """Check the custom properties that a change would leave.
@@ -79,29 +81,35 @@ class ImageSchema:
             if name not in names and name not in self._base:
                 raise errors.BadRequest(f'{name} is required.')
 
-    def check_one(self, name: str, value: Any) -> None:
-        """Check one member of an image by itself.
+    def check_one(self, name: str, value: Any) -> Any:
+        """Check one member of an image by itself; the value as it is kept.
+
+        A whole number may come as ``1.0`` or ``2e3``; it goes out as 1 and
+        2000, because some clients read nothing else into an integer.
 
         :raises errors.BadRequest: it breaks its constraints
         """
         validator = self._validators.get(name)
         if validator is None:
             _check_custom(name, value)
-            return
+            return value
         try:
             problem = next(validator.iter_errors(value), None)
         except RecursionError as error:  # its message would quote the value
             raise errors.BadRequest(f'{name} is nested too deeply.') from error
         if problem is not None:
             raise errors.BadRequest(f'{name}: {problem.message}')
-        if name in ('min_ram', 'min_disk') and not 0 <= value <= MAX_INTEGER:
-            raise errors.BadRequest(
-                f'{name} must be between 0 and {MAX_INTEGER}.'
-            )
+        if name in ('min_ram', 'min_disk'):
+            if not 0 <= value <= MAX_INTEGER:
+                raise errors.BadRequest(
+                    f'{name} must be between 0 and {MAX_INTEGER}.'
+                )
+            return int(value)
         if name in self._base:
             check_text(value, name)
         elif value is not None or name not in self.nullable:
             _check_custom(name, value)
+        return value
 
     def is_base(self, name: str) -> bool:
         """Whether the name is a member of every image."""

@@ -49,6 +49,9 @@ CREATES = [
     _create('a huge integer', b'{"min_ram": ' + b'9' * 4000 + b'}'),
     _create('a huge float', b'{"min_ram": 1e300}'),
     _create('a float beyond all', b'{"min_ram": 1e999}'),
+    _create('a huge exponent', b'{"min_ram": 1e100000000}'),
+    _create('minus infinity', b'{"min_disk": -Infinity}'),
+    _create('a fraction too small to see', b'{"min_ram": 1.0000001}'),
     _create('an integer that is none', {'min_ram': 1.5}),
     _create('a boolean for a number', {'min_disk': False}),
     _create('a string for a number', {'min_disk': '1'}),
@@ -107,6 +110,11 @@ PATCHES = [
     _patch('a long value', _add('color', 'x' * 65_536)),
     _patch('a number', _add('color', 1)),
     _patch('a huge integer', _add('min_ram', 10**18)),
+    _patch('infinity', b'[{"op":"add","path":"/min_ram","value":Infinity}]'),
+    _patch(
+        'a huge exponent', b'[{"op":"add","path":"/min_ram","value":1e400}]'
+    ),
+    _patch('a fraction', _add('min_disk', 0.5)),
     _patch('a negative integer', _add('min_disk', -1)),
     _patch('a wide character', _add('name', inputs.DISC)),
     _patch('a wide character in a tag', _add('tags', [inputs.DISC])),

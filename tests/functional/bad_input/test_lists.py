@@ -61,9 +61,28 @@ LISTS = [
     _list('color=%F0%9F%92%BF', 200),
     _list('name=%F0%9F%92%BF', 200),
     _list('tag=%F0%9F%92%BF', 200),
-    _list('size_min=9999999999999999999', 200),
+    *(
+        _list(f'{name}={value}', status)
+        for name in (
+            *('size', 'min_ram', 'min_disk', 'virtual_size', 'size_min'),
+            *('size_max', 'min_ram_min', 'virtual_size_max', 'limit'),
+        )
+        for value, status in (
+            ('9223372036854775807', 200),
+            ('-0', 200),
+            ('0' * 5000 + '1', 200),
+            ('9223372036854775808', 400),
+            ('-9223372036854775809', 400),
+            ('9' * 5000, 400),
+            ('', 400),
+            ('1.0', 400),
+            ('NaN', 400),
+            ('Infinity', 400),
+        )
+    ),
     _list('size=-1', 200),
-    _list('min_ram=9999999999999999999', 200),
+    _list('min_ram=-9223372036854775808', 200),
+    _list('virtual_size_max=-9223372036854775808', 200),
     _list('id=in:', 200),
     _list('name=in:' + ','.join(map(str, range(900))), 200),
     _list('=', 200),

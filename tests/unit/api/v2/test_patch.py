@@ -177,15 +177,13 @@ class TestForms(unittest.TestCase):
             ('color', 'x' * 65_535, 'x' * 65_536),
             ('description', 'x', None),
         ):
-            patch.check_values(operations(add(f'/{name}', good)), SCHEMA)
+            patch.checked(operations(add(f'/{name}', good)), SCHEMA)
             with (
                 self.subTest(f'{name} {bad!r:.40}'),
                 self.assertRaises(errors.BadRequest),
             ):
-                patch.check_values(
-                    operations(replace(f'/{name}', bad)), SCHEMA
-                )
-        patch.check_values(operations(remove('/color')), SCHEMA)
+                patch.checked(operations(replace(f'/{name}', bad)), SCHEMA)
+        patch.checked(operations(remove('/color')), SCHEMA)
 
 
 class TestChanges(unittest.TestCase):

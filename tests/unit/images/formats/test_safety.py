@@ -95,6 +95,16 @@ class TestSafety(inspecting.FormatsTestCase):
             2**63 - 1, self.verdict('qcow2', disks.qcow2(2**63 - 1))
         )
 
+    def test_virtual_size_of_no_bytes(self) -> None:
+        for name, data in (
+            ('qcow2', disks.qcow2(0)),
+            ('vdi', disks.vdi(0)),
+            ('vhdx', disks.vhdx(0)),
+            ('vhd', disks.vhd(0)),
+        ):
+            with self.subTest(name):
+                self.assertEqual(0, self.verdict(name, data))
+
     def test_virtual_size_that_is_not_told(self) -> None:
         for name, data in (
             ('iso', disks.iso(name=b'NSR03', blocks=0)),
