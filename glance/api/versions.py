@@ -78,13 +78,13 @@ class Negotiation:
     def __call__(
         self, environ: Environ, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        path = re.sub('/{2,}', '/', environ.get('PATH_INFO', ''))
-        first, slash, rest = path.lstrip('/').partition('/')
+        path = environ.get('PATH_INFO', '').lstrip('/')
+        first, slash, rest = path.partition('/')
         asked = _ACCEPT.match(environ.get('HTTP_ACCEPT', ''))
         if asked is not None and first != 'versions':
             if asked[1].lower() not in _ACCEPTED:
                 return self._versions(environ, start_response)
-            environ['PATH_INFO'] = f'/v2{path}'
+            environ['PATH_INFO'] = f'/v2/{path}'
         elif first not in _ACCEPTED:
             return self._versions(environ, start_response)
         elif first == 'v2' and not slash:

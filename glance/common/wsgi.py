@@ -220,6 +220,11 @@ def wire_error(request: Request, error: errors.Error) -> webob.Response:
     )
 
 
+#: Parameters at the end of a path whose values users choose. They may have
+#: slashes: servers decode %2F before they hand over a path.
+_FREE_NAMES = dict.fromkeys(('tag', 'member'), r'[^/](?:[\s\S]*[^/])?')
+
+
 class Route:
     """One line of a route table: method, path template, handler."""
 
@@ -251,7 +256,12 @@ class Router:
         self._mapper = routes.Mapper(explicit=True)
         for route in table:
             if route.path not in self._handlers:
-                self._mapper.connect(None, route.path, resource=route.path)
+                self._mapper.connect(
+                    None,
+                    route.path,
+                    resource=route.path,
+                    requirements=_FREE_NAMES,
+                )
             methods = self._handlers.setdefault(route.path, {})
             methods[route.method] = route.handler
             if route.method == 'GET':
@@ -280,10 +290,7 @@ class Router:
             path = request.path_info
         except UnicodeDecodeError as error:
             raise errors.BadRequest('The path is not UTF-8.') from error
-        if '//' in path:
-            path = re.sub('/{2,}', '/', path)
-        # The "$" of Routes also matches before a line feed at the end.
-        found = None if path.endswith('\n') else self._mapper.match(path)
+        found = self._match(path)
         if found is None:
             raise _unknown_path(request.method)
         methods = self._handlers[found.pop('resource')]
@@ -293,6 +300,18 @@ class Router:
                 headers={'Allow': ', '.join(sorted(methods))}
             )
         return handler(request, **found)
+
+    def _match(self, path: str) -> dict[str, str] | None:
+        """The values of the path's parameters, and its ``resource``.
+
+        Doubled slashes count as one where they are no part of a name.
+        """
+        if path.endswith('\n'):
+            return None  # The "$" of Routes also matches before it.
+        found: dict[str, str] | None = self._mapper.match(path)
+        if found is None and '//' in path:
+            found = self._mapper.match(re.sub('/{2,}', '/', path))
+        return found
 
 
 def _unexpected(

@@ -58,6 +58,7 @@ class ImageMembers:
         # With a slash it would be no part of the path of its own URL.
         if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
             raise errors.BadRequest('A member is a project id.')
+        schemas.check_path_name(member, 'member')
         image = self._registry.get_image(request.context, image_id)
         self._require_shared(request.context, image)
         self._policy.require(request.context, 'add_member', image)

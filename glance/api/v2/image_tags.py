@@ -34,6 +34,7 @@ class ImageTags:
                 f'A tag may have {schemas.MAX_NAME_LENGTH} characters.'
             )
         schemas.check_text(tag, 'tag')
+        schemas.check_path_name(tag, 'tag')
         image = self._registry.get_image(request.context, image_id)
         self._policy.require(request.context, 'modify_image', image)
         self._registry.add_tag(request.context, image_id, tag, self._quota)

@@ -170,6 +170,8 @@ class ImageUpdate:
     ) -> None:
         if 'tags' in changes:
             images.check_quota('tags', len(changes['tags']), self._limits.tags)
+            for tag in set(changes['tags']).difference(image['tags']):
+                schemas.check_path_name(tag, 'tag')
         own = {
             name for name in image['properties'] if not patch.is_reserved(name)
         }

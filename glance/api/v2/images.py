@@ -147,6 +147,7 @@ class Images:
         for name in document:
             if patch.is_reserved(name):
                 raise errors.Forbidden(f'{name} is reserved.')
+            self._refuse_alias(name)
         values, properties = self._split(document)
         values.setdefault('owner', request.context.project_id)
         values.setdefault('visibility', 'shared')
@@ -160,6 +161,8 @@ class Images:
         )
         tags = values.pop('tags', [])
         check_quota('tags', len(tags), self._limits.tags)
+        for tag in tags:
+            schemas.check_path_name(tag, 'tag')
         _refuse(document, _READ_ONLY)
         check_quota('properties', len(properties), self._limits.properties)
         image_id = values.pop('id', None) or str(uuid.uuid4())
@@ -169,6 +172,19 @@ class Images:
             'properties': properties,
             'tags': tags,
         }
+
+    def _refuse_alias(self, name: str) -> None:
+        """Refuse a property that a patch would take for another member.
+
+        :raises errors.BadRequest: with blanks around it is another's name
+        """
+        bare = name.strip()
+        if name != bare and (
+            self._schema.is_base(bare) or patch.is_reserved(bare)
+        ):
+            raise errors.BadRequest(
+                f'A property cannot be the name {bare} with blanks around.'
+            )
 
     def _split(
         self, document: Mapping[str, Any]

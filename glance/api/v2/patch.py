@@ -35,8 +35,13 @@ Allows = Callable[[str, str], bool]
 
 
 class Operation(NamedTuple):
+    """
+    :ivar exact: the name with the blanks that may stand around it
+    """
+
     op: str
     name: str
+    exact: str
     value: Any
     #: v2.0: ``add`` of a name that exists is a conflict
     strict_add: bool
@@ -72,10 +77,11 @@ def _operation(item: Any, read: _Read) -> Operation:
         raise errors.BadRequest(f'An op is one of {", ".join(OPS)}.')
     if op != 'remove' and 'value' not in item:
         raise errors.BadRequest(f'The {op} operation needs a value.')
-    name = _name(path)
+    exact = _name(path)
+    name = exact.strip()
     if name in READ_ONLY or is_reserved(name):
         raise errors.Forbidden(f'{name} is read-only.')
-    return Operation(op, name, item.get('value'), strict_add)
+    return Operation(op, name, exact, item.get('value'), strict_add)
 
 
 def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
@@ -95,7 +101,7 @@ READERS: dict[str, _Read] = {V21: _read_v21, V20: _read_v20}
 
 
 def _name(path: Any) -> str:
-    """The one segment of a path, decoded."""
+    """The one segment of a path, decoded, with blanks around."""
     if not isinstance(path, str) or not path.startswith('/'):
         raise errors.BadRequest('A path is a string that begins with /.')
     segments = path.lstrip('/').split('/') if path != '/' else ['']
@@ -103,7 +109,7 @@ def _name(path: Any) -> str:
         raise errors.Forbidden('Locations are not visible here.')
     if len(segments) > 1 or path.endswith('//'):
         raise errors.BadRequest(f'{path}: a path has one segment.')
-    segment = segments[0].strip()
+    segment = segments[0]
     if re.search('~(?![01])', segment):
         raise errors.BadRequest(f'{path}: ~ must be followed by 0 or 1.')
     return segment.replace('~1', '/').replace('~0', '~')
@@ -148,6 +154,8 @@ def changes(
     values: dict[str, Any] = {}
     properties = dict(image['properties'])
     for operation in operations:
+        if operation.exact in properties:
+            operation = operation._replace(name=operation.exact)
         if schema.is_base(operation.name):
             _change_base(operation, image, values)
         else:
@@ -197,7 +205,7 @@ def applied(
 def _change_base(
     operation: Operation, image: contract.Image, values: dict[str, Any]
 ) -> None:
-    op, name, value, strict_add = operation
+    op, name, _, value, strict_add = operation
     if op == 'remove':
         raise errors.Forbidden(f'{name} cannot be removed.')
     if op == 'add' and strict_add:
@@ -212,7 +220,7 @@ def _change_property(
     properties: dict[str, str | None],
     allows: Allows,
 ) -> None:
-    op, name, value, strict_add = operation
+    op, name, _, value, strict_add = operation
     is_there = name in properties and allows('read', name)
     if op == 'add' and is_there and strict_add:
         raise errors.Conflict(f'{name} exists already; replace it.')

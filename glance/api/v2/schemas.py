@@ -148,6 +148,24 @@ def check_text(value: Any, what: str) -> None:
         )
 
 
+def check_path_name(name: str, what: str) -> None:
+    """Refuse a new name that could not be addressed at the end of a URL.
+
+    Clients and proxies resolve the parts ``.`` and ``..`` of a path, also
+    when they are encoded, and take slashes at its end for nothing.
+
+    :raises errors.BadRequest: it has such a part
+    """
+    parts = name.split('/')
+    edges = (parts[0], parts[-1])
+    if '' in edges or {'.', '..'}.intersection(parts) or name[-1] == '\n':
+        raise errors.BadRequest(
+            f'A {what} is not empty, does not begin or end with a slash or '
+            'end with a line feed, and has no part "." or ".." between '
+            'slashes, because it could not be removed by its URL.'
+        )
+
+
 class Schemas:
     """/v2/schemas/{name}"""
 

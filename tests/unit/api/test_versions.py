@@ -26,7 +26,8 @@ class TestNegotiation(unittest.TestCase):
             '/v2/images': '/v2/images',
             '/v2.0/images': '/v2/images',
             '/v2.17/images': '/v2/images',
-            '//v2//images//x': '/v2/images/x',
+            # Doubled slashes behind it may be part of a name.
+            '//v2//images//x': '/v2//images//x',
             '/v2/': '/v2/',
             '/v2/\xff': '/v2/\xff',
         }.items():

@@ -116,9 +116,9 @@ class TestForms(unittest.TestCase):
         )
         self.assertEqual(
             [
-                ('add', 'a', 'x', True),
-                ('replace', 'b', 'y', True),
-                ('remove', 'c', None, True),
+                ('add', 'a', 'a', 'x', True),
+                ('replace', 'b', 'b', 'y', True),
+                ('remove', 'c', 'c', None, True),
             ],
             [tuple(operation) for operation in found],
         )
