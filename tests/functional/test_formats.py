@@ -109,7 +109,8 @@ class TestUpload(FormatsTestCase):
 
     def test_trap_52_boot_sector_with_a_wrong_table(self) -> None:
         image_id = self.image()
-        self.assert_refused(image_id, disks.mbr(), 'no partitions')
+        bad = disks.mbr(disks.partition(0x83, boot=7))
+        self.assert_refused(image_id, bad, 'invalid boot flag')
         good = disks.mbr(disks.partition(0x83, start=2048))
         self.assert_status(204, self.put_data(image_id, good))
 
@@ -157,9 +158,9 @@ class TestOptions(FormatsTestCase):
         self.assert_status(204, self.put_data(image_id, data))
 
     def test_checks_that_only_warn(self) -> None:
-        image_id = self.image(disk_format='gpt', data=disks.mbr())
-        size = self.show(image_id)['virtual_size']
-        self.assertEqual(len(disks.mbr()), size)
+        data = disks.mbr(disks.partition(0x83, boot=7))
+        image_id = self.image(disk_format='gpt', data=data)
+        self.assertEqual(len(data), self.show(image_id)['virtual_size'])
 
     def test_luks_is_as_large_as_what_follows_its_header(self) -> None:
         data = disks.luks(payload_sectors=8, size=3 * MIB)

@@ -31,7 +31,7 @@ GOOD: dict[str, tuple[bytes, int]] = {
 class FormatsTestCase(unittest.TestCase):
     def verdict(
         self,
-        declared: str,
+        declared: str | None,
         data: bytes,
         *,
         piece_bytes: int = MIB,

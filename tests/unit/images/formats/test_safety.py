@@ -1,4 +1,4 @@
-"""Data that is refused whatever it is declared to be (section 19.2)."""
+"""Data that is refused whatever it is declared to be."""
 
 from tests import disks
 from tests.unit.images.formats import inspecting
@@ -23,14 +23,25 @@ class TestSafety(inspecting.FormatsTestCase):
         self.assert_unsafe('data_file', 'qcow2', disks.qcow2(features=4))
 
     def test_qcow2_of_unknown_features_or_version(self) -> None:
-        for bit in (4, 5, 8, 33, 63):
+        for bit in (5, 8, 33, 63):
             data = disks.qcow2(features=1 << bit)
             self.assert_unsafe('unknown_features', 'qcow2', data)
         for version in (0, 1, 4):
             data = disks.qcow2(version=version)
             self.assert_unsafe('version', 'qcow2', data)
         self.assertEqual(MIB, self.verdict('qcow2', disks.qcow2(version=2)))
-        self.assertEqual(MIB, self.verdict('qcow2', disks.qcow2(features=1)))
+        for bit in (0, 1, 3, 4):
+            data = disks.qcow2(features=1 << bit)
+            self.assertEqual(MIB, self.verdict('qcow2', data))
+        old = disks.qcow2(version=2, features=2**64 - 1)  # other fields
+        self.assertEqual(MIB, self.verdict('qcow2', old))
+
+    def test_qcow2_of_one_sector_or_less(self) -> None:
+        """qemu reads whole sectors, and zeros after the end."""
+        head = disks.qcow2(backing_offset=80)[:80] + b'/etc/passwd'
+        for data in (head, head.ljust(512, b'\0'), head.ljust(513, b'\0')):
+            self.assert_unsafe('backing_file', 'qcow2', data)
+        self.assert_unsafe('not allowed', 'qed', disks.qed()[:70])
 
     def test_qed_always(self) -> None:
         self.assert_unsafe('not allowed', 'qed', disks.qed())
@@ -46,11 +57,9 @@ class TestSafety(inspecting.FormatsTestCase):
     def test_mbr_inconsistencies(self) -> None:
         linux = disks.partition(0x83, start=2048)
         for why, table in (
-            ('no partitions', []),
             ('boot flag', [linux, disks.partition(0, boot=1)]),
-            ('start CHS', [disks.partition(0xEE, chs=b'\0\1\0')]),
             ('start LBA', [disks.partition(0xEE, start=2)]),
-            ('extra partitions', [disks.PROTECTIVE, linux]),
+            ('start LBA', [linux, disks.partition(0xEE, start=2)]),
         ):
             data = disks.mbr(*table)
             with self.subTest(why):
@@ -72,13 +81,47 @@ class TestSafety(inspecting.FormatsTestCase):
                 nonfatal_gpt_checks=[check],
             )
 
-    def test_fat_is_no_partition_table(self) -> None:
-        self.assertEqual(MIB, self.verdict('raw', disks.fat()))
+    def test_tables_that_real_tools_write(self) -> None:
+        linux = disks.partition(0x83, start=2048)
+        for table in (
+            [],  # parted mklabel msdos
+            [disks.partition(0xEE, chs=b'\0\1\0')],
+            [disks.partition(0xEE, chs=b'\xfe\xff\xff')],
+            [disks.PROTECTIVE, linux],  # sgdisk --hybrid
+            [linux, disks.PROTECTIVE],
+            [disks.PROTECTIVE, linux, disks.partition(0xEE, start=9)],
+        ):
+            data = disks.mbr(*table)
+            for declared in ('raw', 'gpt'):
+                self.assertEqual(MIB, self.verdict(declared, data))
+
+    def test_boot_sectors_without_a_partition_table(self) -> None:
+        for name, data in {
+            'FAT': disks.boot_sector(b'\xeb\x3c\x90', b'mkfs.fat'),
+            'far jump': disks.boot_sector(b'\xe9\x00\x01', b'MSDOS5.0'),
+            'NTFS': disks.boot_sector(b'\xeb\x52\x90', b'NTFS    ', 0xF4),
+            'exFAT': disks.boot_sector(b'\xeb\x76\x90', b'EXFAT   ', 0),
+            'kernel': disks.kernel(),
+        }.items():
+            for declared, size in (('raw', MIB), ('ami', None), ('aki', None)):
+                with self.subTest(name, declared=declared):
+                    self.assertEqual(size, self.verdict(declared, data))
+            for declared in ('gpt', 'qcow2'):
+                self.assert_refused('the data is raw', declared, data)
+
+    def test_boot_loader_beside_a_table_is_no_file_system(self) -> None:
+        grub = disks.boot_sector(b'\xeb\x63\x90', b'\x10\x8e\xd0\xbc', 0)
+        self.assert_unsafe('boot flag', 'gpt', grub)
 
     def test_head_that_ends_too_early(self) -> None:
-        for name, length in (('vhd', 100), ('luks', 200), ('vmdk', 50)):
+        for why, name, length in (
+            ('ends before', 'vhd', 100),
+            ('Incomplete', 'luks', 200),
+            ('location', 'vmdk', 16),
+            ('ends before', 'vmdk', 50),
+        ):
             data = inspecting.GOOD[name][0][:length]
-            self.assert_unsafe('Incomplete', name, data)
+            self.assert_unsafe(why, name, data)
         self.assert_unsafe('Incomplete', 'vhdx', disks.vhdx()[:MIB])
 
     def test_virtual_size_that_no_disk_can_have(self) -> None:
@@ -106,18 +149,60 @@ class TestSafety(inspecting.FormatsTestCase):
                 self.assertEqual(0, self.verdict(name, data))
 
     def test_virtual_size_that_is_not_told(self) -> None:
+        data = disks.iso(name=b'NSR03', blocks=0)
+        self.assertIsNone(self.verdict('iso', data))
+
+    def test_no_data_has_every_format(self) -> None:
+        for declared in (*inspecting.GOOD, 'ami', 'ploop', None):
+            for rules in ({}, {'vmdk_types': []}):
+                self.assertIsNone(self.verdict(declared, b'', **rules))
+        self.assertEqual(0, self.verdict('raw', b''))
+
+    def test_differencing_disks(self) -> None:
+        footer = disks.vhd_footer(disk_type=4)
         for name, data in (
-            ('iso', disks.iso(name=b'NSR03', blocks=0)),
-            ('vhdx', disks.vhdx(item=bytes(16))),
-            ('vhdx', disks.vhdx(entries=2048)),
+            ('vhd', disks.vhd(disk_type=4)),
+            ('vhd', disks.vhd(disk_type=0)),
+            ('vhd', disks.vhd()[:-512] + footer),
+            ('vhd', disks.vhd()[:-512] + bytes(3 * MIB) + footer),
+            ('vhd', disks.vhd()[:-512] + footer[:511]),
+            ('vdi', disks.vdi(image_type=3)),
+            ('vdi', disks.vdi(image_type=4)),
+            ('vhdx', disks.vhdx(parameter_bits=2)),
+            ('vhdx', disks.vhdx(entries=3, more_items=disks.PARENT_LOCATOR)),
         ):
-            self.assertIsNone(self.verdict(name, data))
+            self.assert_unsafe('parent', name, data)
+        self.assert_unsafe('parent', 'vdi', disks.vdi(parent=b'x'))
+        self.assert_unsafe('version', 'vdi', disks.vdi(version=1))
+
+    def test_vhdx_whose_metadata_may_change(self) -> None:
+        self.assert_unsafe('log', 'vhdx', disks.vhdx(log_id=b'x'))
+        again = b'regi' + b'x' * 99
+        data = disks.vhdx(regions_again=again)
+        self.assert_unsafe('two tables', 'vhdx', data)
+
+    def test_fixed_vhd_is_one_if_declared_so(self) -> None:
+        table = disks.mbr(disks.partition(0x83))
+        for disk in (bytes(MIB), inspecting.RANDOM, table):
+            data = disk + disks.vhd_footer(disk_type=2)
+            self.assertEqual(len(disk), self.verdict('vhd', data))
+            self.assertEqual(len(data), self.verdict('raw', data))
+        self.assertIsNone(self.verdict('ami', bytes(MIB) + data[-512:]))
+        self.assert_refused(
+            'parent', 'vhd', bytes(MIB) + disks.vhd_footer(disk_type=4)
+        )
+        self.assert_refused(
+            'several formats', 'vhd', disks.qcow2() + data[-512:]
+        )
 
     def test_vhdx_that_breaks_its_inspector(self) -> None:
         for data in (
             disks.vhdx(signature=b'none'),
             disks.vhdx(meta_at=512),
             disks.vhdx(meta_at=2**63),
+            disks.vhdx(entries=2048),
+            disks.vhdx(entries=1),
+            disks.vhdx(parameters=bytes(16)),
         ):
             self.assert_unsafe('data is vhdx', 'vhdx', data)
         self.assert_refused(

@@ -1,0 +1,236 @@
+"""Formats that oslo.utils' inspectors parse, with the checks they lack.
+
+These are parsers of hostile data: whatever one raises is an outcome.
+"""
+
+from collections.abc import Callable
+import logging
+import struct
+from typing import Any
+import uuid
+
+from glance.images.formats import kinds
+from glance.images.formats import sample
+
+LOG = logging.getLogger(__name__)
+
+#: Their inspectors count bytes, and see only the head.
+_SIZED_BY_DATA = ('luks',)
+#: The inspector says 0 where the header has no size.
+_ZERO_IS_UNKNOWN = ('iso',)
+#: Incompatible features of qcow2 that need nothing but a newer reader:
+#: dirty, corrupt, compression type, extended L2 entries.
+_QCOW2_FEATURES = 0b11011
+_QCOW2_DATA_FILE = 0b00100
+_VDI_VERSION = 0x00010001
+#: VDI images that are whole: dynamic and fixed; 3 and 4 have a parent.
+_VDI_TYPES = (1, 2)
+
+
+class Inspected:
+    """A format of which the head tells everything.
+
+    :param inspector: one of oslo.utils' inspectors
+    :param check: more rules for the head; raises kinds.Unsafe
+    :param replaced: names of the inspector's checks that ``check`` replaces
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inspector: Any,
+        check: Callable[[bytes], None] | None = None,
+        replaced: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self._inspector = inspector
+        self._check = check
+        self._replaced = replaced
+        self._trouble: Exception | None = None
+
+    def finish(self, data: sample.Sample) -> None:
+        """Let the inspector see what it needs; called once, at the end."""
+        self.eat(memoryview(data.head))
+        self._inspector.finish()
+
+    def eat(self, part: memoryview) -> None:
+        try:
+            self._inspector.eat_chunk(part)
+        except Exception as error:
+            # Its traceback would hold the upload's buffers.
+            self._trouble = error.with_traceback(None)
+
+    def matches(self, data: sample.Sample) -> bool:
+        try:
+            return bool(self._inspector.format_match)
+        except Exception as error:
+            LOG.info('No %s after all: %r', self.name, error)
+            return False
+
+    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+        if self._trouble is not None:
+            raise kinds.Unsafe(self._trouble)
+        failures = self._failures()
+        for name in self._replaced:
+            failures.pop(name, None)
+        if failures:
+            raise kinds.Unsafe(
+                '; '.join(
+                    f'{check} ({reason})' for check, reason in failures.items()
+                )
+            )
+        if self._check is not None:
+            self._check(bytes(data.head))
+
+    def _failures(self) -> dict[str, Any]:
+        """Names of the failed checks and why they failed."""
+        try:
+            self._inspector.safety_check()
+        except Exception as error:
+            failures: dict[str, Any] = getattr(error, 'failures', {})
+            return dict(failures) or {'format': error}
+        return {}
+
+    def virtual_size(self, data: sample.Sample) -> int | None:
+        virtual: int = self._inspector.virtual_size
+        if self.name in _SIZED_BY_DATA:
+            virtual += data.size_bytes - self._inspector.actual_size
+        if not virtual and self.name in _ZERO_IS_UNKNOWN:
+            return None
+        return virtual
+
+
+def check_qcow2(head: bytes) -> None:
+    version, backing_at = struct.unpack_from('>4xIQ', head)
+    if version not in (2, 3):
+        raise kinds.Unsafe(f'unknown_features (version {version})')
+    if backing_at:
+        raise kinds.Unsafe('backing_file (it names one)')
+    if version == 2:  # the header ends before the features
+        return
+    (features,) = struct.unpack_from('>Q', head, 72)
+    if features & _QCOW2_DATA_FILE:
+        raise kinds.Unsafe('data_file (its data is in another file)')
+    if features & ~_QCOW2_FEATURES:
+        raise kinds.Unsafe(f'unknown_features ({features:#x})')
+
+
+def check_vdi(head: bytes) -> None:
+    version, _, image_type = struct.unpack_from('<III', head, 0x44)
+    if version != _VDI_VERSION:
+        raise kinds.Unsafe(f'the version is {version:#x}, not 1.1')
+    if image_type not in _VDI_TYPES:
+        raise kinds.Unsafe(
+            f'it has the image type {image_type} (3, 4: its data is in a '
+            'parent) where only 1 and 2 are accepted'
+        )
+    if any(head[0x1A8:0x1C8]):
+        raise kinds.Unsafe('it names a parent by its UUID')
+
+
+KIB = 1024
+#: Two copies of the header.
+_VHDX_HEADERS_AT = (64 * KIB, 128 * KIB)
+_VHDX_LOG_ID = slice(48, 64)
+#: Where the copy of the table of regions is.
+_VHDX_REGIONS_AGAIN_AT = 256 * KIB
+_VHDX_REGIONS_BYTES = 64 * KIB
+_VHDX_FILE_PARAMETERS = uuid.UUID('CAA16737-FA36-4D43-B3B6-33F0AA44E76B')
+_VHDX_PARENT_LOCATOR = uuid.UUID('A8D35F2D-B30B-454D-ABF7-D3D84834AB0C')
+_VHDX_HAS_PARENT = 0b10
+
+
+class Vhdx(Inspected):
+    """VHDX: its metadata may be anywhere behind the head.
+
+    :param region: oslo.utils' class of regions that an inspector captures
+    """
+
+    def __init__(self, inspector: Any, region: Any) -> None:
+        super().__init__('vhdx', inspector)
+        self._region = region
+        self._is_done = False
+        for at in _VHDX_HEADERS_AT:
+            inspector.new_region(f'header at {at}', region(at, 64))
+        inspector.new_region(
+            'regions again',
+            region(_VHDX_REGIONS_AGAIN_AT, _VHDX_REGIONS_BYTES),
+        )
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the data may be VHDX and its metadata are not seen."""
+        if self._is_done or self._trouble is not None:
+            return False
+        ident = self._inspector.region('ident')
+        return not ident.complete or self._inspector.format_match
+
+    def finish(self, data: sample.Sample) -> None:
+        self._inspector.finish()
+
+    def eat(self, part: memoryview) -> None:
+        super().eat(part)
+        if self._trouble is None and self._metadata_are_read():
+            self._look_for_parameters(part)
+        self._is_done = self._inspector.complete and (
+            self._inspector.has_region('parameters')
+        )
+
+    def _metadata_are_read(self) -> bool:
+        return (
+            self._inspector.has_region('metadata')
+            and self._inspector.region('metadata').complete
+            and not self._inspector.has_region('parameters')
+        )
+
+    def _look_for_parameters(self, part: memoryview) -> None:
+        item = self._metadata_item(_VHDX_FILE_PARAMETERS)
+        if item is None:
+            self._trouble = ValueError('the file parameters are missing')
+            return
+        at = self._inspector.region('metadata').offset + item
+        parameters = self._region(at, 8)
+        parameters.capture(part, self._inspector.actual_size)
+        self._inspector.new_region('parameters', parameters)
+
+    def _metadata_item(self, guid: uuid.UUID) -> int | None:
+        """Where it is in the metadata, if it is."""
+        table = bytes(self._inspector.region('metadata').data)
+        (count,) = struct.unpack_from('<H', table, 10)
+        for at in range(32, 32 * min(count + 1, len(table) // 32), 32):
+            if table[at : at + 16] == guid.bytes_le:
+                return int(struct.unpack_from('<I', table, at + 16)[0])
+        return None
+
+    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+        super().check(data, rules)
+        for name in ('parameters', 'vds'):
+            if not self._inspector.has_region(name):
+                raise kinds.Unsafe('its metadata are incomplete')
+        if self._needs_replay():
+            raise kinds.Unsafe(
+                'its log must be replayed: attach and detach it once'
+            )
+        again = self._inspector.region('regions again').data
+        if again.startswith(b'regi') and (
+            again != self._inspector.region('header').data
+        ):
+            raise kinds.Unsafe('its two tables of regions differ')
+        (bits,) = struct.unpack_from(
+            '<I', self._inspector.region('parameters').data, 4
+        )
+        if bits & _VHDX_HAS_PARENT or (
+            self._metadata_item(_VHDX_PARENT_LOCATOR) is not None
+        ):
+            raise kinds.Unsafe('its data is in a parent')
+
+    def _needs_replay(self) -> bool:
+        """What the log holds may change the metadata."""
+        headers = (
+            self._inspector.region(f'header at {at}').data
+            for at in _VHDX_HEADERS_AT
+        )
+        return any(
+            header.startswith(b'head') and any(header[_VHDX_LOG_ID])
+            for header in headers
+        )
