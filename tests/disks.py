@@ -13,13 +13,15 @@ def qcow2(
     version: int = 3,
     backing_offset: int = 0,
     features: int = 0,
+    extensions: bytes = b'',
 ) -> bytes:
+    """:param extensions: what follows the header"""
     head = struct.pack(
         '>4sIQIIQ', b'QFI\xfb', version, backing_offset, 0, 16, size
-    )
-    return (head.ljust(72, b'\0') + struct.pack('>Q', features)).ljust(
-        MIB // 4, b'\0'
-    )
+    ).ljust(72, b'\0')
+    if version != 2:
+        head += struct.pack('>QQQII', features, 0, 0, 4, 104)
+    return (head + extensions).ljust(MIB // 4, b'\0')
 
 
 def qed() -> bytes:

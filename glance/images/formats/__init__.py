@@ -57,10 +57,7 @@ class Inspection:
             inspected.Inspected('iso', make['iso']()),
             inspected.Inspected('luks', make['luks']()),
             inspected.Inspected(
-                'qcow2',
-                make['qcow2'](),
-                inspected.check_qcow2,
-                ('backing_file', 'data_file', 'unknown_features'),
+                'qcow2', make['qcow2'](), inspected.check_qcow2
             ),
             inspected.Inspected('qed', make['qed']()),
             inspected.Inspected('vdi', make['vdi'](), inspected.check_vdi),

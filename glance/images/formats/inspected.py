@@ -3,7 +3,7 @@
 These are parsers of hostile data: whatever one raises is an outcome.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import logging
 import struct
 from typing import Any
@@ -22,6 +22,9 @@ _ZERO_IS_UNKNOWN = ('iso',)
 #: dirty, corrupt, compression type, extended L2 entries.
 _QCOW2_FEATURES = 0b11011
 _QCOW2_DATA_FILE = 0b00100
+#: The extension of the header that holds the name of a data file.
+_QCOW2_DATA_FILE_NAME = 0x44415441
+_QCOW2_V2_HEADER_BYTES = 72
 _VDI_VERSION = 0x00010001
 #: VDI images that are whole: dynamic and fixed; 3 and 4 have a parent.
 _VDI_TYPES = (1, 2)
@@ -31,8 +34,8 @@ class Inspected:
     """A format of which the head tells everything.
 
     :param inspector: one of oslo.utils' inspectors
-    :param check: more rules for the head; raises kinds.Unsafe
-    :param replaced: names of the inspector's checks that ``check`` replaces
+    :param check: rules for the head in place of the inspector's; raises
+        kinds.Unsafe
     """
 
     def __init__(
@@ -40,12 +43,10 @@ class Inspected:
         name: str,
         inspector: Any,
         check: Callable[[bytes], None] | None = None,
-        replaced: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._inspector = inspector
         self._check = check
-        self._replaced = replaced
         self._trouble: Exception | None = None
 
     def finish(self, data: sample.Sample) -> None:
@@ -70,17 +71,16 @@ class Inspected:
     def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
         if self._trouble is not None:
             raise kinds.Unsafe(self._trouble)
+        if self._check is not None:
+            self._check(bytes(data.head))
+            return
         failures = self._failures()
-        for name in self._replaced:
-            failures.pop(name, None)
         if failures:
             raise kinds.Unsafe(
                 '; '.join(
                     f'{check} ({reason})' for check, reason in failures.items()
                 )
             )
-        if self._check is not None:
-            self._check(bytes(data.head))
 
     def _failures(self) -> dict[str, Any]:
         """Names of the failed checks and why they failed."""
@@ -106,13 +106,26 @@ def check_qcow2(head: bytes) -> None:
         raise kinds.Unsafe(f'unknown_features (version {version})')
     if backing_at:
         raise kinds.Unsafe('backing_file (it names one)')
-    if version == 2:  # the header ends before the features
-        return
-    (features,) = struct.unpack_from('>Q', head, 72)
-    if features & _QCOW2_DATA_FILE:
-        raise kinds.Unsafe('data_file (its data is in another file)')
-    if features & ~_QCOW2_FEATURES:
-        raise kinds.Unsafe(f'unknown_features ({features:#x})')
+    end = _QCOW2_V2_HEADER_BYTES
+    if version == 3:
+        (features,) = struct.unpack_from('>Q', head, 72)
+        if features & _QCOW2_DATA_FILE:
+            raise kinds.Unsafe('data_file (its data is in another file)')
+        if features & ~_QCOW2_FEATURES:
+            raise kinds.Unsafe(f'unknown_features ({features:#x})')
+        (end,) = struct.unpack_from('>I', head, 100)
+    if _QCOW2_DATA_FILE_NAME in _qcow2_extensions(head, end):
+        raise kinds.Unsafe('data_file (it names one)')
+
+
+def _qcow2_extensions(head: bytes, at: int) -> Iterator[int]:
+    """Types of the extensions, which follow the header."""
+    while at + 8 <= len(head):
+        kind, size = struct.unpack_from('>II', head, at)
+        if not kind:
+            return
+        yield kind
+        at += 8 + size + -size % 8
 
 
 def check_vdi(head: bytes) -> None:

@@ -1,5 +1,7 @@
 """Data that is refused whatever it is declared to be."""
 
+import struct
+
 from tests import disks
 from tests.unit.images.formats import inspecting
 
@@ -21,6 +23,11 @@ class TestSafety(inspecting.FormatsTestCase):
 
     def test_ossa_2024_001_qcow2_with_a_data_file(self) -> None:
         self.assert_unsafe('data_file', 'qcow2', disks.qcow2(features=4))
+        for version in (2, 3):
+            head = struct.pack('>II', 7, 3) + bytes(8)
+            head += struct.pack('>II', 0x44415441, 4) + b'name'
+            data = disks.qcow2(version=version, extensions=head)
+            self.assert_unsafe('data_file', 'qcow2', data)
 
     def test_qcow2_of_unknown_features_or_version(self) -> None:
         for bit in (5, 8, 33, 63):
@@ -33,7 +40,7 @@ class TestSafety(inspecting.FormatsTestCase):
         for bit in (0, 1, 3, 4):
             data = disks.qcow2(features=1 << bit)
             self.assertEqual(MIB, self.verdict('qcow2', data))
-        old = disks.qcow2(version=2, features=2**64 - 1)  # other fields
+        old = disks.qcow2(version=2, extensions=b'\0' * 4 + b'\xff' * 99)
         self.assertEqual(MIB, self.verdict('qcow2', old))
 
     def test_qcow2_of_one_sector_or_less(self) -> None:
