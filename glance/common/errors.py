@@ -5,6 +5,7 @@ Error                          500 (never raised itself)
 │   └── InvalidMarker          400
 ├── Unauthorized               401
 ├── Forbidden                  403  visible, but not permitted
+│   └── NotAService            403  the peer is none of our daemons
 ├── NotFound                   404  not there, or not visible
 ├── MethodNotAllowed           405
 ├── Conflict                   409  the state does not allow it
@@ -21,6 +22,7 @@ Error                          500 (never raised itself)
 │   ├── OutOfDescriptors       503
 │   ├── RegistryUnavailable    503
 │   ├── DatabaseUnavailable    503
+│   ├── KeystoneUnavailable    503
 │   └── StoreUnavailable       503
 └── ConfigurationError         --   ends the daemon at start; names the option
 
@@ -75,6 +77,14 @@ class Forbidden(Error):
     status = 403
     code = 'forbidden'
     text = 'You are not permitted to do this.'
+
+
+class NotAService(Forbidden):
+    code = 'not_a_service'
+    text = (
+        'The registry serves glance-api only: send a service token with one '
+        'of [keystone_authtoken] service_token_roles.'
+    )
 
 
 class NotFound(Error):
@@ -171,6 +181,11 @@ class RegistryUnavailable(Unavailable):
 class DatabaseUnavailable(Unavailable):
     code = 'database_unavailable'
     text = 'The image database cannot be reached; try again later.'
+
+
+class KeystoneUnavailable(Unavailable):
+    code = 'keystone_unavailable'
+    text = 'The identity service cannot check tokens; try again later.'
 
 
 class StoreUnavailable(Unavailable):

@@ -46,6 +46,9 @@ CLASSIC = {
     'glance.api:pipeline_factory': f'{_HERE}:flavor_factory',
     'glance.api:root_app_factory': 'glance.api.app:root_factory',
     'glance.registry.api:API.factory': 'glance_registry.app:app_factory',
+    'keystonemiddleware.auth_token:filter_factory': (
+        'glance.common.authtoken:filter_factory'
+    ),
     'oslo_middleware.cors:filter_factory': f'{_EDGE}:cors_factory',
     'oslo_middleware.healthcheck:Healthcheck.app_factory': (
         f'{_EDGE}:health_app_factory'

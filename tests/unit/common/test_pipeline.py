@@ -137,6 +137,9 @@ def root_factory(
 
 #: Stand-ins for the modules that the table names.
 MODULES = {
+    'glance.common.authtoken': mock.Mock(
+        filter_factory=filter_factory('authtoken'),
+    ),
     'glance.common.middleware': mock.Mock(
         context_factory=filter_factory('context'),
         unauthenticated_context_factory=filter_factory('anybody'),
