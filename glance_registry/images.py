@@ -31,6 +31,11 @@ class Images:
         self._database = database
         self._lease_seconds = lease_seconds
 
+    def check_registry(self, request: wsgi.Request) -> webob.Response:
+        """Answer if the database does; who asks was checked before."""
+        self._database.read(images.ping)
+        return wsgi.empty()
+
     def list_images(self, request: wsgi.Request) -> webob.Response:
         query = cast(contract.ImageQuery, fields(request, 'limit', 'sort'))
         query['limit'] = min(query['limit'], MAX_PAGE)

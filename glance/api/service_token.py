@@ -9,6 +9,7 @@ from keystoneauth1 import loading
 from oslo_config import cfg
 
 from glance.common import errors
+from glance.common import repeated
 
 LOG = logging.getLogger(__name__)
 
@@ -31,13 +32,16 @@ def source(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     if session.timeout is None:  # would wait for ever
         session.timeout = float(conf.registry_client_timeout)
 
+    trouble = repeated.Repeated()
+
     def token(renew: bool) -> str:
         try:
             if renew:
                 auth.invalidate()
             found: str | None = auth.get_token(session)
         except keystone_exceptions.ClientException as error:
-            LOG.error('No service token: %s', error)
+            if trouble.is_due():
+                LOG.error('No service token: %s%s', error, trouble.untold())
             raise errors.RegistryUnavailable from error
         if found is None:
             raise errors.RegistryUnavailable

@@ -1,12 +1,15 @@
 """How glance-api reaches the registry: endpoints, time-outs, identity."""
 
 from collections.abc import Callable
+import functools
 import urllib.parse
 
 from oslo_config import cfg
 
 from glance import registry_client
 from glance.common import errors
+from glance.common import health
+from glance.common import startup
 
 
 def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
@@ -20,11 +23,19 @@ def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
             'glance-registry (OSSN-0060): remove it.'
         )
     names_caller = _names_caller(conf)
-    return registry_client.RegistryClient(
-        _transport(conf),
+    client_of = functools.partial(
+        registry_client.RegistryClient,
         send_identity_headers=names_caller,
         secret=conf.trusted_auth_secret,
         service_token=None if names_caller else _service_token(conf),
+    )
+    peers = _peers(conf)
+    for peer in peers:
+        check = client_of(peer).check_registry
+        startup.register(functools.partial(peer.watch, check))
+    health.register('registry', lambda: list(map(str, peers)))
+    return client_of(
+        peers[0] if len(peers) == 1 else registry_client.Failover(peers)
     )
 
 
@@ -44,21 +55,21 @@ def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     return service_token.source(conf)
 
 
-def _transport(conf: cfg.ConfigOpts) -> registry_client.Transport:
+def _peers(conf: cfg.ConfigOpts) -> list[registry_client.Peer]:
     endpoints = conf.registry_endpoints or [_classic_endpoint(conf)]
     # All of them together may take as long as one.
     seconds = conf.registry_client_timeout / len(endpoints)
-    transports = {
-        url: registry_client.HTTPTransport(
-            _endpoint(conf, url),
-            conf.registry_client_connections,
-            seconds,
+    return [
+        registry_client.Peer(
+            url,
+            registry_client.HTTPTransport(
+                _endpoint(conf, url),
+                conf.registry_client_connections,
+                seconds,
+            ),
         )
-        for url in endpoints
-    }
-    if len(transports) == 1:
-        return transports.popitem()[1]
-    return registry_client.Failover(transports)
+        for url in dict.fromkeys(endpoints)
+    ]
 
 
 def _classic_endpoint(conf: cfg.ConfigOpts) -> str:

@@ -313,7 +313,7 @@ class UsageQuery(TypedDict):
 
 
 class Usage(TypedDict):
-    """What an owner's live images take (images-v2 section 18).
+    """What an owner's live images take.
 
     :key size_bytes: size times locations
     :key stage_bytes: of images being staged, imported or copied
@@ -363,6 +363,7 @@ _IMAGE = '/v1/images/{image_id}'
 _MEMBER = f'{_IMAGE}/members/{{member}}'
 _TAG = f'{_IMAGE}/tags/{{tag}}'
 _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
+    ('check_registry', 'GET', '/v1/check', None, True),
     ('list_images', 'POST', '/v1/query/images', Images, True),
     ('create_image', 'POST', '/v1/images', Image, False),
     ('get_image', 'GET', _IMAGE, Image, True),

@@ -16,6 +16,7 @@ import webob
 
 from glance.common import authority
 from glance.common import errors
+from glance.common import health
 from glance.common import wsgi
 
 #: Headers of a proxy that may be lists.
@@ -229,6 +230,7 @@ def _library_health(values: Mapping[str, Any]) -> wsgi.WSGIApp:
     from oslo_middleware import exceptions
     from oslo_middleware import healthcheck
     from oslo_middleware.healthcheck import opts
+    from stevedore import extension
 
     known = [
         *opts.HEALTHCHECK_OPTS,
@@ -238,10 +240,30 @@ def _library_health(values: Mapping[str, Any]) -> wsgi.WSGIApp:
     ]
     conf = _private('healthcheck', known, values)
     try:
-        app: wsgi.WSGIApp = healthcheck.Healthcheck(None, conf)
+        app = healthcheck.Healthcheck(None, conf)
     except (ValueError, exceptions.ConfigInvalid) as error:
         raise errors.ConfigurationError(f'[healthcheck]: {error}') from error
-    return app
+    if values['detailed']:
+        app._backends.extensions.append(
+            extension.Extension(
+                'peers',
+                None,  # type: ignore[arg-type]  # it has no entry point
+                _Peers,  # type: ignore[arg-type]
+                _Peers(),  # type: ignore[arg-type]
+            )
+        )
+    found: wsgi.WSGIApp = app
+    return found
+
+
+class _Peers:
+    """A backend of the library that tells of peers and decides nothing."""
+
+    def healthcheck(self, _port: int) -> Any:
+        from oslo_middleware.healthcheck import pluginbase
+
+        lines = '; '.join(health.details()) or 'OK'
+        return pluginbase.HealthcheckResult(available=True, reason=lines)
 
 
 class Health:

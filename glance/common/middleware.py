@@ -185,13 +185,10 @@ def require_service(request: wsgi.Request) -> None:
 
     They enforced the policy; a user who came here directly did not pass it.
 
-    :raises errors.Forbidden: the peer is no service
+    :raises errors.NotAService: it is none
     """
     if not request.context.is_service:
-        raise errors.Forbidden(
-            'The registry serves glance-api only: send a service token '
-            'with one of [keystone_authtoken] service_token_roles.'
-        )
+        raise errors.NotAService
     if request.headers.get(context.IS_ADMIN) == 'true':
         request.context.is_admin = True
 

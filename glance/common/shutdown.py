@@ -10,6 +10,11 @@ def register(action: Callable[[], None]) -> None:
     _actions.append(action)
 
 
+def forget() -> None:
+    """Drop the actions of an application that another one replaces."""
+    _actions.clear()
+
+
 def run() -> None:
     for action in _actions:
         action()

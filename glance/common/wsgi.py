@@ -24,7 +24,7 @@ MAX_JSON_BYTES = 4 * 1024 * 1024
 
 
 class _UnsupportedMediaType(webob.exc.HTTPUnsupportedMediaType):
-    """Says what is wrong, which may be the data and not a header (trap 11).
+    """Says what is wrong, which may be the data and not a header.
 
     WebOb's own body blames the Content-Type whatever the explanation is.
     """
@@ -56,7 +56,7 @@ class Request(webob.Request):
 
     @property
     def has_body(self) -> bool:
-        """Whether a body is announced (images-v2 section 2.4)."""
+        """Whether a body is announced."""
         if self.content_length:
             return True
         return bool(self.environ.get('HTTP_TRANSFER_ENCODING'))
@@ -195,7 +195,7 @@ def json_response(
 
 
 def empty(status: int = 204) -> webob.Response:
-    """A success without a body, never announced as JSON (trap 25.4)."""
+    """A success without a body, never announced as JSON."""
     response = webob.Response(status=status)
     # WebOb leaves it out with 204; clients know it there.
     response.headers['Content-Type'] = 'text/html; charset=UTF-8'

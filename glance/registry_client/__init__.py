@@ -12,6 +12,7 @@ from glance.registry_client.connections import tls_context
 from glance.registry_client.connections import TLSEndpoint
 from glance.registry_client.connections import UnixEndpoint
 from glance.registry_client.failover import Failover
+from glance.registry_client.peers import Peer
 from glance.registry_client.transport import Answer
 from glance.registry_client.transport import HTTPTransport
 from glance.registry_client.transport import Transport
@@ -21,6 +22,7 @@ __all__ = (
     'Endpoint',
     'Failover',
     'HTTPTransport',
+    'Peer',
     'RegistryClient',
     'TCPEndpoint',
     'TLSEndpoint',

@@ -1,6 +1,7 @@
 """One method per operation of the contract between the daemons."""
 
 from collections.abc import Callable
+import functools
 import logging
 from typing import Any, cast
 import urllib.parse
@@ -10,6 +11,7 @@ import orjson
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.registry_client import peers
 from glance.registry_client import transport
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +38,14 @@ class RegistryClient:
         self._send_identity_headers = send_identity_headers
         self._secret = secret
         self._service_token = service_token
+
+    def check_registry(self) -> None:
+        """Ask, as this daemon itself, whether the registry serves us.
+
+        :raises errors.RegistryUnavailable: it does not, or is not there
+        """
+        asking = context.RequestContext(is_admin=True, overwrite=False)
+        self._call(asking, 'check_registry')
 
     def get_image(
         self, asking: context.RequestContext, image_id: str
@@ -254,10 +264,21 @@ class RegistryClient:
             }
         )
         body = None if document is None else orjson.dumps(document)
-        answer = self._send(asking, operation, path, body, renew=False)
-        if answer.status == 401 and self._service_token is not None:
+        send = functools.partial(self._send, asking, operation, path, body)
+        try:
+            answer = send(renew=False)
+        except peers.Refused:
+            if self._service_token is None:
+                raise
             # Nothing was done: our own token may have been revoked.
-            answer = self._send(asking, operation, path, body, renew=True)
+            answer = send(renew=True)
+        if answer.status == 401 and name == 'check_registry':
+            raise errors.RegistryUnavailable
+        if answer.status == 401:
+            # Whose fault is it? If the registry refuses us too, this
+            # raises; if not, another registry may have taken over.
+            self.check_registry()
+            answer = send(renew=False)
         return _result(operation, answer)
 
     def _send(
@@ -297,8 +318,10 @@ def _result(operation: contract.Operation, answer: transport.Answer) -> Any:
         error = orjson.loads(answer.body)['error']
         raised = errors.BY_CODE[error['code']](error['message'])
     except (ValueError, KeyError, TypeError) as trouble:
-        LOG.error('The registry answered %s in a strange way', answer.status)
+        LOG.info('The registry answered %s in a strange way', answer.status)
         raise errors.RegistryUnavailable from trouble
+    if isinstance(raised, errors.NotAService):
+        raise errors.RegistryUnavailable
     if raised.status == 500:
         LOG.error('The registry failed: %s', raised)
         raise errors.RegistryUnavailable

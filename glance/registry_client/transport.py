@@ -78,8 +78,9 @@ class HTTPTransport:
         try:
             return self._send(data, until, repeatable)
         except (OSError, http1.BadAnswer) as error:
-            cause = error.__cause__ or error
-            LOG.error('%s %s at the registry: %r', method, path, cause)
+            if errors.lacks_descriptors(error):
+                raise errors.OutOfDescriptors from error
+            LOG.info('%s %s at the registry: %r', method, path, error)
             if isinstance(error, _Unsent):
                 raise Unreached from error
             raise errors.RegistryUnavailable from error

@@ -151,6 +151,11 @@ def get(
     return found[image_id]
 
 
+def ping(connection: sa.Connection) -> None:
+    """Run a statement that needs nothing but the server."""
+    connection.execute(sa.select(1))
+
+
 def get_page(
     connection: sa.Connection,
     asking: context.RequestContext,

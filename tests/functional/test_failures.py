@@ -228,14 +228,32 @@ class TestRegistryFailures(base.ServiceTestCase):
         for path in ('/v2/schemas/image', '/versions'):
             self.assert_status(200, self.call('GET', path))
 
-    def test_a_registry_that_refuses_our_identity_is_401(self) -> None:
-        """The caller's token may have ended; it can try with a new one."""
-        for body in (b'', b'<html>', b'{"error": {}}', b'401 Unauthorized'):
-            answer = registry_client.Answer(401, body)
+    def test_a_registry_that_refuses_us_is_503(self) -> None:
+        """The caller's token is good: a new one would change nothing."""
+        code = errors.NotAService.code
+        refusal = {'error': {'code': code, 'message': 'secret'}}
+        for status, body in (
+            *((401, text) for text in (b'', b'<html>', b'{"error": {}}')),
+            (403, orjson.dumps(refusal)),
+        ):
+            answer = registry_client.Answer(status, body)
             self.script(lambda answer=answer: answer)
             with self.subTest(repr(body)):
-                response = self.call('GET', f'/v2/images/{ID}')
-                self.assert_status(401, response)
+                self.check_every_call()
+
+    def test_a_registry_that_refuses_only_the_caller_is_401(self) -> None:
+        """The caller's token may have ended; it can try with a new one."""
+        wire = self.service.wire
+
+        class Refusing:
+            def send(self, method: str, path: str, *rest: Any) -> Any:
+                if path.startswith('/v1/images'):
+                    return registry_client.Answer(401, b'')
+                return wire.send(method, path, *rest)
+
+        self.service.registry._transport = Refusing()
+        response = self.call('GET', f'/v2/images/{ID}')
+        self.assert_status(401, response)
 
     def test_an_unknown_outcome_of_finish_keeps_the_bytes(self) -> None:
         """Neither finish nor abandon is answered: bytes may be in use."""

@@ -19,6 +19,7 @@ from oslo_config import cfg
 from glance.common import config
 from glance.common import errors
 from glance.common import shutdown
+from glance.common import startup
 from glance.common.server import forks
 from glance.common.server import listening
 from glance.common.server import processes
@@ -150,12 +151,19 @@ class _Service:
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status) == 0
 
+    def _own_app(self) -> WSGIApplication:
+        """An application that this process serves, and no other one."""
+        startup.forget()
+        return self._load_app()
+
     def work(self, lifeline: processes.Lifeline) -> int:
         """A worker's life, in a forked child."""
-        served = worker.Worker(self._conf, self._socket, self._load_app())
+        shutdown.forget()  # those of the main process
+        served = worker.Worker(self._conf, self._socket, self._own_app())
         served.on_signals({signal.SIGTERM: served.drain})
         eventlet.spawn(served.drain_without, lifeline.fd)
         eventlet.spawn(_beat, lifeline)
+        startup.run()
         lifeline.ready()
         return _until_the_end(served)
 
@@ -165,7 +173,8 @@ class _Service:
         A second one that only watched it would hold as much memory again
         (60 MiB), and the service manager watches already.
         """
-        served = worker.Worker(self._conf, self._socket, self._load_app())
+        served = worker.Worker(self._conf, self._socket, self._own_app())
+        startup.run()
         processes.settle()
 
         def stop() -> None:
@@ -177,7 +186,8 @@ class _Service:
             if not served.draining and self.reload():
                 if self.worker_count() > 1:
                     LOG.warning('workers: more than one need a restart')
-                served.renew(self._conf, self._socket, self._load_app())
+                served.renew(self._conf, self._socket, self._own_app())
+                startup.run()
 
         actions: worker.Actions = {
             signal.SIGTERM: stop,

@@ -1,5 +1,7 @@
 """Images: create, show, list, change, delete, use."""
 
+from unittest import mock
+
 from glance.common import contract
 from glance.common import errors
 from tests import base
@@ -7,6 +9,14 @@ from tests.contract.registry import callers
 
 
 class TestImages(callers.RegistryTestCase):
+    def test_check_registry(self) -> None:
+        self.client.check_registry()
+        self.service.database.dispose()
+        self.service.database.read = mock.Mock(  # type: ignore[method-assign]
+            side_effect=errors.DatabaseUnavailable
+        )
+        self.expect(errors.DatabaseUnavailable, self.client.check_registry)
+
     def test_create_image(self) -> None:
         image = self.create(
             name='é', min_ram=5, properties={'a/b': 'c'}, tags=['t', 't']

@@ -16,12 +16,15 @@ class TestWire(callers.RegistryTestCase):
                 error.status,
                 b'{"error": {"code": "%s", "message": "m"}}' % code.encode(),
             )
-            client = registry_client.RegistryClient(_Fixed(answer))
+            wire: Any = _Fixed(answer)
+            if error.status == 401:
+                wire.only_below = '/v1/images/'
+            client = registry_client.RegistryClient(wire)
             with self.subTest(code):
                 expected = error
                 if error.status == 401:
                     expected = errors.Unauthorized
-                elif error.status == 500:
+                elif error.status == 500 or code == 'not_a_service':
                     expected = errors.RegistryUnavailable
                 self.expect(expected, client.get_image, callers.ALICE, 'x')
 
@@ -47,15 +50,24 @@ class TestWire(callers.RegistryTestCase):
             self.assertNotIn(absent, wire.headers)
 
     def test_a_refused_service_token_is_renewed_once(self) -> None:
-        wire = _Fixed(registry_client.Answer(401, b''))
+        refusal = errors.NotAService()
+        body = f'{{"error": {{"code": "{refusal.code}", "message": "m"}}}}'
+        wire = _Fixed(registry_client.Answer(403, body.encode()))
         renewals = []
 
         def token(renew: bool) -> str:
             renewals.append(renew)
             return 'token'
 
-        client = registry_client.RegistryClient(wire, service_token=token)
-        self.expect(errors.Unauthorized, client.get_image, callers.ALICE, 'x')
+        client = registry_client.RegistryClient(
+            registry_client.Peer('http://r', wire), service_token=token
+        )
+        with (
+            self.assertLogs('glance.registry_client.peers') as logged,
+            self.assertRaises(errors.RegistryUnavailable),
+        ):
+            client.get_image(callers.ALICE, 'x')
+        self.assertIn('http://r', logged.output[0])
         self.assertEqual([False, True], renewals)
         self.assertEqual('token', wire.headers['X-Service-Token'])
 
@@ -73,9 +85,12 @@ class _Fixed:
         self._answer = answer
         self.headers: dict[str, str] = {}
         self.path = ''
+        self.only_below = '/'
 
     def send(
         self, _method: str, path: str, headers: dict[str, str], *_rest: Any
     ) -> registry_client.Answer:
         self.path, self.headers = path, headers
+        if not path.startswith(self.only_below):
+            return registry_client.Answer(204, b'')
         return self._answer

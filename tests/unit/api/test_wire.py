@@ -12,10 +12,10 @@ from tests import base
 
 
 class TestEndpoints(unittest.TestCase):
-    def transport(self, **options: Any) -> Any:
+    def peers(self, **options: Any) -> Any:
         with tempfile.TemporaryDirectory() as directory:
             conf = base.configuration(api_conf, directory, default=options)
-        return wire._transport(conf)
+        return wire._peers(conf)
 
     def test_the_classic_options_name_one(self) -> None:
         for options in (
@@ -23,22 +23,21 @@ class TestEndpoints(unittest.TestCase):
             {'registry_host': '::1', 'registry_client_protocol': 'https'},
             {'registry_socket': '/run/registry'},
         ):
-            self.assertIsInstance(
-                self.transport(**options), registry_client.HTTPTransport
-            )
+            (peer,) = self.peers(**options)
+            self.assertIsInstance(peer._wire, registry_client.HTTPTransport)
 
     def test_several_share_the_time(self) -> None:
-        found = self.transport(
+        found = self.peers(
             registry_endpoints=['http://a:1', 'https://[::1]:2', 'unix:/c'],
             registry_client_timeout=60,
         )
         self.assertEqual(
             [20.0, 20.0, 20.0],
-            [each._seconds for each in found._registries.values()],
+            [peer._wire._seconds for peer in found],
         )
         self.assertEqual(
             ['a:1', '[::1]:2', 'localhost'],
-            [each._endpoint.host for each in found._registries.values()],
+            [peer._wire._endpoint.host for peer in found],
         )
 
     def test_ossn_0060_users_are_never_asked_for_as_admin(self) -> None:
@@ -62,4 +61,4 @@ class TestEndpoints(unittest.TestCase):
             with self.assertRaisesRegex(
                 errors.ConfigurationError, 'registry_endpoints'
             ):
-                self.transport(registry_endpoints=['http://a:1', wrong])
+                self.peers(registry_endpoints=['http://a:1', wrong])

@@ -7,12 +7,14 @@ import sys
 import tempfile
 from typing import Any
 import unittest
+from unittest import mock
 
 from oslo_config import cfg
 import webob
 
 from glance.common import edge
 from glance.common import errors
+from glance.common import health
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -246,6 +248,27 @@ class TestHealth(EdgeTestCase):
             response = self.ask(self.health(), path)
             self.assertEqual('application/json', response.content_type)
 
+    def test_detail_tells_of_peers_and_decides_nothing(self) -> None:
+        told = [
+            'registry http://r:1: it refuses',
+            'registry http://r:2: works',
+        ]
+        with mock.patch.object(health, '_sources', {'x': lambda: told}):
+            for text, expected in (
+                ('[healthcheck]\ndetailed = True', '; '.join(told)),
+                ('', 'OK'),
+            ):
+                response = self.ask(
+                    self.health(text),
+                    '/healthcheck',
+                    Accept='application/json',
+                )
+                self.assertEqual(200, response.status_int)
+                found = response.json['reasons'][-1]
+                if text:
+                    found = found['reason']
+                self.assertEqual(expected, found)
+
     def test_503_while_the_file_is_there(self) -> None:
         # covers 2.1-4
         file = self.directory / 'disabled'
@@ -256,20 +279,20 @@ class TestHealth(EdgeTestCase):
             '[healthcheck]\nbackends = disable_by_file\n'
             f'disable_by_file_path = {file}'
         )
-        for health in (section, configured):
-            self.assertEqual(200, self.ask(health, '/healthcheck').status_int)
+        for each in (section, configured):
+            self.assertEqual(200, self.ask(each, '/healthcheck').status_int)
             file.touch()
-            response = self.ask(health, '/healthcheck')
+            response = self.ask(each, '/healthcheck')
             self.assertEqual(503, response.status_int)
             self.assertEqual('DISABLED BY FILE', response.text)
             self.assertEqual('text/plain', response.content_type)
-            json = self.ask(health, '/healthcheck', Accept='application/json')
+            json = self.ask(each, '/healthcheck', Accept='application/json')
             self.assertEqual(503, json.status_int)
             self.assertEqual(['DISABLED BY FILE'], json.json['reasons'])
-            head = self.ask(health, '/healthcheck', 'HEAD')
+            head = self.ask(each, '/healthcheck', 'HEAD')
             self.assertEqual((503, b''), (head.status_int, head.body))
             file.unlink()
-            head = self.ask(health, '/healthcheck', 'HEAD')
+            head = self.ask(each, '/healthcheck', 'HEAD')
             self.assertEqual(204, head.status_int)
 
     def test_the_library_answers_what_is_more(self) -> None:
