@@ -11,6 +11,9 @@ import time
 from tests.live.server import cases
 from tests.live.server import daemon
 
+#: How /proc/net/tcp names the state.
+LISTEN = '0A'
+
 
 class TestFullHouse(cases.Shared):
     options = {'client_connections': 3}
@@ -55,9 +58,10 @@ class TestNoDescriptor(cases.Shared):
 
     @contextlib.contextmanager
     def no_descriptor(self) -> Iterator[None]:
-        """Let the daemon open nothing more."""
+        """Let the daemon open nothing more; it holds one connection."""
+        daemon.eventually(lambda: self.connections() == 1)
         pid = self.running.process.pid
-        used = {int(p.name) for p in pathlib.Path(f'/proc/{pid}/fd').iterdir()}
+        used = {int(path.name) for path in self.descriptors()}
         limit = min(set(range(len(used) + 1)) - used)
         usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, usual[1]))
@@ -65,6 +69,26 @@ class TestNoDescriptor(cases.Shared):
             yield
         finally:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+
+    def descriptors(self) -> list[pathlib.Path]:
+        pid = self.running.process.pid
+        return list(pathlib.Path(f'/proc/{pid}/fd').iterdir())
+
+    def connections(self) -> int:
+        """How many the daemon has accepted and not closed."""
+        port = f':{self.running.port:04X}'
+        lines = pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]
+        fields = [line.split() for line in lines]
+        sockets = {
+            f'socket:[{field[9]}]'
+            for field in fields
+            if field[1].endswith(port) and field[3] != LISTEN
+        }
+        held = 0
+        for path in self.descriptors():
+            with contextlib.suppress(FileNotFoundError):
+                held += os.readlink(path) in sockets
+        return held
 
     def sent(self, *path: str) -> socket.socket:
         """A connection, with a request on it if there is a path."""
@@ -81,7 +105,6 @@ class TestNoDescriptor(cases.Shared):
 
     def test_accept(self) -> None:
         busy = self.sent('/slow?3')
-        self.running.worker()  # the daemon has taken the one before
         with self.no_descriptor():
             for _ in range(3):
                 answer = self.exchange(daemon.request('/hello'))

@@ -38,7 +38,10 @@ class MissingRegistry(service.Service):
         glance.api.log.write_text('')
         glance.api.start()
         for check, what in (
-            (lambda: processes.answers(f'{glance.api_url}/'), 'it serves'),
+            (
+                lambda: processes.answers(f'{glance.api_url}/healthcheck'),
+                'it serves',
+            ),
             (lambda: self.log_lines(ERROR) != [], 'the start tells it'),
         ):
             processes.wait_until(check, service.SETTLE_SECONDS, what)
