@@ -28,7 +28,10 @@ def images_api(
     permission = policy.Policy(conf)
     made = resources.make(conf, registry, store, permission)
     return wsgi.Router(
-        _table(made), wsgi.public_error, permission.identify_admin
+        _table(made),
+        wsgi.public_error,
+        permission.identify_admin,
+        wsgi.JsonLimits(conf.max_json_body_size, wsgi.MAX_JSON_VALUES),
     )
 
 

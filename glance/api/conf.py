@@ -133,6 +133,15 @@ _LIMITS: list[cfg.Opt] = [
         help='Most images in a page; a larger limit is cut to it.',
     ),
     cfg.IntOpt(
+        'max_json_body_size',
+        default=1 << 20,
+        min=1 << 12,
+        max=1 << 24,
+        help='Ours: most bytes of a JSON body, be it an image, a patch or a '
+        'member; more is answered with 413 before it is parsed. Image data '
+        'is not JSON.',
+    ),
+    cfg.IntOpt(
         'image_size_cap',
         default=1 << 40,
         min=1,

@@ -148,6 +148,7 @@ def _limits(conf: cfg.ConfigOpts) -> images.Limits:
         tags=conf.image_tag_quota,
         members=conf.image_member_quota,
         storage_bytes=conf.user_storage_quota,
+        locations=conf.image_location_quota,
     )
 
 

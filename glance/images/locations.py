@@ -126,6 +126,7 @@ class Locations:
         for location in operation.given:
             if location['url'] not in known:
                 self._store.check(location['url'])
+                known.add(location['url'])
         if operation.op == 'replace':
             wanted = _replaced(present, operation.given)
         else:

@@ -63,15 +63,7 @@ class ImageUpdate:
                 f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
                 {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
             )
-        document = request.document()
-        asked = _Patch([], [], {})
-        if self._places is not None:
-            document, asked.places[:] = location_patch.split(
-                media_type, document, self._schema
-            )
-        asked.operations[:] = patch.checked(
-            patch.parse(media_type, document), self._schema
-        )
+        asked = request.work(self._parse, media_type, request.document())
         for tries_left in reversed(range(PATCH_TRIES)):
             try:
                 image = self._patch(request, image_id, asked)
@@ -83,6 +75,24 @@ class ImageUpdate:
         if changed and self._notifier is not None:
             self._notifier.updated(image)
         return self._entities.answer(request.context, image)
+
+    def _parse(self, media_type: str, document: Any) -> '_Patch':
+        """Check the operations by themselves; counts come first.
+
+        :raises errors.Error: as section 7.4 says
+        """
+        asked = _Patch([], [], {})
+        if self._places is not None:
+            document, asked.places[:] = location_patch.split(
+                media_type, document, self._schema, self._limits.locations
+            )
+        operations = patch.parse(media_type, document)
+        for operation in operations:
+            if operation.name == 'tags' and isinstance(operation.value, list):
+                count = len(operation.value)
+                images.check_quota('tags', count, self._limits.tags)
+        asked.operations[:] = patch.checked(operations, self._schema)
+        return asked
 
     def _patch(
         self,

@@ -45,6 +45,7 @@ class Limits(NamedTuple):
     tags: int
     members: int
     storage_bytes: int = 0
+    locations: int = -1
 
 
 class Images:
@@ -139,15 +140,7 @@ class Images:
 
     def _new_image(self, request: wsgi.Request) -> contract.NewImage:
         """Check a create request in the contract's order (section 7.1)."""
-        document = request.document()
-        if not isinstance(document, dict):
-            raise errors.BadRequest('An image is an object.')
-        _refuse(document, _LINKS)
-        document = self._schema.check(document)
-        for name in document:
-            if patch.is_reserved(name):
-                raise errors.Forbidden(f'{name} is reserved.')
-            self._refuse_alias(name)
+        document = request.work(self._checked, request.document())
         values, properties = self._split(document)
         values.setdefault('owner', request.context.project_id)
         values.setdefault('visibility', 'shared')
@@ -160,11 +153,7 @@ class Images:
             properties, self._entities.allows(request.context)
         )
         tags = values.pop('tags', [])
-        check_quota('tags', len(tags), self._limits.tags)
-        for tag in tags:
-            schemas.check_path_name(tag, 'tag')
         _refuse(document, _READ_ONLY)
-        check_quota('properties', len(properties), self._limits.properties)
         image_id = values.pop('id', None) or str(uuid.uuid4())
         return {
             'id': image_id,
@@ -172,6 +161,28 @@ class Images:
             'properties': properties,
             'tags': tags,
         }
+
+    def _checked(self, document: Any) -> dict[str, Any]:
+        """The document by itself: counts first, because they are cheap.
+
+        :raises errors.Error: as section 7.1 says
+        """
+        if not isinstance(document, dict):
+            raise errors.BadRequest('An image is an object.')
+        _refuse(document, _LINKS)
+        tags = document.get('tags')
+        if isinstance(tags, list):
+            check_quota('tags', len(tags), self._limits.tags)
+        count = sum(not self._schema.is_base(name) for name in document)
+        check_quota('properties', count, self._limits.properties)
+        checked = self._schema.check(document)
+        for name in checked:
+            if patch.is_reserved(name):
+                raise errors.Forbidden(f'{name} is reserved.')
+            self._refuse_alias(name)
+        for tag in checked.get('tags', ()):
+            schemas.check_path_name(tag, 'tag')
+        return checked
 
     def _refuse_alias(self, name: str) -> None:
         """Refuse a property that a patch would take for another member.
@@ -201,7 +212,9 @@ class Images:
 def check_quota(what: str, count: int, quota: int) -> None:
     """:raises errors.LimitExceeded: an image may not have so many"""
     if 0 <= quota < count:
-        raise errors.LimitExceeded(f'An image may have {quota} {what}.')
+        raise errors.LimitExceeded(
+            f'An image may have {quota} {what}, not {count}.'
+        )
 
 
 def _refuse(document: Mapping[str, Any], names: tuple[str, ...]) -> None:

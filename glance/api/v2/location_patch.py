@@ -17,12 +17,17 @@ MAX_METADATA_DEPTH = 16
 
 
 def split(
-    media_type: str, document: Any, schema: schemas.ImageSchema
+    media_type: str,
+    document: Any,
+    schema: schemas.ImageSchema,
+    quota: int = -1,
 ) -> tuple[Any, list[locations.Operation]]:
     """The operations on locations, and the document without them.
 
     What is no operation at all stays, for :func:`patch.parse` to refuse.
 
+    :param quota: most locations of an image; negative for any number
+    :raises errors.LimitExceeded: more locations in one operation
     :raises errors.BadRequest: a place or a value is malformed
     :raises errors.Forbidden: an image would have no location
     """
@@ -35,7 +40,7 @@ def split(
         if segments is None or segments[0].strip() != 'locations':
             rest.append(item)
         else:
-            found.append(_operation(item, segments, media_type, schema))
+            found.append(_operation(item, segments, media_type, schema, quota))
     return rest, found
 
 
@@ -57,6 +62,7 @@ def _operation(
     segments: list[str],
     media_type: str,
     schema: schemas.ImageSchema,
+    quota: int,
 ) -> locations.Operation:
     op, _, _ = patch.READERS[media_type](item)
     if op not in patch.OPS:
@@ -72,6 +78,10 @@ def _operation(
         raise errors.BadRequest(f'The {op} operation needs a value.')
     value = item['value']
     if op == 'replace':
+        if isinstance(value, list) and 0 <= quota < len(value):
+            raise errors.LimitExceeded(
+                f'An image may have {quota} locations, not {len(value)}.'
+            )
         if value == []:
             raise errors.Forbidden('An image cannot lose its locations.')
         return locations.Operation(op, None, _checked(value, schema))

@@ -138,13 +138,14 @@ def check_text(value: Any, what: str) -> None:
         return
     if not isinstance(value, str):
         return
+    # In this order: a search in megabytes would stop the event loop.
+    if len(value) > MAX_VALUE_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
+        raise errors.BadRequest(
+            f'{what}: a text may have {MAX_VALUE_BYTES} bytes.'
+        )
     if value and (max(value) > '\uffff' or '\x00' in value):
         raise errors.BadRequest(
             f'{what}: NUL and 4-byte Unicode characters are not supported.'
-        )
-    if len(value.encode()) > MAX_VALUE_BYTES:
-        raise errors.BadRequest(
-            f'{what}: a text may have {MAX_VALUE_BYTES} bytes.'
         )
 
 
