@@ -146,6 +146,17 @@ class TestWarts(base.ServiceTestCase):
             removal = {'op': 'remove', 'path': f'/{name}'}
             self.assertNotIn(name, self.change(image_id, removal, status=200))
 
+    def test_schema_of_one_store_does_not_name_the_member_of_several(
+        self,
+    ) -> None:
+        """python-glanceclient 3.0 to 4.1 fails on an option given twice."""
+        image = self.call('GET', '/v2/schemas/image').json
+        images = self.call('GET', '/v2/schemas/images').json
+        listed = images['properties']['images']['items']
+        for schema in (image, listed):
+            self.assertIn('name', schema['properties'])
+            self.assertNotIn('stores', schema['properties'])
+
     def test_wart_stores_is_read_only(self) -> None:
         image_id = self.image()
         for op in ('add', 'replace', 'remove'):

@@ -23,8 +23,16 @@ RULES = [
     base.rule(
         'get_image',
         base.SEEING_READER,
-        'See an image.',
+        'See an image. Asked for each of a list.',
+        'GET /v2/images',
         f'GET {_ONE}',
+        f'PATCH {_ONE}',
+        f'GET {_ONE}/members',
+        f'POST {_ONE}/members',
+        f'GET {_ONE}/members/{{member_id}}',
+        f'PUT {_ONE}/members/{{member_id}}',
+        f'DELETE {_ONE}/members/{{member_id}}',
+        f'POST {_ONE}/locations',
         legacy=base.ANYBODY,
     ),
     base.rule(

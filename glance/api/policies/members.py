@@ -23,8 +23,11 @@ RULES = [
     base.rule(
         'get_member',
         base.SHARING_READER,
-        'See a member.',
+        'See a member. Asked for each of a list, with its member_id.',
+        f'GET {_ALL}',
         f'GET {_ONE}',
+        f'PUT {_ONE}',
+        f'DELETE {_ONE}',
         legacy=base.ANYBODY,
     ),
     base.rule(

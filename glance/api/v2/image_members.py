@@ -41,6 +41,7 @@ class ImageMembers:
                 'members': [
                     views.member_document(member)
                     for member in found['members']
+                    if self._sees(request.context, found['image'], member)
                 ],
                 'schema': '/v2/schemas/members',
             }
@@ -102,14 +103,26 @@ class ImageMembers:
     ) -> contract.Member:
         """Show a member; whatever is in the way is 404."""
         found = self._registry.list_members(asking, image_id)
-        target = policy.target_of(found['image'])
-        if found['image']['visibility'] == 'shared' and self._policy.allows(
-            asking, 'get_member', target
-        ):
+        image = found['image']
+        self._policy.require(asking, 'get_image', image)
+        if image['visibility'] == 'shared':
             for document in found['members']:
-                if document['member_id'] == member:
+                if document['member_id'] == member and self._sees(
+                    asking, image, document
+                ):
                     return document
         raise errors.NotFound(f'{member} is not a member of the image.')
+
+    def _sees(
+        self,
+        asking: context.RequestContext,
+        image: contract.Image,
+        member: contract.Member,
+    ) -> bool:
+        """Ask get_member; its ``member_id`` is that of the member."""
+        target = policy.target_of(image)
+        target['member_id'] = member['member_id']
+        return self._policy.allows(asking, 'get_member', target)
 
     def _permit(
         self,
@@ -126,6 +139,8 @@ class ImageMembers:
         }
         if member not in known:
             raise errors.NotFound(f'{member} is not a member of the image.')
+        if not self._sees(asking, image, known[member]):
+            raise errors.Forbidden('You are not permitted to get_member.')
         self._policy.require(asking, action, image)
         return known[member]
 

@@ -174,7 +174,7 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
     }
     writable = {
         name: constraints
-        for name, constraints in schema.properties.items()
+        for name, constraints in schema.shown.items()
         if not constraints.get('readOnly') and name != 'locations'
     }
     for name in ('min_ram', 'min_disk'):

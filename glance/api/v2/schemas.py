@@ -17,6 +17,10 @@ from glance.common import wsgi
 MAX_VALUE_BYTES = 65_535
 MAX_NAME_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
+#: Members that no image has while there is one store. The schema does not
+#: name them: python-glanceclient 3.0 to 4.1 makes an option of each member,
+#: and --stores is an option of its own already.
+OF_SEVERAL_STORES = frozenset(('stores',))
 #: What there is a schema of.
 NAMES = ('image', 'images', 'member', 'members', 'task', 'tasks')
 
@@ -36,6 +40,12 @@ class ImageSchema:
             name: {**constraints, 'is_base': False}
             for name, constraints in custom.properties.items()
         }
+        #: What the schema says; the rest is validated all the same.
+        self.shown = {
+            name: constraints
+            for name, constraints in self.properties.items()
+            if name not in OF_SEVERAL_STORES
+        }
         self._validators = {
             name: keywords.Validator(constraints)
             for name, constraints in self.properties.items()
@@ -50,7 +60,7 @@ class ImageSchema:
     def document(self) -> dict[str, Any]:
         document = {
             'name': 'image',
-            'properties': self.properties,
+            'properties': self.shown,
             'additionalProperties': {'type': 'string'},
             'links': image_schema.LINKS,
         }
