@@ -17,7 +17,8 @@ PROMISES = TESTS / 'coverage' / 'promises.yaml'
 OTHER_PAGES = {
     'doc/api-coverage.md': 'made by tools/coverage-of-api',
     'doc/performance.md': 'measurements; tools/bench repeats them',
-    'doc/operations/options.md': 'made from the options',
+    'doc/reference/options.md': 'made by tools/reference',
+    'doc/contributing.md': 'about the work on this repository',
 }
 _SECTION = re.compile(r'^##+ (.*)$', re.MULTILINE)
 
