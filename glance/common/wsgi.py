@@ -119,7 +119,7 @@ class Request(webob.Request):
         """
         if self.environ.get(_BODY_BYTES, 0) <= INLINE_BYTES:
             return check(*args)
-        with _WORK:
+        with self.environ[_WORK]:
             result: T = threads.run(check, *args)
         return result
 
@@ -210,7 +210,7 @@ class BodySource:
 #: Keys of the environment.
 _LIMITS = 'glance.json_limits'
 _BODY_BYTES = 'glance.json_bytes'
-_WORK = threading.Lock()
+_WORK = 'glance.large_checks'
 
 
 def _too_large(limit: int) -> errors.LimitExceeded:
@@ -320,6 +320,7 @@ class Router:
         self._render_error = render_error
         self._before = before
         self._json_limits = json_limits
+        self._large_checks = threading.Lock()
         self._handlers: dict[str, dict[str, Handler]] = {}
         self._mapper = routes.Mapper(explicit=True)
         for route in table:
@@ -341,6 +342,7 @@ class Router:
     ) -> Iterable[bytes]:
         request = Request(environ)
         environ[_LIMITS] = self._json_limits
+        environ[_WORK] = self._large_checks
         try:
             response = self._answer(request)
         except errors.Error as error:

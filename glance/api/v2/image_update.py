@@ -79,7 +79,7 @@ class ImageUpdate:
     def _parse(self, media_type: str, document: Any) -> '_Patch':
         """Check the operations by themselves; counts come first.
 
-        :raises errors.Error: as section 7.4 says
+        :raises errors.Error: a limit, a constraint or a name forbids it
         """
         asked = _Patch([], [], {})
         if self._places is not None:

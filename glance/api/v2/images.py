@@ -165,7 +165,7 @@ class Images:
     def _checked(self, document: Any) -> dict[str, Any]:
         """The document by itself: counts first, because they are cheap.
 
-        :raises errors.Error: as section 7.1 says
+        :raises errors.Error: a limit, a constraint or a name forbids it
         """
         if not isinstance(document, dict):
             raise errors.BadRequest('An image is an object.')

@@ -5,6 +5,8 @@ import json
 from typing import Any
 import unittest
 
+import webob
+
 from glance.common import errors
 from glance.common import threads
 from glance.common import wsgi
@@ -87,8 +89,20 @@ class WorkTestCase(unittest.TestCase):
         threads.install(saved[0], run, saved[2])
 
     def work(self, body: bytes) -> int:
+        found: list[int] = []
+
+        def count(request: wsgi.Request) -> webob.Response:
+            found.append(request.work(len, request.document()))
+            return wsgi.empty()
+
+        router = wsgi.Router(
+            [wsgi.Route('POST', '/', count)],
+            wsgi.public_error,
+            lambda _request: None,
+        )
         request = wsgi.Request.blank('/', method='POST', body=body)
-        return request.work(len, request.document())
+        self.assertEqual(204, request.get_response(router).status_int)
+        return found[0]
 
     def test_large_documents_are_checked_in_a_thread(self) -> None:
         self.assertEqual(10, self.work(b'"' + b'x' * 10 + b'"'))
