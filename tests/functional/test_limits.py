@@ -81,13 +81,16 @@ class TestUnifiedLimits(LimitsTestCase):
         self.assert_over('image_count_total', response)
 
     def test_order_of_checks_at_create(self) -> None:
-        """images-v2 section 7.1: behind 8, before 11."""
+        """Behind what the document itself breaks, and behind policy."""
         # covers 7.1-9
         for _ in range(3):
             self.image()
+        response = self.call('POST', '/v2/images', {'status': 'active'})
+        self.assert_over('image_count_total', response)
         tags = [str(number) for number in range(200)]
         response = self.call('POST', '/v2/images', {'tags': tags})
-        self.assert_over('image_count_total', response)
+        self.assert_status(413, response)
+        self.assertIn('128 tags', response.text)
         response = self.call(
             'POST', '/v2/images', {'visibility': 'public'}, caller='rita'
         )
