@@ -50,8 +50,10 @@ class Data(machine.Machine):
         elif image.status == 'queued' and is_right:
             assert response.status_int == 204, response.text
             image.status, image.data = 'active', body
+            image.has_failed = False
         else:
             assert response.status_int in (400, 409, 413), response.text
+            image.has_failed = image.status == 'queued'
         self.check_seen(image)
 
     def put(

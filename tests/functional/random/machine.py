@@ -95,6 +95,8 @@ class Machine(stateful.RuleBasedStateMachine):
     ) -> None:
         shown = dict(document)
         assert shown.pop('created_at') <= shown.pop('updated_at')
+        if shown.pop('os_glance_failed_reason', None) is not None:
+            assert image.has_failed, document
         shown['tags'] = sorted(shown['tags'])
         expected = image.document()
         assert shown == expected, (shown, expected)

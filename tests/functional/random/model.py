@@ -50,6 +50,8 @@ class Image:
     members: dict[str, str] = dataclasses.field(default_factory=dict)
     status: str = 'queued'
     data: bytes | None = None
+    #: Whether its last upload failed; before the claim that leaves no reason.
+    has_failed: bool = False
 
     def sees(self, caller: Caller) -> bool:
         """By its id. Nobody's private image is an admin's alone."""
