@@ -6,23 +6,40 @@ locations get a new row each time. What is removed is marked deleted.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 import datetime
+import logging
+from typing import Any
 
+from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from glance.common import contract
+from glance.common import errors
 from glance_registry.db import engine
 from glance_registry.db import models
 
+LOG = logging.getLogger(__name__)
+
 LOCATIONS = models.image_locations
+MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
 
+#: How the names of properties begin that only the service writes.
+OURS = 'os_glance_'
 _INSERT_PROPERTY = PROPERTIES.insert()
 _INSERT_TAG = TAGS.insert()
 _KNOWN = sa.select(PROPERTIES.c.id, PROPERTIES.c.name).where(
     PROPERTIES.c.image_id == sa.bindparam('image_id'),
     PROPERTIES.c.name.in_(sa.bindparam('names', expanding=True)),
 )
+#: What the collation of the column takes for the same name.
+_TWIN = sa.select(
+    PROPERTIES.c.id, PROPERTIES.c.name, PROPERTIES.c.deleted
+).where(
+    PROPERTIES.c.image_id == sa.bindparam('image_id'),
+    PROPERTIES.c.name.in_(sa.bindparam('names', expanding=True)),
+)
+_REMOVE = PROPERTIES.delete().where(PROPERTIES.c.id == sa.bindparam('row_id'))
 _CHANGE = (
     PROPERTIES.update()
     .where(PROPERTIES.c.id == sa.bindparam('row_id'))
@@ -45,6 +62,11 @@ def insert_properties(
     properties: Iterable[tuple[str, str | None]],
     now: datetime.datetime,
 ) -> None:
+    """Insert properties that the image does not have.
+
+    :raises errors.Conflict: the collation of the table takes two of the
+        image's names for the same
+    """
     rows = [
         {
             'image_id': image_id,
@@ -55,8 +77,46 @@ def insert_properties(
         }
         for name, value in properties
     ]
-    if rows:
+    if not rows:
+        return
+    try:
         connection.execute(_INSERT_PROPERTY, rows)
+    except db_exception.DBDuplicateEntry:
+        if connection.dialect.name not in models.MYSQL:
+            raise
+        # MariaDB undoes the statement alone; a long list is several ones.
+        for row in rows:
+            _insert_beside_twins(connection, row)
+
+
+def _insert_beside_twins(
+    connection: sa.Connection, row: Mapping[str, Any]
+) -> None:
+    name = row['name']
+    try:
+        connection.execute(_INSERT_PROPERTY, row)
+    except db_exception.DBDuplicateEntry:
+        same = {'image_id': row['image_id'], 'names': [name]}
+        twin = connection.execute(_TWIN, same).one()
+        if twin.name == name:
+            return  # inserted by an earlier statement of the list
+        if twin.deleted:
+            connection.execute(_REMOVE, {'row_id': twin.id})
+            connection.execute(_INSERT_PROPERTY, row)
+        elif name.startswith(OURS):
+            LOG.warning(
+                'Image %s: %s is not stored, because the collation of '
+                'image_properties.name takes the property %r for the same',
+                row['image_id'],
+                name,
+                twin.name,
+            )
+        else:
+            raise errors.Conflict(
+                f'The image has the property {twin.name!r}; the database '
+                f'cannot store the property {name!r} beside it, because the '
+                'collation of its table takes both names for the same.'
+            ) from None
 
 
 def change_properties(
@@ -184,6 +244,37 @@ def change_locations(
             .values(status=status, deleted=True, deleted_at=now)
         )
     return wanted[len(kept) :]
+
+
+def end_members(
+    connection: sa.Connection, row_ids: Sequence[int], now: datetime.datetime
+) -> None:
+    """Mark members deleted, each at a moment of its own if need be.
+
+    The unique index of members takes names for the same that the collation
+    of its column takes for the same; two of them must not be deleted at the
+    same moment.
+    """
+    for row_id in row_ids:
+        ended = now
+        while not _end_member(connection, row_id, ended):
+            ended -= datetime.timedelta(seconds=1)
+
+
+def _end_member(
+    connection: sa.Connection, row_id: int, now: datetime.datetime
+) -> bool:
+    try:
+        connection.execute(
+            MEMBERS.update()
+            .where(MEMBERS.c.id == row_id)
+            .values(deleted=True, deleted_at=now)
+        )
+    except db_exception.DBDuplicateEntry:
+        if connection.dialect.name not in models.MYSQL:
+            raise
+        return False
+    return True
 
 
 def settle_locations(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import datetime
 from typing import Any
 
+from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from glance.common import context
@@ -22,6 +23,11 @@ from glance_registry.db import models
 
 IMAGES = models.images
 LOCATIONS = models.image_locations
+MEMBERS = models.image_members
+_MEMBERS_OF = sa.select(MEMBERS.c.id).where(
+    MEMBERS.c.image_id == sa.bindparam('image_id'),
+    MEMBERS.c.deleted == sa.false(),
+)
 _CHILDREN = (
     models.image_members,
     models.image_properties,
@@ -227,4 +233,10 @@ def _end(
     }
     for table in tables:
         extra = {'new_status': status} if table is LOCATIONS else {}
-        connection.execute(_DELETE_OF[table.name], {**values, **extra})
+        try:
+            connection.execute(_DELETE_OF[table.name], {**values, **extra})
+        except db_exception.DBDuplicateEntry:
+            if table is not MEMBERS:
+                raise
+            live = connection.scalars(_MEMBERS_OF, {'image_id': image_id})
+            children.end_members(connection, live.all(), now)

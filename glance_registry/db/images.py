@@ -145,7 +145,6 @@ def get(
     if not lock or connection.execute(_LOCK_VISIBLE[sight], values).first():
         rows = connection.execute(_ONE[sight], values).scalars().all()
         found = unpacked(rows)
-    # MariaDB compares ids without minding letter case; ids are exact.
     if image_id not in found:
         raise errors.NotFound(f'There is no image {image_id}.')
     return found[image_id]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import models
@@ -82,12 +83,12 @@ def update(
     if status not in STATUSES:
         raise errors.BadRequest(f'A status is one of {", ".join(STATUSES)}.')
     _lock_shared(connection, asking, image_id)
-    found = _one(connection, image_id, member)
+    _one(connection, image_id, member)
     connection.execute(
         MEMBERS.update()
         .where(
             MEMBERS.c.image_id == image_id,
-            MEMBERS.c.member == found['member_id'],
+            MEMBERS.c.member == member,
             MEMBERS.c.deleted == sa.false(),
         )
         .values(status=status, updated_at=engine.now())
@@ -103,16 +104,16 @@ def delete(
 ) -> None:
     """:raises errors.NotFound: no image, or no such member of it"""
     _lock_shared(connection, asking, image_id)
-    _one(connection, image_id, member)
-    connection.execute(
-        MEMBERS.update()
-        .where(
+    rows = connection.scalars(
+        sa.select(MEMBERS.c.id).where(
             MEMBERS.c.image_id == image_id,
             MEMBERS.c.member == member,
             MEMBERS.c.deleted == sa.false(),
         )
-        .values(deleted=True, deleted_at=engine.now())
-    )
+    ).all()
+    if not rows:
+        raise _not_a_member(member)
+    children.end_members(connection, rows, engine.now())
 
 
 def _lock_shared(
@@ -165,17 +166,20 @@ def _revive(connection: sa.Connection, row_id: int) -> None:
 def _one(
     connection: sa.Connection, image_id: str, member: str
 ) -> contract.Member:
-    rows = connection.execute(
+    row = connection.execute(
         sa.select(MEMBERS).where(
             MEMBERS.c.image_id == image_id,
             MEMBERS.c.member == member,
             MEMBERS.c.deleted == sa.false(),
         )
-    ).all()
-    for row in rows:
-        if row.member == member:
-            return _document(row)
-    raise errors.NotFound(f'{member} is not a member of the image.')
+    ).first()
+    if row is None:
+        raise _not_a_member(member)
+    return _document(row)
+
+
+def _not_a_member(member: str) -> errors.NotFound:
+    return errors.NotFound(f'{member} is not a member of the image.')
 
 
 def _document(row: sa.Row[Any]) -> contract.Member:

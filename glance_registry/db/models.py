@@ -7,7 +7,9 @@ What upstream does not have is at the end, and in ``images.row_version``:
 columns of ours are nullable or carry a server default, so that a row
 written by older code stays valid. Indexes of ours begin with ``split_``.
 
-Times are naive UTC in whole seconds.
+Times are naive UTC in whole seconds. Texts are compared byte for byte, see
+:mod:`exact`; only a unique index takes for the same what the collation of its
+column takes for the same.
 """
 
 from typing import Any
@@ -16,12 +18,15 @@ import sqlalchemy as sa
 from sqlalchemy import schema
 
 from glance_registry.db import engine
+from glance_registry.db import exact
 
 metadata = sa.MetaData()
 
 #: big integers; SQLite numbers rows by itself only in an INTEGER key
 Big = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 
+#: dialects whose texts have collations that take different ones for the same
+MYSQL = ('mysql', 'mariadb')
 VISIBILITIES = ('private', 'public', 'shared', 'community')
 
 
@@ -49,7 +54,7 @@ def _soft_delete() -> tuple[sa.Column[Any], ...]:
 
 def _image_id(**kwargs: Any) -> sa.Column[str]:
     key = sa.ForeignKey('images.id')
-    return sa.Column('image_id', sa.String(36), key, nullable=False, **kwargs)
+    return sa.Column('image_id', exact.Name(36), key, nullable=False, **kwargs)
 
 
 def _table(name: str, *args: schema.SchemaItem) -> sa.Table:
@@ -60,15 +65,15 @@ def _table(name: str, *args: schema.SchemaItem) -> sa.Table:
 
 images = _table(
     'images',
-    sa.Column('id', sa.String(36), primary_key=True),
-    sa.Column('name', sa.String(255)),
+    sa.Column('id', exact.Name(36), primary_key=True),
+    sa.Column('name', exact.Name(255)),
     sa.Column('size', Big),
-    sa.Column('status', sa.String(30), nullable=False),
+    sa.Column('status', exact.Name(30), nullable=False),
     *_soft_delete(),
-    sa.Column('disk_format', sa.String(20)),
-    sa.Column('container_format', sa.String(20)),
-    sa.Column('checksum', sa.String(32)),
-    sa.Column('owner', sa.String(255)),
+    sa.Column('disk_format', exact.Name(20)),
+    sa.Column('container_format', exact.Name(20)),
+    sa.Column('checksum', exact.Name(32)),
+    sa.Column('owner', exact.Name(255)),
     sa.Column('min_disk', sa.Integer(), nullable=False, default=0),
     sa.Column('min_ram', sa.Integer(), nullable=False, default=0),
     _bool('protected', default=False, server_default=sa.false()),
@@ -80,8 +85,8 @@ images = _table(
         server_default='shared',
     ),
     _bool('os_hidden', default=False, server_default=sa.false()),
-    sa.Column('os_hash_algo', sa.String(64)),
-    sa.Column('os_hash_value', sa.String(128)),
+    sa.Column('os_hash_algo', exact.Name(64)),
+    sa.Column('os_hash_value', exact.Name(128)),
     # Rises with every change: the source of ETag and If-Match.
     sa.Column('row_version', Big, nullable=False, server_default='1'),
     sa.Index('checksum_image_idx', 'checksum'),
@@ -110,8 +115,8 @@ image_properties = _table(
     'image_properties',
     sa.Column('id', sa.Integer(), primary_key=True),
     _image_id(),
-    sa.Column('name', sa.String(255), nullable=False),
-    sa.Column('value', sa.Text()),
+    sa.Column('name', exact.Name(255), nullable=False),
+    sa.Column('value', exact.Value()),
     *_soft_delete(),
     sa.UniqueConstraint(
         'image_id', 'name', name='ix_image_properties_image_id_name'
@@ -160,7 +165,7 @@ image_tags = _table(
     'image_tags',
     sa.Column('id', sa.Integer(), primary_key=True),
     _image_id(),
-    sa.Column('value', sa.String(255), nullable=False),
+    sa.Column('value', exact.Name(255), nullable=False),
     *_soft_delete(),
     sa.Index('ix_image_tags_image_id', 'image_id'),
     sa.Index('ix_image_tags_image_id_tag_value', 'image_id', 'value'),
@@ -171,12 +176,12 @@ image_locations = _table(
     'image_locations',
     sa.Column('id', sa.Integer(), primary_key=True),
     _image_id(),
-    sa.Column('value', sa.Text(), nullable=False),
+    sa.Column('value', exact.Value(), nullable=False),
     *_soft_delete(),
     sa.Column('meta_data', engine.Json(), default=dict),
     sa.Column(
         'status',
-        sa.String(30),
+        exact.Name(30),
         nullable=False,
         default='active',
         server_default='active',
@@ -189,12 +194,12 @@ image_members = _table(
     'image_members',
     sa.Column('id', sa.Integer(), primary_key=True),
     _image_id(),
-    sa.Column('member', sa.String(255), nullable=False),
+    sa.Column('member', exact.Name(255), nullable=False),
     _bool('can_share', default=False),
     *_soft_delete(),
     sa.Column(
         'status',
-        sa.String(20),
+        exact.Name(20),
         nullable=False,
         default='pending',
         server_default='pending',
@@ -219,15 +224,15 @@ image_members = _table(
 
 tasks = _table(
     'tasks',
-    sa.Column('id', sa.String(36), primary_key=True),
-    sa.Column('type', sa.String(30), nullable=False),
-    sa.Column('status', sa.String(30), nullable=False),
-    sa.Column('owner', sa.String(255), nullable=False),
+    sa.Column('id', exact.Name(36), primary_key=True),
+    sa.Column('type', exact.Name(30), nullable=False),
+    sa.Column('status', exact.Name(30), nullable=False),
+    sa.Column('owner', exact.Name(255), nullable=False),
     sa.Column('expires_at', sa.DateTime()),
     *_soft_delete(),
-    sa.Column('image_id', sa.String(36)),
-    sa.Column('request_id', sa.String(64)),
-    sa.Column('user_id', sa.String(64)),
+    sa.Column('image_id', exact.Name(36)),
+    sa.Column('request_id', exact.Name(64)),
+    sa.Column('user_id', exact.Name(64)),
     sa.Index('ix_tasks_type', 'type'),
     sa.Index('ix_tasks_status', 'status'),
     sa.Index('ix_tasks_owner', 'owner'),
@@ -239,7 +244,7 @@ tasks = _table(
 task_info = _table(
     'task_info',
     sa.Column(
-        'task_id', sa.String(36), sa.ForeignKey('tasks.id'), primary_key=True
+        'task_id', exact.Name(36), sa.ForeignKey('tasks.id'), primary_key=True
     ),
     sa.Column('input', engine.Json()),
     sa.Column('result', engine.Json()),
@@ -249,12 +254,12 @@ task_info = _table(
 metadef_namespaces = _table(
     'metadef_namespaces',
     sa.Column('id', sa.Integer(), primary_key=True),
-    sa.Column('namespace', sa.String(80), nullable=False),
-    sa.Column('display_name', sa.String(80)),
+    sa.Column('namespace', exact.Name(80), nullable=False),
+    sa.Column('display_name', exact.Name(80)),
     sa.Column('description', sa.Text()),
-    sa.Column('visibility', sa.String(32)),
+    sa.Column('visibility', exact.Name(32)),
     _bool('protected', nullable=True),
-    sa.Column('owner', sa.String(255), nullable=False),
+    sa.Column('owner', exact.Name(255), nullable=False),
     *_times(),
     sa.UniqueConstraint('namespace', name='uq_metadef_namespaces_namespace'),
     sa.Index('ix_metadef_namespaces_owner', 'owner'),
@@ -263,7 +268,7 @@ metadef_namespaces = _table(
 metadef_resource_types = _table(
     'metadef_resource_types',
     sa.Column('id', sa.Integer(), primary_key=True),
-    sa.Column('name', sa.String(80), nullable=False),
+    sa.Column('name', exact.Name(80), nullable=False),
     _bool('protected', default=False),
     *_times(),
     sa.UniqueConstraint('name', name='uq_metadef_resource_types_name'),
@@ -283,8 +288,8 @@ metadef_namespace_resource_types = _table(
         sa.ForeignKey('metadef_namespaces.id'),
         primary_key=True,
     ),
-    sa.Column('properties_target', sa.String(80)),
-    sa.Column('prefix', sa.String(80)),
+    sa.Column('properties_target', exact.Name(80)),
+    sa.Column('prefix', exact.Name(80)),
     *_times(),
     sa.Index('ix_metadef_ns_res_types_namespace_id', 'namespace_id'),
 )
@@ -299,7 +304,7 @@ metadef_objects = _table(
     'metadef_objects',
     sa.Column('id', sa.Integer(), primary_key=True),
     _namespace_id(),
-    sa.Column('name', sa.String(80), nullable=False),
+    sa.Column('name', exact.Name(80), nullable=False),
     sa.Column('description', sa.Text()),
     # names separated by commas
     sa.Column('required', sa.Text()),
@@ -315,7 +320,7 @@ metadef_properties = _table(
     'metadef_properties',
     sa.Column('id', sa.Integer(), primary_key=True),
     _namespace_id(),
-    sa.Column('name', sa.String(80), nullable=False),
+    sa.Column('name', exact.Name(80), nullable=False),
     sa.Column('json_schema', engine.Json(), nullable=False, default=dict),
     *_times(),
     sa.UniqueConstraint(
@@ -328,7 +333,7 @@ metadef_tags = _table(
     'metadef_tags',
     sa.Column('id', sa.Integer(), primary_key=True),
     _namespace_id(),
-    sa.Column('name', sa.String(80), nullable=False),
+    sa.Column('name', exact.Name(80), nullable=False),
     *_times(),
     sa.UniqueConstraint(
         'namespace_id', 'name', name='uq_metadef_tags_namespace_id_name'
@@ -339,7 +344,7 @@ metadef_tags = _table(
 node_reference = _table(
     'node_reference',
     sa.Column('node_reference_id', Big, primary_key=True),
-    sa.Column('node_reference_url', sa.String(255), nullable=False),
+    sa.Column('node_reference_url', exact.Name(255), nullable=False),
     sa.UniqueConstraint(
         'node_reference_url', name='uq_node_reference_node_reference_url'
     ),
@@ -348,12 +353,12 @@ node_reference = _table(
 cached_images = _table(
     'cached_images',
     sa.Column('id', Big, primary_key=True),
-    sa.Column('image_id', sa.String(36), nullable=False),
+    sa.Column('image_id', exact.Name(36), nullable=False),
     sa.Column('last_accessed', sa.DateTime(), nullable=False),
     sa.Column('last_modified', sa.DateTime(), nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
     sa.Column('hits', sa.Integer(), nullable=False),
-    sa.Column('checksum', sa.String(32)),
+    sa.Column('checksum', exact.Name(32)),
     sa.Column(
         'node_reference_id',
         Big,
@@ -371,11 +376,11 @@ cached_images = _table(
 # that is believed without another beat.
 image_transfers = _table(
     'image_transfers',
-    sa.Column('id', sa.String(36), primary_key=True),
+    sa.Column('id', exact.Name(36), primary_key=True),
     _image_id(),
     # upload, stage, import, hash
-    sa.Column('kind', sa.String(20), nullable=False),
-    sa.Column('node', sa.String(255), nullable=False),
+    sa.Column('kind', exact.Name(20), nullable=False),
+    sa.Column('node', exact.Name(255), nullable=False),
     sa.Column(
         'bytes_done', Big, nullable=False, default=0, server_default='0'
     ),
@@ -393,6 +398,6 @@ image_transfers = _table(
 # '' is nobody.
 storage_owners = _table(
     'storage_owners',
-    sa.Column('owner', sa.String(255), primary_key=True),
+    sa.Column('owner', exact.Name(255), primary_key=True),
     sa.Column('changes', Big, nullable=False, default=0, server_default='0'),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from glance_registry import lifecycle
+from glance_registry.db import exact
 from glance_registry.db import models
 from glance_registry.db import visibility
 from glance_registry.db.filters import shape
@@ -39,45 +40,23 @@ def visible(asked: shape.Shape) -> Condition:
     return sa.or_(*(visibility.condition(each) for each in asked.branches))
 
 
-def field(asked: shape.Field, dialect: str) -> Condition:
+def field(asked: shape.Field) -> Condition:
     """The condition on one column of an image."""
     column = IMAGES.c[asked.name]
-    if asked.op == 'eq' and isinstance(column.type, sa.String):
-        return exact(column, asked.bind, dialect)
     if asked.op == 'in':
-        texts = sa.bindparam(asked.bind, type_=column.type, expanding=True)
-        same = column.in_(texts)
-        if dialect in shape.MYSQL:
-            return sa.and_(same, _as_bytes(column).in_(texts))
-        return same
-    value = sa.bindparam(asked.bind, type_=column.type)
+        texts = sa.bindparam(
+            asked.bind, type_=exact.Compared(), expanding=True
+        )
+        return column.in_(texts)
     if asked.op == 'eq':
-        return column == value
+        return column == sa.bindparam(asked.bind)
+    value = sa.bindparam(asked.bind, type_=column.type)
     return _COMPARE[asked.op](column, value)
-
-
-def exact(column: sa.ColumnElement[str], bind: str, dialect: str) -> Condition:
-    """Equality that minds letter case and blanks on every engine.
-
-    MariaDB's usual collations do not; the first comparison there serves
-    the index, the second is the truth.
-    """
-    value = sa.bindparam(bind, type_=column.type)
-    if dialect in shape.MYSQL:
-        return sa.and_(column == value, _as_bytes(column) == value)
-    return column == value
-
-
-def _as_bytes(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    # By way of utf8mb4, which is what the connection speaks: the table
-    # may have been converted to any character set.
-    utf8 = sa.func.convert(column.op('USING')(sa.literal_column('utf8mb4')))
-    return sa.type_coerce(sa.cast(utf8, sa.BINARY), column.type)
 
 
 def property_is(number: int, dialect: str) -> Condition:
     """A live property of that name has that value, by its index."""
-    same = _property_is(number, dialect, PROPERTIES)
+    same = _property_is(number, PROPERTIES)
     if dialect == 'postgresql':
         # Its index holds only the start of each value.
         value = sa.bindparam(f'value_{number}', type_=sa.Text)
@@ -86,12 +65,10 @@ def property_is(number: int, dialect: str) -> Condition:
     return same
 
 
-def tag_is(
-    number: int, dialect: str, table: sa.FromClause = TAGS
-) -> Condition:
+def tag_is(number: int, table: sa.FromClause = TAGS) -> Condition:
     """A live tag is this one."""
     return sa.and_(
-        exact(table.c.value, f'tag_{number}', dialect),
+        table.c.value == sa.bindparam(f'tag_{number}'),
         table.c.deleted == sa.false(),
     )
 
@@ -109,11 +86,11 @@ def children(
             continue
         if number < asked.tags:
             table, index = TAGS.alias(), 'ix_image_tags_image_id_tag_value'
-            same = tag_is(number, asked.dialect, table)
+            same = tag_is(number, table)
         else:
             table = PROPERTIES.alias()
             index = 'ix_image_properties_image_id_name'
-            same = _property_is(number - asked.tags, asked.dialect, table)
+            same = _property_is(number - asked.tags, table)
         rows: sa.Select[Any] = sa.select(sa.literal_column('1'))
         rows = rows.select_from(table).where(table.c.image_id == image_id)
         rows = hinted(rows.where(same), table, index, asked.dialect)
@@ -121,10 +98,10 @@ def children(
     return found
 
 
-def _property_is(number: int, dialect: str, table: sa.FromClause) -> Condition:
+def _property_is(number: int, table: sa.FromClause) -> Condition:
     return sa.and_(
-        exact(table.c.name, f'property_{number}', dialect),
-        exact(table.c.value, f'value_{number}', dialect),
+        table.c.name == sa.bindparam(f'property_{number}'),
+        table.c.value == sa.bindparam(f'value_{number}'),
         table.c.deleted == sa.false(),
     )
 

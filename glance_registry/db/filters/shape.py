@@ -18,7 +18,7 @@ from glance_registry.db import models
 from glance_registry.db import visibility
 
 IMAGES = models.images
-MYSQL = ('mysql', 'mariadb')
+MYSQL = models.MYSQL
 
 #: What a list may be sorted by.
 SORT_KEYS = frozenset(
@@ -95,8 +95,8 @@ def parse(
     branches = visibility.branches(
         asking, query['visibility'], query['member_status'], owner
     )
-    if dialect in MYSQL and not _comparable(values):
-        branches = ()
+    if any(value == [] for value in values.values()):
+        branches = ()  # nothing is in an empty list
     counts = len(query['properties']), len(query['tags'])
     return Shape(dialect, branches, keys, nulls, fields, *counts), values
 
@@ -110,22 +110,6 @@ def sort_keys(sort: Sequence[Sequence[str]]) -> Keys:
     if 'id' not in dict(keys):
         raise errors.BadRequest('The sort keys must end with id.')
     return keys
-
-
-def _comparable(values: Values) -> bool:
-    """Whether MariaDB can compare its columns with all of the texts.
-
-    With characters of four bytes it raises instead; no text that is stored
-    has any. From lists they are dropped.
-    """
-    for bind, value in values.items():
-        if isinstance(value, list):
-            values[bind] = [text for text in value if not _is_wide(text)]
-    return not any(_is_wide(value) for value in values.values())
-
-
-def _is_wide(value: Any) -> bool:
-    return isinstance(value, str) and max(value, default='') > '\uffff'
 
 
 def _owner(filters: Sequence[contract.Filter]) -> str | None:

@@ -188,7 +188,7 @@ def _branches(
     apart = bool(keys) and keys[0][0] in _INDEXED
     wanted = [*conditions.listed(), *extra]
     for each in _inner(asked):
-        wanted.append(conditions.field(each, asked.dialect))
+        wanted.append(conditions.field(each))
     behind = _ranges(asked, edge)
     found = []
     for branch in asked.branches:
@@ -244,7 +244,7 @@ def _having(asked: shape.Shape, number: int) -> tuple[sa.Table, Statement]:
     """The ids of images with a tag or, after those, a property."""
     if number < asked.tags:
         index, table = 'split_image_tags_value', TAGS
-        same = conditions.tag_is(number, asked.dialect)
+        same = conditions.tag_is(number)
     else:
         index, table = 'split_image_properties_value', PROPERTIES
         same = conditions.property_is(number - asked.tags, asked.dialect)
@@ -255,7 +255,7 @@ def _having(asked: shape.Shape, number: int) -> tuple[sa.Table, Statement]:
 def _every(asked: shape.Shape) -> list[conditions.Condition]:
     """Conditions on an image, for plans that start elsewhere."""
     found = [*conditions.listed(), conditions.visible(asked)]
-    found += [conditions.field(each, asked.dialect) for each in asked.fields]
+    found += [conditions.field(each) for each in asked.fields]
     if asked.nulls is not None:
         found.append(order.behind(asked.keys, asked.nulls))
     return found
@@ -263,7 +263,7 @@ def _every(asked: shape.Shape) -> list[conditions.Condition]:
 
 def _others(asked: shape.Shape, image_id: Any) -> list[conditions.Condition]:
     return [
-        *(conditions.field(each, asked.dialect) for each in residual(asked)),
+        *(conditions.field(each) for each in residual(asked)),
         *conditions.children(asked, image_id),
     ]
 
