@@ -7,7 +7,6 @@ images of an answer come in one statement.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import datetime
-import functools
 import json
 from typing import Any
 
@@ -21,6 +20,7 @@ from glance_registry import lifecycle
 from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
+from glance_registry.db import kept
 from glance_registry.db import models
 from glance_registry.db import storage
 from glance_registry.db import visibility
@@ -340,10 +340,10 @@ def touch(
     statement = _touching(
         sight, bool(before), row_version is not None, tuple(sorted(values))
     )
-    return connection.execute(statement, bound).rowcount == 1
+    return statement.execute(connection, bound).rowcount == 1
 
 
-@functools.lru_cache(maxsize=256)
+@kept.kept
 def _touching(
     sight: str, by_status: bool, by_version: bool, names: tuple[str, ...]
 ) -> sa.Update:

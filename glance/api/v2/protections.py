@@ -24,8 +24,10 @@ from glance.common import errors
 ACTIONS = ('create', 'read', 'update', 'delete')
 #: A file has some dozens of sections of some 100 bytes.
 MAX_FILE_BYTES = 1 << 20
-#: Names whose section is remembered; clients choose names.
+#: Names whose section is remembered; clients choose names. Longer ones are
+#: not remembered, so that all of them take less than 6 MiB.
 KNOWN_NAMES = 4096
+KNOWN_CHARACTERS = 255
 
 _EVERYBODY = '@'
 _NOBODY = '!'
@@ -55,7 +57,8 @@ class Protections:
         def allows(action: str, name: str) -> bool:
             if name.startswith(patch.RESERVED_PREFIX):
                 return True  # the service's own; clients cannot write them
-            checks = self._checks_of(name)
+            known = len(name) <= KNOWN_CHARACTERS
+            checks = (self._checks_of if known else self._find)(name)
             return checks is not None and checks[action](asking)
 
         return allows

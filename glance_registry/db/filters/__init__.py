@@ -15,7 +15,6 @@ At most three statements beside the marker's, each built once per shape of
 query (:mod:`shape`).
 """
 
-import functools
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ import sqlalchemy as sa
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance_registry.db import kept
 from glance_registry.db import models
 from glance_registry.db import visibility
 from glance_registry.db.filters import order
@@ -65,8 +65,9 @@ def _marker(
     if query['marker'] is None:
         return None
     keys = shape.sort_keys(query['sort'])
-    row = connection.execute(
-        _marked(visibility.sight(asking), keys),
+    marked = _marked(visibility.sight(asking), keys)
+    row = marked.execute(
+        connection,
         {'image_id': query['marker'], 'caller': asking.project_id},
     ).first()
     if row is None or row.id != query['marker']:
@@ -74,7 +75,7 @@ def _marker(
     return row
 
 
-@functools.lru_cache(100)
+@kept.kept
 def _marked(sight: str, keys: shape.Keys) -> sa.Select[Any]:
     """The marker's row: what must be known to continue behind it."""
     return sa.select(*order.columns(keys)).where(
@@ -141,11 +142,11 @@ class _Page:
             return [False]
         self._values['before_edge'] = size - 1
         statement = statements.probe(self._asked)
-        found = list(self._connection.execute(statement, self._values).one())
+        found = list(statement.execute(self._connection, self._values).one())
         self._values['edge'] = found[-1]
         found[-1] = found[-1] is not None
         return found
 
-    def _ids(self, statement: sa.Select[Any]) -> list[str]:
-        rows = self._connection.execute(statement, self._values)
+    def _ids(self, statement: kept.Kept) -> list[str]:
+        rows = statement.execute(self._connection, self._values)
         return [row[0] for row in rows]

@@ -8,11 +8,11 @@ PostgreSQL and SQLite choose it themselves. Numbers: speed-lab section 5.
 """
 
 from collections.abc import Iterable
-import functools
 from typing import Any
 
 import sqlalchemy as sa
 
+from glance_registry.db import kept
 from glance_registry.db import models
 from glance_registry.db import visibility
 from glance_registry.db.filters import conditions
@@ -31,8 +31,6 @@ _POINTERS = {
     'checksum': 'checksum_image_idx',
     'os_hash_value': 'os_hash_value_image_idx',
 }
-#: Statements kept per kind; a cloud's clients ask some dozens of shapes.
-_KEPT = 500
 
 Statement = sa.Select[Any]
 
@@ -65,19 +63,19 @@ def needs_edge(asked: shape.Shape) -> bool:
     )
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def plain(asked: shape.Shape, edge: bool = False) -> Statement:
     """The page, where indexes answer all conditions."""
     return _merged(asked, 'limit', edge)
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def full(asked: shape.Shape) -> Statement:
     """The page by reading all that is visible, if need be."""
     return _merged(asked, 'limit', False, _others(asked, IMAGES.c.id))
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def window(asked: shape.Shape, edge: bool = False) -> Statement:
     """The page, if the first ``:window`` visible images hold one."""
     seen = _merged(asked, 'window', edge).subquery()
@@ -89,7 +87,7 @@ def window(asked: shape.Shape, edge: bool = False) -> Statement:
     return _cut(found, asked, seen.c)
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def pointed(asked: shape.Shape, index: str) -> Statement:
     """The page from the few images that a column points at."""
     children = conditions.children(asked, IMAGES.c.id)
@@ -99,7 +97,7 @@ def pointed(asked: shape.Shape, index: str) -> Statement:
     return _cut(found, asked, IMAGES.c)
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def from_child(asked: shape.Shape, number: int) -> Statement:
     """The page from all images that have one of the tags or properties."""
     table, having = _having(asked, number)
@@ -108,7 +106,7 @@ def from_child(asked: shape.Shape, number: int) -> Statement:
     return _cut(found, asked, IMAGES.c)
 
 
-@functools.lru_cache(_KEPT)
+@kept.kept
 def probe(asked: shape.Shape) -> Statement:
     """What helps to choose: one row.
 
