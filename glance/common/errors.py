@@ -1,6 +1,7 @@
 """Every error that either daemon raises on purpose.
 
 Error                          500 (never raised itself)
+├── DatabaseFault              500  an administrator must mend it
 ├── BadRequest                 400  malformed or refused input
 │   └── InvalidMarker          400
 ├── Unauthorized               401
@@ -155,6 +156,16 @@ class NotImplementedMethod(Error):
     status = 501
     code = 'not_implemented'
     text = 'The method is not known.'
+
+
+class DatabaseFault(Error):
+    """A failure that lasts until an administrator mends the database."""
+
+    code = 'database_fault'
+    text = (
+        'The image database refused the request. Trying again does not help; '
+        'the log of glance-registry has the reason.'
+    )
 
 
 class Unavailable(Error):

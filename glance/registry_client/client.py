@@ -322,7 +322,7 @@ def _result(operation: contract.Operation, answer: transport.Answer) -> Any:
         raise errors.RegistryUnavailable from trouble
     if isinstance(raised, errors.NotAService):
         raise errors.RegistryUnavailable
-    if raised.status == 500:
+    if raised.status == 500 and not isinstance(raised, errors.DatabaseFault):
         LOG.error('The registry failed: %s', raised)
         raise errors.RegistryUnavailable
     raise raised

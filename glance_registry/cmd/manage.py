@@ -20,6 +20,7 @@ from sqlalchemy import exc
 from glance_registry.db import maintenance
 from glance_registry.db import migration
 from glance_registry.db import purge
+from glance_registry.db import texts
 
 LOG = log.getLogger(__name__)
 
@@ -87,7 +88,10 @@ _ADVICE = {
 def _check(engine: sa.Engine) -> int:
     step = migration.check(engine)
     print(_ADVICE[step])
-    return step.value
+    faults = texts.faults(engine)
+    for fault in faults:
+        print(f'ERROR: {fault}', file=sys.stderr)
+    return step.value or bool(faults)
 
 
 def _sync(engine: sa.Engine, version: str | None, current: str | None) -> int:
@@ -146,7 +150,8 @@ _ROWS = Argument(
 ACTIONS = {
     'version': Action('print the stored revisions', _version),
     'check': Action(
-        'tell the next step: exit 0 none, 3 expand, 4 migrate, 5 contract',
+        'tell the next step: exit 0 none, 3 expand, 4 migrate, 5 contract; '
+        'and what cannot hold every text: exit 1',
         _check,
     ),
     'sync': Action(

@@ -10,11 +10,18 @@ import os  # noqa: E402
 import sys  # noqa: E402
 
 from oslo_config import cfg  # noqa: E402
+from oslo_db import exception as db_exception  # noqa: E402
+from oslo_log import log  # noqa: E402
+import sqlalchemy as sa  # noqa: E402
 
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
 from glance.common.server import service  # noqa: E402
 from glance_registry import conf as registry_conf  # noqa: E402
+from glance_registry.db import servers  # noqa: E402
+from glance_registry.db import texts  # noqa: E402
+
+LOG = log.getLogger(__name__)
 
 NAME = 'glance-registry'
 PASTE_FILE = os.path.join(
@@ -34,9 +41,28 @@ def _run() -> int:
     config.load(conf, sys.argv[1:], NAME, version)
     if (conf.database.connection or '').startswith('postgres'):
         server.patch_postgresql()
+    _check_texts(conf)
     return service.serve(
         conf, lambda: pipeline.load_app(conf, NAME, PASTE_FILE), NAME
     )
+
+
+def _check_texts(conf: cfg.ConfigOpts) -> None:
+    """Tell the operator of what the database cannot hold.
+
+    The daemon starts nevertheless: it can serve what is stored, and a text
+    that a column cannot hold is refused.
+    """
+    try:
+        url = servers.parse_url(conf.database.connection or 'sqlite://')
+        if url.get_backend_name() == 'sqlite':
+            return
+        engine = servers.make_engine(url, conf.database, autocommit=True)
+        for fault in texts.faults(engine):
+            LOG.error('%s', fault)
+        engine.dispose()
+    except (sa.exc.SQLAlchemyError, db_exception.DBError) as error:
+        LOG.warning('The columns of the database were not checked: %s', error)
 
 
 if __name__ == '__main__':

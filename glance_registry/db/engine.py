@@ -307,12 +307,30 @@ def _explain(error: Exception) -> None:
     """Raise what the client may know; leave the rest for the log."""
     if isinstance(error, db_exception.DBDuplicateEntry):
         raise errors.Duplicate from error
-    if isinstance(error, db_exception.DBDataError):
+    # oslo.db does not know every number of MariaDB's.
+    inner = getattr(error, 'inner_exception', None)
+    refused = (db_exception.DBDataError, sa.exc.DataError)
+    if isinstance(error, refused) or isinstance(inner, refused):
         raise errors.BadRequest(
             'The database cannot store a value of the request.'
         ) from error
     LOG.error('The database failed: %s', _line(error))
-    raise errors.DatabaseUnavailable from error
+    if isinstance(error, (_CommitLost, sa.exc.TimeoutError)):
+        raise errors.DatabaseUnavailable from error
+    if servers.is_passing(_driver_error(error)):
+        raise errors.DatabaseUnavailable from error
+    raise errors.DatabaseFault from error
+
+
+def _driver_error(error: Exception) -> BaseException | None:
+    """The driver's exception in one of SQLAlchemy's or oslo.db's."""
+    inner: BaseException | None = error
+    while isinstance(inner, (db_exception.DBError, sa.exc.DBAPIError)):
+        if isinstance(inner, db_exception.DBError):
+            inner = inner.inner_exception
+        else:
+            inner = inner.orig
+    return inner
 
 
 def _most(options: Any) -> int | None:

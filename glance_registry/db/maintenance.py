@@ -38,7 +38,9 @@ def engine(url: str, create: bool = False) -> sa.Engine:
     """
     where = servers.parse_url(url)
     if where.get_backend_name() != 'sqlite':
-        return sa.create_engine(where, poolclass=pool.NullPool)
+        opened = sa.create_engine(where, poolclass=pool.NullPool)
+        servers.set_mode(opened)
+        return opened
     path = _sqlite_path(where)
     if path is None or path.exists():
         return _sqlite_engine(where)

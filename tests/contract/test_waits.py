@@ -137,11 +137,21 @@ class RetriesTestCase(base.ServiceTestCase):
         self.assertEqual(1, commit.call_count)
         self.assertEqual(1, operation.call_count)
 
-    def test_other_failures_are_503(self) -> None:
-        for failure in (
-            sa.exc.OperationalError('', {}, Exception()),
-            sa.exc.TimeoutError(),
-            db_exception.DBError(),
+    def test_other_failures_are_503_if_they_pass(self) -> None:
+        full = Exception(1114, 'The table is full')
+        missing = Exception(1146, 'The table is missing')
+        for failure, expected in (
+            (sa.exc.TimeoutError(), errors.DatabaseUnavailable),
+            (
+                sa.exc.OperationalError('', {}, full),
+                errors.DatabaseUnavailable,
+            ),
+            (db_exception.DBError(full), errors.DatabaseUnavailable),
+            (db_exception.DBError(missing), errors.DatabaseFault),
+            (
+                sa.exc.ProgrammingError('', {}, missing),
+                errors.DatabaseFault,
+            ),
         ):
-            with self.assertRaises(errors.DatabaseUnavailable):
+            with self.assertRaises(expected):
                 self.tries(failure)
