@@ -11,6 +11,7 @@ from glance.api import resources
 from glance.api import storage
 from glance.api import wire
 from glance.api.v2 import openapi
+from glance.common import errors
 from glance.common import wsgi
 from glance.store import stores
 
@@ -69,26 +70,43 @@ def _table(made: resources.Resources) -> list[wsgi.Route]:
     return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
+#: Releases 27.0 to 28.1 shipped a paste file with this mount.
+_MISSPELT = {'/healthchetck': '/healthcheck'}
+
+
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
     return images_api(conf, wire.client(conf), storage.from_conf(conf))
 
 
-def root_factory(
-    loader: Any, global_conf: Any, **local_conf: str
-) -> wsgi.WSGIApp:
-    """Paste composite factory: ``/`` to the versions, ``/v2`` to the API."""
-    versions = loader.get_app(local_conf['/'], global_conf=global_conf)
-    api = loader.get_app(local_conf['/v2'], global_conf=global_conf)
+def root_factory(loader: Any, global_conf: Any, **mounts: str) -> wsgi.WSGIApp:
+    """Paste composite factory: a map of URL prefixes to applications.
+
+    The longest prefix that matches a path wins. The path is not changed,
+    because every application here expects it whole.
+
+    :param mounts: prefix -> name of the application in the paste file
+    :raises errors.ConfigurationError: nothing is mounted at ``/``
+    """
+    if '/' not in mounts:
+        raise errors.ConfigurationError(
+            'A composite of the paste file has no application for "/".'
+        )
+    apps = {
+        _MISSPELT.get(prefix, prefix).rstrip('/'): loader.get_app(
+            name, global_conf=global_conf
+        )
+        for prefix, name in mounts.items()
+    }
+    prefixes = sorted(apps, key=len, reverse=True)
 
     def root(
         environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        below = environ.get('PATH_INFO', '').startswith('/v2/')
-        answer: Iterable[bytes] = (api if below else versions)(
-            environ, start_response
-        )
+        path = f'{environ.get("PATH_INFO", "")}/'
+        found = next((p for p in prefixes if path.startswith(f'{p}/')), '')
+        answer: Iterable[bytes] = apps[found](environ, start_response)
         return answer
 
     return root

@@ -6,6 +6,7 @@ import logging
 
 from keystoneauth1 import exceptions as keystone_exceptions
 from keystoneauth1 import loading
+from keystonemiddleware import auth_token
 from oslo_config import cfg
 
 from glance.common import errors
@@ -20,6 +21,11 @@ def source(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     :returns: None when no credentials are configured
     """
     group = 'keystone_authtoken'
+    # The library's declarations come first: it accepts no others, and ours
+    # with the same names are skipped. Whether the paste file has loaded it
+    # by now depends on the layout of that file.
+    for _, options in auth_token.list_opts():
+        conf.register_opts(options, group)
     loading.register_auth_conf_options(conf, group)
     for option in loading.get_session_conf_options():
         # keystonemiddleware has some of them, with other help.

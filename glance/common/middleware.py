@@ -220,6 +220,20 @@ def context_factory(options: wsgi.Options, **_local: str) -> Factory:
     )
 
 
+def classic_context_factory(options: wsgi.Options, **local: str) -> Factory:
+    """Paste factory of the filter ``context`` of classic paste files.
+
+    Their flavors ``trusted-auth`` have no filter that checks who sends the
+    identity headers, so the check is put in front of this one.
+    """
+    context_filter = context_factory(options, **local)
+    flavor = wsgi.configuration(options).paste_deploy.flavor or ''
+    if not flavor.startswith('trusted-auth'):
+        return context_filter
+    vet = trusted_auth_factory(options)
+    return lambda app: vet(context_filter(app))
+
+
 def unauthenticated_context_factory(
     options: wsgi.Options, **_local: str
 ) -> Factory:

@@ -30,7 +30,7 @@ CLASSIC = {
     'glance.api.middleware.cache:CacheFilter.factory': _ABSENT,
     'glance.api.middleware.cache_manage:CacheManageFilter.factory': _ABSENT,
     'glance.api.middleware.context:ContextMiddleware.factory': (
-        'glance.common.middleware:context_factory'
+        'glance.common.middleware:classic_context_factory'
     ),
     'glance.api.middleware.context:UnauthenticatedContextMiddleware.factory': (
         'glance.common.middleware:unauthenticated_context_factory'
@@ -99,7 +99,7 @@ def load_app(
     path = find_paste_file(conf, app_name, packaged_paste_file)
     flavor = conf.paste_deploy.flavor
     name = f'{app_name}-{flavor}' if flavor else app_name
-    options = {'oslo_config_config': conf, 'flavor': flavor or 'default'}
+    options = {'oslo_config_config': conf}
     try:
         loader = loadwsgi.ConfigLoader(path)
         _translate(loader.parser)
@@ -182,8 +182,13 @@ def _require(parser: Any, path: str, app_name: str, name: str) -> None:
 def flavor_factory(
     loader: Any, global_conf: dict[str, Any], **pipelines: str
 ) -> WSGIApplication:
-    """Composite of newer files: one option per flavor, each a pipeline."""
-    flavor = global_conf['flavor']
+    """Build the pipeline of the configured flavor.
+
+    Files of release 27 and newer have one such composite, with one option
+    per flavor; the option ``default`` is used when no flavor is set.
+    """
+    conf: cfg.ConfigOpts = global_conf['oslo_config_config']
+    flavor = conf.paste_deploy.flavor or 'default'
     if flavor not in pipelines:
         raise errors.ConfigurationError(
             f'[paste_deploy] flavor: no pipeline "{flavor}"; there are: '

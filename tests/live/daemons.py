@@ -95,12 +95,16 @@ class Glance:
         config = self.directory / f'{name}.conf'
         config.write_text(config.read_text() + render({section: settings}))
 
-    def start(self) -> None:
+    def sync(self) -> None:
+        """Make the tables."""
         config = self.directory / 'glance-registry.conf'
         processes.run(
             [program('glance-manage'), '--config-file', config, 'db', 'sync'],
             START_SECONDS,
         )
+
+    def start(self) -> None:
+        self.sync()
         self.registry.start()
         self.api.start()
         self.wait_until_healthy()
@@ -139,6 +143,7 @@ class Glance:
         body: object = None,
         token: str | None = None,
         content_type: str = 'application/json',
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """Make one plain request: status, headers, body."""
         request = urllib.request.Request(
@@ -151,14 +156,16 @@ class Glance:
             ),
             headers={'Content-Type': content_type} if body is not None else {},
         )
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         if token is not None:
             request.add_header('X-Auth-Token', token)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), NoError()
         )
         with opener.open(request, timeout=120) as answer:
-            headers = {k.lower(): v for k, v in answer.headers.items()}
-            return answer.status, headers, answer.read()
+            found = {k.lower(): v for k, v in answer.headers.items()}
+            return answer.status, found, answer.read()
 
     def image(self, image_id: str) -> dict[str, object] | None:
         status, _, body = self.request('GET', f'/v2/images/{image_id}')

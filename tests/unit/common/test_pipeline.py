@@ -141,7 +141,7 @@ MODULES = {
         filter_factory=filter_factory('authtoken'),
     ),
     'glance.common.middleware': mock.Mock(
-        context_factory=filter_factory('context'),
+        classic_context_factory=filter_factory('context'),
         unauthenticated_context_factory=filter_factory('anybody'),
     ),
     'glance.api.versions': mock.Mock(
@@ -222,6 +222,19 @@ class TestPipeline(unittest.TestCase):
         self.assertEqual('OK', self.get(app, '/healthcheck').strip())
         app = self.load(NEWER_API, 'keystone')
         self.assertEqual('context v2', self.get(app, '/v2'))
+
+    def test_keystonemiddleware_is_told_options_it_knows_only(self) -> None:
+        factory = mock.Mock(side_effect=filter_factory('token'))
+        library = mock.Mock(filter_factory=factory)
+        text = PIKE_API.replace(
+            'glance.api.middleware.context:ContextMiddleware.factory',
+            'keystonemiddleware.auth_token:filter_factory',
+        )
+        modules = {'keystonemiddleware.auth_token': library}
+        with mock.patch.dict(sys.modules, modules):
+            self.load(text, 'trusted-auth+cachemanagement')
+        given = set(factory.call_args.args[0])
+        self.assertEqual({'oslo_config_config', 'here', '__file__'}, given)
 
     def test_registry(self) -> None:
         app = self.load(REGISTRY, 'trusted-auth', 'glance-registry')
