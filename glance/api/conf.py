@@ -336,11 +336,13 @@ _STORE: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         'default_store',
+        deprecated_group='DEFAULT',
         default='file',
         help='Scheme of the store that takes new image data.',
     ),
     cfg.BoolOpt(
         'https_insecure',
+        deprecated_group='DEFAULT',
         default=False,
         help='Do not check the certificates of web servers that hold image '
         'data. (The classic service did not check unless told so.) Not used '
@@ -348,16 +350,19 @@ _STORE: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         'https_ca_certificates_file',
+        deprecated_group='DEFAULT',
         help='CA certificates that may have signed those of web servers '
         'that hold image data; unset: those of the system.',
     ),
     cfg.StrOpt(
         'filesystem_store_datadir',
+        deprecated_group='DEFAULT',
         default='/var/lib/glance/images',
         help='Directory of the file store. It is made if it can be.',
     ),
     cfg.IntOpt(
         'filesystem_store_file_perm',
+        deprecated_group='DEFAULT',
         default=0,
         min=0,
         help='Mode of image files, as octal digits; 0: 640. The owner must '

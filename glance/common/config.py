@@ -24,6 +24,10 @@ PROJECT = 'glance'
 #: Where distributions keep defaults of theirs; files in /etc win.
 DIST_DIRECTORY = '/usr/share/glance'
 
+#: Where pip puts the files of etc/: below the virtual environment or below
+#: /usr/local.
+INSTALLED_DIRECTORY = os.path.join(sys.prefix, 'etc', PROJECT)
+
 #: Libraries that would fill the log at the level of the service itself.
 NOISY = (
     'alembic=WARN',
@@ -42,6 +46,10 @@ NOISY = (
 
 #: How oslo.config spells the place of a value; the file is enough.
 _LOCATION = re.compile(r"LocationInfo\(location=<.*?>, detail='(.*?)'\)")
+
+_ERRNO = re.compile(r'\[Errno \d+\] ')
+#: A value that somebody tried to end with a comment.
+_COMMENT = re.compile(r'\S\s+#\s')
 
 # argparse itself ends with 2 when the command line is wrong.
 EXIT_REFUSED = 1
@@ -217,12 +225,14 @@ def load(
     prog: str,
     version: str,
     default_config_files: list[str] | None = None,
+    description: str = '',
 ) -> None:
     """Read command line and files, check every value, start logging.
 
     :param argv: the command line without the program
     :param prog: names the files that are searched when none is given
     :param default_config_files: read these instead of searching
+    :param description: what the program is, for ``--help``
     """
     oslo_log.register_options(conf)
     oslo_log.set_defaults(
@@ -236,6 +246,8 @@ def load(
         prog=prog,
         version=version,
         default_config_files=default_config_files,
+        description=description,
+        epilog=_epilog(prog),
     )
     os.umask(0o027)
     check(conf)
@@ -248,7 +260,23 @@ def _search(prog: str) -> list[str]:
         for name in (PROJECT, prog)
     ]
     found: list[str] = cfg.find_config_files(PROJECT, prog)
+    if not any(os.path.basename(path) == f'{prog}.conf' for path in found):
+        dist.append(os.path.join(INSTALLED_DIRECTORY, f'{prog}.conf'))
     return [path for path in dist if os.path.exists(path)] + found
+
+
+def _epilog(prog: str) -> str:
+    """Where a configuration is searched, for ``--help``."""
+    return (
+        f'Without --config-file, {prog} reads {PROJECT}.conf and then '
+        f'{prog}.conf, each from the first of ~/.{PROJECT}, ~, '
+        f'/etc/{PROJECT} and /etc that has it; the later file wins. '
+        f'{DIST_DIRECTORY}/{PROJECT}-dist.conf and '
+        f'{DIST_DIRECTORY}/{prog}-dist.conf are read before them. If no '
+        f'{prog}.conf is found, {INSTALLED_DIRECTORY}/{prog}.conf is read. '
+        'The paste file and the policy file are searched beside the '
+        'configuration files and in the same directories.'
+    )
 
 
 def check(conf: cfg.ConfigOpts) -> None:
@@ -261,8 +289,23 @@ def check(conf: cfg.ConfigOpts) -> None:
 
 
 def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
-    """Set logging up as configured; also used again by a reload."""
-    oslo_log.setup(conf, PROJECT, version)
+    """Set logging up as configured; also used again by a reload.
+
+    :raises errors.ConfigurationError: the log cannot be written
+    """
+    try:
+        oslo_log.setup(conf, PROJECT, version)
+    except oslo_log.LogConfigError as error:
+        raise errors.ConfigurationError(
+            f'log_config_append in [DEFAULT]: {_ERRNO.sub("", str(error))}'
+        ) from error
+    except OSError as error:
+        name = 'log_file' if conf.log_file else 'log_dir'
+        raise errors.ConfigurationError(
+            f'{name} in [DEFAULT]: {error.filename} cannot be written: '
+            f'{error.strerror}. The directory must exist, and the user of '
+            'the service must be allowed to write there.'
+        ) from error
     # Looking for the thread is a fifth of a line's cost in a green one.
     logging.logThreads = bool(conf.log_config_append) or any(
         '%(thread' in text
@@ -305,4 +348,6 @@ def exit_code(error: Exception) -> int:
 def _one_line(error: Exception) -> str:
     text = ' '.join(str(error).split())
     text = _LOCATION.sub(r'\1', text)
+    if isinstance(error, ValueError) and _COMMENT.search(text):
+        text += '. Put comments on lines of their own.'
     return text or type(error).__name__

@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import pathlib
@@ -98,6 +99,64 @@ class TestConfig(unittest.TestCase):
         self.assertFalse(logging.logThreads)
         self.load('logging_debug_format_suffix = %(threadName)s')
         self.assertTrue(logging.logThreads)
+
+    def test_installed_file_is_read_where_the_usual_places_have_none(
+        self,
+    ) -> None:
+        self.write('glance-api.conf', 'backlog = 3')
+        home = self.directory / 'home'
+        home.mkdir()
+        with (
+            mock.patch.object(
+                config, 'INSTALLED_DIRECTORY', str(self.directory)
+            ),
+            mock.patch.object(cfg, 'find_config_files', return_value=[]),
+        ):
+            config.load(self.conf, [], 'glance-api', '1')
+        self.assertEqual(3, self.conf.backlog)
+
+    def test_log_that_cannot_be_written_names_the_option(self) -> None:
+        for line, name in (
+            ('log_file = /nowhere/at/all/api.log', 'log_file'),
+            ('log_dir = /nowhere/at/all', 'log_dir'),
+            ('log_config_append = /nowhere/at/all', 'log_config_append'),
+        ):
+            with (
+                self.subTest(line),
+                self.assertRaises(errors.ConfigurationError) as caught,
+            ):
+                self.load(line)
+            said = str(caught.exception)
+            self.assertTrue(said.startswith(f'{name} in [DEFAULT]: '), said)
+            self.assertIn('/nowhere/at/all', said)
+            self.assertNotIn('Errno', said)
+
+    def test_comment_behind_a_value_is_named(self) -> None:
+        with self.assertRaises(ValueError) as caught:
+            self.load('backlog = 10 # ten')
+        with mock.patch('sys.stderr') as stderr:
+            config.run_main(mock.Mock(side_effect=caught.exception))
+        line = stderr.write.call_args.args[0]
+        self.assertIn('backlog', line)
+        self.assertIn('10 # ten', line)
+        self.assertIn('Put comments on lines of their own.', line)
+
+    def test_help_says_what_it_is_and_where_it_searches(self) -> None:
+        with (
+            mock.patch('sys.stdout', io.StringIO()) as out,
+            self.assertRaises(SystemExit),
+        ):
+            config.load(
+                self.conf,
+                ['--help'],
+                'glance-api',
+                '1',
+                description='What this program does.',
+            )
+        said = ' '.join(out.getvalue().split())
+        self.assertIn('What this program does.', said)
+        for place in ('~/.glance', '/etc/glance', '/usr/share/glance/'):
+            self.assertIn(place, said)
 
     def test_version(self) -> None:
         with (
