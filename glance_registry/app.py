@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from oslo_config import cfg
+
 from glance.common import contract
 from glance.common import errors
+from glance.common import login_options
 from glance.common import middleware
 from glance.common import wsgi
 from glance_registry import images
@@ -58,3 +61,13 @@ def app_factory(options: wsgi.Options, **_local: str) -> wsgi.WSGIApp:
     return sweeper.Sweeping(
         registry(database, lease_seconds), database, lease_seconds
     )
+
+
+def check_login(conf: cfg.ConfigOpts) -> None:
+    """Log an ERROR if the service user cannot be glance-api's."""
+    if not (conf.paste_deploy.flavor or '').startswith('keystone'):
+        return
+    # Only here: a registry without Keystone need not hold what it brings.
+    from glance.common import login
+
+    login.check_roles(conf, login_options.required_roles(conf))

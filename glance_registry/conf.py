@@ -5,6 +5,7 @@ from oslo_db import options as db_options
 
 from glance.common import config
 from glance.common import edge
+from glance.common import login_options
 from glance.common import middleware
 
 DEFAULT_PORT = 9191
@@ -51,4 +52,5 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
         ('paste_deploy', config.paste_deploy_opts()),
         ('healthcheck', edge.HEALTH_OPTS),
         ('database', list(db_options.database_opts)),
+        (login_options.GROUP, login_options.REGISTRY_OPTS),
     ]

@@ -7,6 +7,7 @@ from oslo_config import types
 
 from glance.common import config
 from glance.common import edge
+from glance.common import login_options
 from glance.common import middleware
 from glance.images import streams
 
@@ -184,21 +185,6 @@ _LIMITS: list[cfg.Opt] = [
 ]
 
 
-class _Shared(cfg.MultiStrOpt):
-    """An option of a library that is not imported yet, and may never be.
-
-    When it is, it declares the option again, with help of its own.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, cfg.Opt) and self.dest == other.dest
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = cfg.MultiStrOpt.__hash__
-
-
 _NOTIFICATIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         'default_publisher_id',
@@ -213,7 +199,7 @@ _NOTIFICATIONS: list[cfg.Opt] = [
     ),
 ]
 _BUS: list[cfg.Opt] = [
-    _Shared(
+    login_options.SharedMultiStrOpt(
         'driver',
         default=[],
         help='How notifications are sent: messagingv2, messaging, routing, '
@@ -453,4 +439,5 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
         ('glance_store', _STORE),
         ('import_filtering_opts', _FILTERING),
         ('oslo_messaging_notifications', _BUS),
+        (login_options.GROUP, login_options.OPTS),
     ]

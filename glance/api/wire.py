@@ -9,6 +9,7 @@ from oslo_config import cfg
 from glance import registry_client
 from glance.common import errors
 from glance.common import health
+from glance.common import login_options
 from glance.common import startup
 
 
@@ -37,6 +38,16 @@ def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
     return client_of(
         peers[0] if len(peers) == 1 else registry_client.Failover(peers)
     )
+
+
+def check_login(conf: cfg.ConfigOpts) -> None:
+    """Log an ERROR if the registry will refuse the service token."""
+    if _names_caller(conf):
+        return
+    # Only here: see _service_token.
+    from glance.common import login
+
+    login.check_roles(conf, login_options.required_roles(conf))
 
 
 def _names_caller(conf: cfg.ConfigOpts) -> bool:

@@ -14,6 +14,7 @@ from oslo_config import cfg  # noqa: E402
 
 from glance.api import conf as api_conf  # noqa: E402
 from glance.api import known_settings  # noqa: E402
+from glance.api import wire  # noqa: E402
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
 from glance.common import settings  # noqa: E402
@@ -54,6 +55,7 @@ def _run() -> int:
         conf,
         load_app,
         NAME,
+        lambda: wire.check_login(conf),
     )
 
 

@@ -19,6 +19,7 @@ from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
 from glance.common import settings  # noqa: E402
 from glance.common.server import service  # noqa: E402
+from glance_registry import app  # noqa: E402
 from glance_registry import conf as registry_conf  # noqa: E402
 from glance_registry import known_settings  # noqa: E402
 from glance_registry.db import servers  # noqa: E402
@@ -59,7 +60,8 @@ def _run() -> int:
     def load_app() -> WSGIApplication:
         checker.refuse()
         return pipeline.load_app(conf, NAME, PASTE_FILE)
-    return service.serve(conf, load_app, NAME)
+
+    return service.serve(conf, load_app, NAME, lambda: app.check_login(conf))
 
 
 def _check_texts(conf: cfg.ConfigOpts) -> None:

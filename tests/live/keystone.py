@@ -57,7 +57,7 @@ run_simple('127.0.0.1', port, application, threaded=True)
 class Keystone:
     variable = 'GLANCE_TEST_KEYSTONE'
 
-    def __init__(self) -> None:
+    def __init__(self, seeded: bool = True) -> None:
         programs = ROOT / '.nox/keystone/bin'
         if not (programs / 'keystone-manage').exists():
             raise unittest.SkipTest('no Keystone: .venv/bin/nox -s keystone')
@@ -79,7 +79,8 @@ class Keystone:
             'Keystone',
             self.process,
         )
-        seed(self.address)
+        if seeded:
+            seed(self.address)
 
     def _bootstrap(
         self, manage: pathlib.Path, directory: pathlib.Path

@@ -33,12 +33,20 @@ PROBE_SECONDS = 60
 LoadApp = Callable[[], WSGIApplication]
 
 
-def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
+def serve(
+    conf: cfg.ConfigOpts,
+    load_app: LoadApp,
+    name: str,
+    before_workers: Callable[[], None] = lambda: None,
+) -> int:
     """Serve until told to stop; the exit code of the daemon.
 
     The application is loaded once before the port is taken, so that a
     wrong configuration ends the start at once and the workers share what
     was imported. Each worker loads its own.
+
+    :param before_workers: called once, when nothing refuses the start any
+        more and before requests are served
     """
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     _allow_files()
@@ -47,6 +55,7 @@ def serve(conf: cfg.ConfigOpts, load_app: LoadApp, name: str) -> int:
     # Who can connect may also send a signal: none may end us by default.
     signal.pthread_sigmask(signal.SIG_BLOCK, processes.SIGNALS)
     service.listen()
+    before_workers()
     if service.worker_count() == 1:
         return service.run_alone()
     plan = processes.Plan(
@@ -119,7 +128,10 @@ class _Service:
             LOG.error('The new configuration is wrong: the old one stays')
             return False
         self._conf.reload_config_files()
-        config.start_logging(self._conf)
+        try:
+            config.start_logging(self._conf)
+        except errors.ConfigurationError as error:
+            LOG.error('%s The log stays as it was.', error)
         try:
             self.listen()
         except errors.ConfigurationError as error:
