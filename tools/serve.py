@@ -65,7 +65,8 @@ filesystem_store_datadir = {data}/images
 """
 
 WELCOME = """\
-The image service is ready. In another terminal:
+The image service is ready. There is no login: whoever reaches the port is an
+administrator. In another terminal:
 
   openstack --os-auth-type none --os-endpoint {url} image list
   glance --os-image-url {url} --os-auth-token none image-list

@@ -1,5 +1,10 @@
 """The stores that the configuration names."""
 
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+
 from oslo_config import cfg
 
 from glance.common import errors
@@ -82,3 +87,23 @@ def _http_store(conf: cfg.ConfigOpts) -> base.Store:
             options.https_insecure,
         )
     )
+
+
+@contextlib.contextmanager
+def removing_new_directory(conf: cfg.ConfigOpts) -> Iterator[None]:
+    """Remove the directories that a start made if it is refused after all.
+
+    The file store makes its directory, which is often a mount point or a
+    mistake: a refused start must not leave it behind. Only empty ones go.
+    """
+    path = pathlib.Path(
+        os.path.abspath(conf.glance_store.filesystem_store_datadir)
+    )
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for each in missing:
+                each.rmdir()
+        raise

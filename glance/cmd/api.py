@@ -14,6 +14,7 @@ from oslo_config import cfg  # noqa: E402
 
 from glance.api import conf as api_conf  # noqa: E402
 from glance.api import known_settings  # noqa: E402
+from glance.api import storage  # noqa: E402
 from glance.api import wire  # noqa: E402
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
@@ -51,12 +52,13 @@ def _run() -> int:
         checker.refuse()
         return pipeline.load_app(conf, NAME, PASTE_FILE)
 
-    return service.serve(
-        conf,
-        load_app,
-        NAME,
-        lambda: wire.check_login(conf),
-    )
+    with storage.removing_new_directory(conf):
+        return service.serve(
+            conf,
+            load_app,
+            NAME,
+            lambda: wire.check_login(conf),
+        )
 
 
 if __name__ == '__main__':

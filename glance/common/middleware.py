@@ -7,6 +7,7 @@ authenticator answers 401 instead of letting everybody in.
 """
 
 from collections.abc import Callable, Iterable
+import functools
 import hmac
 import ipaddress
 import logging
@@ -234,6 +235,16 @@ def classic_context_factory(options: wsgi.Options, **local: str) -> Factory:
     return lambda app: vet(context_filter(app))
 
 
+@functools.cache
+def _warn_no_login(address: str) -> None:
+    """Warn once in a process; workers inherit that it was said."""
+    LOG.warning(
+        'There is no login: whoever reaches %s is an administrator. For '
+        'logins with Keystone set flavor = keystone in [paste_deploy].',
+        address,
+    )
+
+
 def unauthenticated_context_factory(
     options: wsgi.Options, **_local: str
 ) -> Factory:
@@ -248,6 +259,9 @@ def unauthenticated_context_factory(
             'loopback address (or bind_socket be set). Set flavor = keystone '
             'in [paste_deploy], or bind_host = 127.0.0.1.'
         )
+    _warn_no_login(
+        str(conf.bind_socket or f'{conf.bind_host}:{conf.bind_port}')
+    )
     return lambda app: UnauthenticatedContext(
         app, max_request_id_length=conf.max_request_id_length
     )

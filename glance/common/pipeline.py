@@ -15,6 +15,7 @@ from wsgiref.types import WSGIApplication
 from oslo_config import cfg
 from paste.deploy import loadwsgi
 
+from glance.common import config
 from glance.common import errors
 
 LOG = logging.getLogger(__name__)
@@ -123,14 +124,20 @@ def find_paste_file(
     for candidate in _derived_names(conf, app_name):
         if os.path.exists(candidate):
             return candidate
-    found: str | None = conf.find_file(f'{app_name}-paste.ini')
+    name = f'{app_name}-paste.ini'
+    found: str | None = conf.find_file(name)
+    installed = os.path.join(config.INSTALLED_DIRECTORY, name)
+    if found is None and os.path.exists(installed):
+        found = installed
     return found or packaged_paste_file
 
 
 def _configured_file(conf: cfg.ConfigOpts, configured: str) -> str:
     found: str | None = configured
     if not os.path.isabs(configured):
-        found = conf.find_file(configured)
+        found = conf.find_file(configured) or os.path.join(
+            config.INSTALLED_DIRECTORY, configured
+        )
     if not found or not os.path.isfile(found):
         raise errors.ConfigurationError(
             f'[paste_deploy] config_file: {configured} does not exist'

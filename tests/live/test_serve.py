@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import socket
+import subprocess
 import time
 import unittest
 import urllib.request
@@ -54,6 +56,7 @@ class Serve(unittest.TestCase):
         self.assertEqual(
             ['openstack', 'glance'], [words[0] for words in pasted]
         )
+        self.assertIn('There is no login', service.said())
         for words in pasted:
             person.run(*words)
 
@@ -132,6 +135,27 @@ class Serve(unittest.TestCase):
         self.assertIn(str(self.data), said)
         with urllib.request.urlopen(f'{service.api_url}/healthcheck') as ok:
             self.assertEqual(200, ok.status)
+
+    def test_says_when_the_checkout_belongs_to_somebody_else(self) -> None:
+        if os.getuid() != 0:
+            self.skipTest('only root can run it as another user')
+        checkout = self.directory / 'checkout'
+        shutil.copytree(served.ROOT / 'tools', checkout / 'tools')
+        for name in ('setup.cfg', 'setup.py'):
+            shutil.copy(served.ROOT / name, checkout)
+        self.directory.chmod(0o755)
+        done = subprocess.run(
+            [checkout / 'tools/serve'],
+            user='nobody',
+            group='nogroup',
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(1, done.returncode)
+        (line,) = done.stderr.splitlines()
+        self.assertIn(f'error: nobody may not write to {checkout}', line)
 
     def test_says_when_the_directory_cannot_be_used(self) -> None:
         (self.directory / 'file').touch()

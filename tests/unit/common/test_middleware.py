@@ -258,6 +258,15 @@ class TestFactories(unittest.TestCase):
             ],
         )
 
+    def test_without_authentication_one_warning_says_so(self) -> None:
+        options = self.options(bind_host='127.0.0.1', bind_port=4711)
+        with self.assertLogs(middleware.LOG, 'WARNING') as logs:
+            for _ in range(3):
+                middleware.unauthenticated_context_factory(options)
+        (line,) = logs.output
+        self.assertIn('whoever reaches 127.0.0.1:4711 is an admin', line)
+        self.assertIn('flavor = keystone', line)
+
     def test_trusted_headers_only_locally_or_with_a_secret(self) -> None:
         self.check(
             middleware.trusted_auth_factory,

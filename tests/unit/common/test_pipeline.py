@@ -1,3 +1,4 @@
+import configparser
 import importlib.util
 import os
 import pathlib
@@ -319,6 +320,29 @@ class TestPipeline(unittest.TestCase):
         main = self.write('site.conf', '')
         self.write('site-paste.ini', '')
         self.assertEqual('site-paste.ini', self.find(self.conf('', '', main)))
+
+    def test_file_that_pip_installed(self) -> None:
+        path = self.write('prefix/glance-api-paste.ini', '')
+        where = os.path.dirname(path)
+        with mock.patch.object(config, 'INSTALLED_DIRECTORY', where):
+            for conf in (self.conf(), self.conf('', 'glance-api-paste.ini')):
+                self.assertEqual(
+                    'prefix/glance-api-paste.ini', self.find(conf)
+                )
+
+    def test_files_are_installed_where_the_configuration_looks(self) -> None:
+        root = pathlib.Path(__file__).parents[3]
+        described = configparser.ConfigParser()
+        described.read(root / 'setup.cfg')
+        installed = described['options.data_files']['etc/glance'].split()
+        self.assertEqual(
+            os.path.join(sys.prefix, 'etc/glance'),
+            config.INSTALLED_DIRECTORY,
+        )
+        for program in ('glance-api', 'glance-registry'):
+            self.assertIn(f'etc/{program}-paste.ini', installed)
+        for name in installed:
+            self.assertTrue((root / name).exists(), name)
 
     def test_packaged_file_is_the_last_resort(self) -> None:
         found = pipeline.find_paste_file(self.conf(), 'glance-api', '/ours')
