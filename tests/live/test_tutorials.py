@@ -13,6 +13,7 @@ from tests import disks
 from tests.live import daemons
 from tests.live import keystone
 from tests.live import processes
+from tests.live import readme
 from tests.live import servers
 from tests.live import shell
 
@@ -172,6 +173,11 @@ class TestTutorials(unittest.TestCase):
         with sqlalchemy.create_engine(cls.database_url).connect() as found:
             port = found.exec_driver_sql('SELECT @@port').scalar()
         return {
+            'API_HOST:9292': f'127.0.0.1:{cls.api_port}',
+            '10.0.0.5': '127.0.0.1',
+            '@db.example.org/': f'@127.0.0.1:{port}/',
+            'keystone.example.org:5000': identity,
+            '127.0.0.1:11211': servers.memcached(),
             'controller:5000': identity,
             'controller:35357': identity,
             'controller:11211': servers.memcached(),
@@ -275,4 +281,35 @@ class TestTutorials(unittest.TestCase):
             'openstack role add --project service --user glance admin; '
             'openstack role remove --project service --user glance service',
         )
+        self.person.run('openstack image list')
+
+    def test_readme(self) -> None:
+        """Its own section about Keystone and MariaDB, block by block."""
+        database, catalog, registry_conf, api_conf, start = readme.blocks(
+            'In front of a real Keystone and MariaDB'
+        )
+        self.person.run(
+            FORGET + 'openstack service delete glance; '
+            'openstack user delete glance'
+        )
+        self.person.run(f'mysql -uroot <<SQL\n{database}SQL')
+        # Leave what the other tests and the clean-up expect.
+        self.addCleanup(
+            self.person.run,
+            "mysql -uroot -e \"CREATE USER 'glance'@'localhost'\"; "
+            'openstack user set --password openstack glance; '
+            'openstack role add --project service --user glance admin; '
+            'openstack role remove --project service --user glance service',
+        )
+        self.person.run(catalog)
+        self.configure('glance-registry', registry_conf)
+        self.configure('glance-api', api_conf)
+        first, *daemons_started = start.splitlines()
+        self.assertEqual('glance-manage db sync', first)
+        self.assertEqual(
+            ['glance-registry &', 'glance-api &'], daemons_started
+        )
+        self.person.run(first)
+        self.start('glance-registry')
+        self.start('glance-api')
         self.person.run('openstack image list')
