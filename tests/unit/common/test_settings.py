@@ -283,6 +283,17 @@ class TestApi(SettingsTestCase):
                     )
 
 
+class TestDocumentation(unittest.TestCase):
+    def test_every_refused_option_is_in_the_documentation(self) -> None:
+        root = pathlib.Path(__file__).parents[3]
+        text = (root / 'doc/operations/configuration.md').read_text()
+        refused = text.partition('### Refused')[2].partition('###')[0]
+        for table in (api_settings.TABLE, registry_settings.TABLE):
+            for setting in table.settings:
+                if setting.is_refused:
+                    self.assertRegex(refused, rf'\b{setting.name}\b')
+
+
 class TestRegistry(SettingsTestCase):
     module = registry_conf
     table = registry_settings.TABLE
