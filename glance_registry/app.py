@@ -11,6 +11,7 @@ from glance.common import login_options
 from glance.common import middleware
 from glance.common import wsgi
 from glance_registry import images
+from glance_registry import leftovers
 from glance_registry import members
 from glance_registry import sweeper
 from glance_registry.db import engine
@@ -24,6 +25,7 @@ def registry(database: engine.Database, lease_seconds: int) -> wsgi.Router:
     resources = (
         images.Images(database, lease_seconds),
         members.Members(database),
+        leftovers.Leftovers(database, lease_seconds),
     )
     table = [
         wsgi.Route(

@@ -66,6 +66,7 @@ class Images:
             request.context,
             require_id(image_id),
             cast(contract.ImageChanges, changes),
+            self._lease_seconds,
         )
         return wsgi.json_response(image)
 
@@ -74,7 +75,11 @@ class Images:
     ) -> webob.Response:
         wanted = cast(contract.Deletion, fields(request, 'row_version'))
         image = self._database.write(
-            deletion.delete, request.context, require_id(image_id), wanted
+            deletion.delete,
+            request.context,
+            require_id(image_id),
+            wanted,
+            self._lease_seconds,
         )
         return wsgi.json_response(image)
 
@@ -171,7 +176,10 @@ class Images:
     ) -> webob.Response:
         abandoned = cast(contract.Abandoned, fields(request, 'transfer_id'))
         unclaimed = self._database.write(
-            transfers.abandon, require_id(image_id), abandoned
+            transfers.abandon,
+            require_id(image_id),
+            abandoned,
+            self._lease_seconds,
         )
         return wsgi.json_response(unclaimed)
 

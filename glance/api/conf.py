@@ -276,6 +276,15 @@ _LOCATIONS: list[cfg.Opt] = [
         help='Leave the data of deleted images to glance-scrubber; until '
         'then an image is pending_delete.',
     ),
+    cfg.IntOpt(
+        'leftover_interval_seconds',
+        default=30,
+        min=1,
+        help='Ours: how often each worker looks for data that is to be '
+        'removed from the store: of images whose deletion could not remove '
+        'it, and of uploads that broke off. The first look is at the start. '
+        'Data that delayed_delete keeps is not touched.',
+    ),
 ]
 
 _FORMATS: list[cfg.Opt] = [

@@ -23,10 +23,12 @@ from glance.api.v2 import protections
 from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.api.v2.schema import custom
+from glance.common import background
 from glance.common import shutdown
 from glance.images import deletion
 from glance.images import formats
 from glance.images import key_manager
+from glance.images import leftovers
 from glance.images import limits as unified_limits
 from glance.images import locations
 from glance.images import upload
@@ -80,9 +82,11 @@ def make(
     )
     unified = _unified_limits(conf, registry)
     notifier = _notifier(conf)
+    left = _leftovers(conf, registry, store)
     uploads = upload.Uploads(
         registry,
         store,
+        left,
         socket.gethostname(),
         _format_rules(conf),
         keys,
@@ -94,7 +98,9 @@ def make(
         images.Images(
             registry,
             permission,
-            deletion.Deletions(registry, store, keys, conf.delayed_delete),
+            deletion.Deletions(
+                registry, store, keys, left, conf.delayed_delete
+            ),
             schema,
             limits,
             entities,
@@ -110,6 +116,7 @@ def make(
             limits,
             entities,
             places if conf.show_multiple_locations else None,
+            left,
             notifier,
         ),
         image_data.ImageData(
@@ -138,6 +145,18 @@ def make(
         ),
         schema,
     )
+
+
+def _leftovers(
+    conf: cfg.ConfigOpts,
+    registry: registry_client.RegistryClient,
+    store: stores.Stores,
+) -> leftovers.Leftovers:
+    """Works on data that is to be removed, as long as a worker runs."""
+    left = leftovers.Leftovers(registry, store, socket.gethostname())
+    background.register('leftovers', left.look, conf.leftover_interval_seconds)
+    shutdown.register(left.forget_removed)
+    return left
 
 
 def _limits(conf: cfg.ConfigOpts) -> images.Limits:

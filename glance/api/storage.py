@@ -29,7 +29,7 @@ def from_conf(conf: cfg.ConfigOpts) -> stores.Stores:
     return around(conf, _file_store(conf))
 
 
-def around(conf: cfg.ConfigOpts, file_store: base.Store) -> stores.Stores:
+def around(conf: cfg.ConfigOpts, file_store: base.Writable) -> stores.Stores:
     """All stores of the configuration, with this one for files."""
     options = conf.glance_store
     try:
@@ -47,7 +47,7 @@ def around(conf: cfg.ConfigOpts, file_store: base.Store) -> stores.Stores:
     return stores.Stores(file_store, others)
 
 
-def _file_store(conf: cfg.ConfigOpts) -> base.Store:
+def _file_store(conf: cfg.ConfigOpts) -> base.Writable:
     options = conf.glance_store
     try:
         mode = int(str(options.filesystem_store_file_perm), 8)

@@ -87,6 +87,19 @@ class NewImage(TypedDict):
     tags: list[str]
 
 
+class Removal(TypedDict):
+    """A record of data that is to be removed, made before it is removed.
+
+    :key id: chosen by the client
+    :key node: the host that records it
+    :key store: the identity of the store; null if it has none
+    """
+
+    id: str
+    node: str
+    store: str | None
+
+
 class ImageChanges(TypedDict):
     """What a PATCH leaves to do, computed from the image as it was read.
 
@@ -99,6 +112,8 @@ class ImageChanges(TypedDict):
         their id; absent if untouched. The image is, or becomes, active
     :key pending: ids of locations that go but whose data is not deleted
         yet; see settle_locations
+    :key removal: records that the data of the pending locations is to be
+        removed
     :key quota: as in Claim; for locations that are new
     """
 
@@ -109,6 +124,7 @@ class ImageChanges(TypedDict):
     tags: NotRequired[list[str]]
     locations: NotRequired[list[Location]]
     pending: NotRequired[list[int]]
+    removal: NotRequired[Removal]
     quota: NotRequired[int]
 
 
@@ -117,10 +133,13 @@ class Settled(TypedDict):
 
     :key ids: of the locations
     :key restore: the data is still there, and so are they again
+    :key removal_id: the record that ends with this; with ``restore`` nothing
+        comes back if another glance-api has taken the removal over
     """
 
     ids: list[int]
     restore: bool
+    removal_id: NotRequired[str]
 
 
 class Updated(TypedDict):
@@ -183,10 +202,12 @@ class Deletion(Expected):
         and so the image stays pending_delete. Without data it is all one
     :key repeats: the answer to the same was lost: if an image of a later
         version than this was deleted, it is the one
+    :key removal: records that the data is to be removed, unless it is kept
     """
 
     data: NotRequired[Literal['deleted', 'held', 'kept']]
     repeats: NotRequired[int]
+    removal: NotRequired[Removal]
 
 
 class DeletionEnd(TypedDict):
@@ -194,10 +215,12 @@ class DeletionEnd(TypedDict):
 
     :key status: ``deleted``; or the one it had, for the data is still there
     :key ids: of the locations that it still has then
+    :key removal_id: as in Settled
     """
 
     status: str
     ids: list[int]
+    removal_id: NotRequired[str]
 
 
 class Claim(TypedDict):
@@ -205,12 +228,15 @@ class Claim(TypedDict):
 
     :key transfer_id: chosen by the client; a repeated claim with the same
         id is the same claim
+    :key store: the identity of the store that is written to; null if it
+        has none
     :key quota: most bytes the image's owner may keep; absent: any
     """
 
     transfer_id: str
     node: str
     size: int | None
+    store: NotRequired[str | None]
     quota: NotRequired[int]
 
 
@@ -294,16 +320,82 @@ class Abandoned(TypedDict):
     """The end of a transfer, of whatever kind, that came to nothing.
 
     :key reason: why, for the owner of the image that is queued again
+    :key leftover: records that data may have been stored; its id is that of
+        the transfer
     """
 
     transfer_id: str
     reason: NotRequired[str]
+    leftover: NotRequired[Removal]
 
 
 class Unclaimed(TypedDict):
     """:key data_is_unused: no image refers to the bytes of the transfer"""
 
     data_is_unused: bool
+
+
+class Taking(TypedDict):
+    """Which leftovers a glance-api wants to work on.
+
+    :key holder: of what it takes
+    :key node: its host
+    :key store: the identity of its store; null if it has none
+    """
+
+    holder: str
+    node: str
+    store: str | None
+    limit: int
+
+
+class Leftover(TypedDict):
+    """Data that is to be removed.
+
+    :key urls: where it is; null: what an upload may have left under the
+        image's id
+    :key tries: how often it could not be removed
+    """
+
+    id: str
+    image_id: str
+    urls: list[str] | None
+    tries: int
+
+
+class Taken(TypedDict):
+    leftovers: list[Leftover]
+
+
+class Checking(TypedDict):
+    """Images whose data may be left over."""
+
+    image_ids: list[str]
+
+
+class Checked(TypedDict):
+    """Who needs such data.
+
+    :key in_use: images that get data now
+    :key urls: locations of the images, also those that wait for the
+        scrubber, by image
+    """
+
+    in_use: list[str]
+    urls: dict[str, list[str]]
+
+
+class Removed(TypedDict):
+    """What became of leftovers, by their ids.
+
+    :key done: nothing remains
+    :key failed: to be tried again, each time after a longer pause
+    :key in_use: to be looked at again when no upload runs
+    """
+
+    done: list[str]
+    failed: NotRequired[list[str]]
+    in_use: NotRequired[list[str]]
 
 
 class UsageQuery(TypedDict):
@@ -384,6 +476,9 @@ _TABLE: tuple[tuple[str, str, str, Any, bool], ...] = (
     ('finish_location', 'POST', f'{_IMAGE}/finish-location', Claimed, True),
     ('finish_hash', 'POST', f'{_IMAGE}/finish-hash', None, True),
     ('renew_transfers', 'POST', '/v1/transfers/renew', Renewed, True),
+    ('take_leftovers', 'POST', '/v1/leftovers/take', Taken, True),
+    ('check_leftovers', 'POST', '/v1/leftovers/check', Checked, True),
+    ('settle_leftovers', 'POST', '/v1/leftovers/settle', None, True),
     ('get_usage', 'POST', '/v1/query/usage', Usage, True),
     ('deactivate_image', 'POST', f'{_IMAGE}/deactivate', None, True),
     ('reactivate_image', 'POST', f'{_IMAGE}/reactivate', None, True),

@@ -7,6 +7,8 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.images import key_manager
+from glance.images import leftovers
+from glance.store import base
 from glance.store import stores
 
 #: Cinder's properties of an encrypted volume's image (section 7.5).
@@ -19,6 +21,10 @@ LOG = logging.getLogger(__name__)
 class Deletions:
     """Deletes images for good, or leaves their data to the scrubber.
 
+    With the image's record one of its data is written, which stays until
+    the data is gone: whatever fails, and whoever dies, it is tried again.
+
+    :param left: works on what could not be removed
     :param keeps_data: option delayed_delete
     """
 
@@ -27,11 +33,13 @@ class Deletions:
         registry: registry_client.RegistryClient,
         store: stores.Stores,
         keys: key_manager.Keys,
+        left: leftovers.Leftovers,
         keeps_data: bool,
     ) -> None:
         self._registry = registry
         self._store = store
         self._keys = keys
+        self._left = left
         self._keeps_data = keeps_data
 
     def run(
@@ -53,7 +61,11 @@ class Deletions:
         :raises errors.StoreUnavailable: a store that may refuse does not
             answer now; the image stays
         """
-        wanted: contract.Deletion = {'row_version': expected['row_version']}
+        removal = self._left.removal()
+        wanted: contract.Deletion = {
+            'row_version': expected['row_version'],
+            'removal': removal,
+        }
         urls = [location['url'] for location in image['locations']]
         if self._keeps_data:
             wanted['data'] = 'kept'
@@ -63,9 +75,9 @@ class Deletions:
         if not gone['locations']:
             self._delete_unregistered(image['id'])
         elif 'data' not in wanted:
-            self._delete_data(gone)
+            self._delete_data(gone, removal)
         elif wanted['data'] == 'held':
-            self._delete_held(asking, image, gone['locations'])
+            self._delete_held(asking, image, gone['locations'], removal['id'])
         if gone['properties'].get(_KEY_POLICY) == 'on_image_deletion':
             self._keys.delete(asking, gone['properties'].get(_KEY_ID) or '')
         return gone
@@ -90,26 +102,39 @@ class Deletions:
             return {**image, 'locations': again['locations']}
 
     def _delete_unregistered(self, image_id: str) -> None:
-        """What an upload left that was killed between its last byte and
-        the registry.
-        """
+        """Remove what an upload of an earlier release may have left."""
         try:
             self._store.delete_unregistered(image_id)
         except errors.Error as error:
-            _left_over(image_id, error)
+            LOG.error(
+                'Could not look for data of deleted image %s: %s',
+                image_id,
+                base.reason(error),
+            )
 
-    def _delete_data(self, gone: contract.Image) -> None:
-        for location in gone['locations']:
-            try:
-                self._store.delete(location['url'])
-            except errors.Error as error:
-                _left_over(gone['id'], error)
+    def _delete_data(
+        self, gone: contract.Image, removal: contract.Removal
+    ) -> None:
+        try:
+            for location in gone['locations']:
+                self._store.delete(location['url'], gone['id'])
+        except errors.Error as error:
+            LOG.error(
+                'Data of deleted image %s is left over; it will be tried '
+                'again to remove it: %s',
+                gone['id'],
+                base.reason(error),
+            )
+            self._left.failed(removal['id'])
+        else:
+            self._left.removed(removal['id'])
 
     def _delete_held(
         self,
         asking: context.RequestContext,
         image: contract.Image,
         held: list[contract.Location],
+        removal_id: str,
     ) -> None:
         """Delete the data, or bring the image back (trap 42).
 
@@ -118,13 +143,22 @@ class Deletions:
         left = sorted(held, key=self._cannot_refuse)
         try:
             while left:
-                self._store.delete(left[0]['url'])
+                self._store.delete(left[0]['url'], image['id'])
                 del left[0]
         except Exception:  # a bug of a store loses no image either
             ids = sorted(location['id'] for location in left)
-            self._settle(asking, image['id'], image['status'], ids)
+            end: contract.DeletionEnd = {
+                'status': image['status'],
+                'ids': ids,
+                'removal_id': removal_id,
+            }
+            self._settle(asking, image['id'], end)
             raise
-        self._settle(asking, image['id'], 'deleted', [])
+        self._settle(
+            asking,
+            image['id'],
+            {'status': 'deleted', 'ids': [], 'removal_id': removal_id},
+        )
 
     def _cannot_refuse(self, location: contract.Location) -> bool:
         return not self._store.may_refuse_deletion([location['url']])
@@ -133,16 +167,12 @@ class Deletions:
         self,
         asking: context.RequestContext,
         image_id: str,
-        status: str,
-        ids: list[int],
+        end: contract.DeletionEnd,
     ) -> None:
         try:
-            self._registry.settle_deletion(
-                asking, image_id, {'status': status, 'ids': ids}
-            )
+            self._registry.settle_deletion(asking, image_id, end)
         except errors.Error:
-            LOG.exception('Image %s stays pending_delete', image_id)
-
-
-def _left_over(image_id: str, error: errors.Error) -> None:
-    LOG.error('Data of deleted image %s is left over: %s', image_id, error)
+            LOG.exception(
+                'Image %s is pending_delete until its data is removed',
+                image_id,
+            )

@@ -7,32 +7,29 @@ from glance.common import contract
 from glance.common import errors
 from glance.common import filebody
 from glance.store import base as store_base
+from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
 
 def open_data(
-    store: store_base.Store,
-    image: contract.Image,
-    offset: int,
-    length: int | None,
-) -> store_base.Body | None:
+    store: stores.Stores, image: contract.Image, offset: int, length: int
+) -> store_base.Body:
     """The bytes from the first location that has them.
 
-    :returns: None if the image has no data, or its stores lost it
-    :raises errors.StoreUnavailable: a store has it, but cannot give it now
+    :raises errors.StoreUnavailable: none can be read; the log says why
     """
-    trouble: errors.Error | None = None
     for location in image['locations']:
         try:
             return store.open(location['url'], offset, length)
-        except errors.NotFound:
-            LOG.error('A location of image %s has no data', image['id'])
-        except errors.StoreUnavailable as error:
-            trouble = error
-    if trouble is not None:
-        raise trouble
-    return None
+        except (errors.NotFound, errors.StoreUnavailable) as error:
+            LOG.error(
+                'The data of image %s cannot be read from %s: %s',
+                image['id'],
+                stores.described(location['url']),
+                store_base.reason(error),
+            )
+    raise errors.StoreUnavailable
 
 
 def watched(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 import hashlib
+import logging
 import re
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from glance.common import contract
 from glance.common import errors
 from glance.store import base
 from glance.store import stores
+
+LOG = logging.getLogger(__name__)
 
 _FORMATS = ('disk_format', 'container_format')
 #: Statuses in which an operation is possible.
@@ -72,8 +75,17 @@ class Locations:
         try:
             size = self._store.size(url)
         except errors.Error as error:
+            LOG.info(
+                'The location %s is refused: %s',
+                stores.described(url),
+                base.reason(error),
+            )
             raise errors.BadRequest(base.UNUSABLE) from error
         if not size:
+            LOG.info(
+                'The location %s is refused: it has no data',
+                stores.described(url),
+            )
             raise errors.BadRequest(base.UNUSABLE)
         if size > self._limits.size_cap_bytes:
             raise errors.LimitExceeded(
@@ -269,20 +281,27 @@ def delete_data(
     store: stores.Stores,
     image_id: str,
     removed: list[contract.Location],
+    removal_id: str,
 ) -> None:
     """Delete the data of locations that the registry let go.
 
     They are pending there, so that no failure forgets them: what cannot be
     deleted comes back.
 
+    :param removal_id: the record of this removal
+
     :raises errors.Conflict: the data is in use
     :raises errors.StoreUnavailable: the store does not work now
     """
-    for number, location in enumerate(removed):
-        try:
-            store.delete(location['url'])
-        except (errors.Conflict, errors.StoreUnavailable):
-            kept = [each['id'] for each in removed[number:]]
-            registry.settle_locations(asking, image_id, kept, True)
-            raise
-        registry.settle_locations(asking, image_id, [location['id']], False)
+    done: list[int] = []
+    try:
+        for location in removed:
+            store.delete(location['url'], image_id)
+            done.append(location['id'])
+    except (errors.Conflict, errors.StoreUnavailable):
+        if done:
+            registry.settle_locations(asking, image_id, done, False)
+        kept = [each['id'] for each in removed[len(done) :]]
+        registry.settle_locations(asking, image_id, kept, True, removal_id)
+        raise
+    registry.settle_locations(asking, image_id, done, False, removal_id)

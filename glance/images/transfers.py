@@ -14,12 +14,16 @@ from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.common import threads
 
 LOG = logging.getLogger(__name__)
 
 #: Renewals within one lease: two of them may fail.
 BEATS_PER_LEASE = 3
 DELETED = 'The image was deleted during the upload.'
+#: How long stored data waits for a renewal, at least.
+CONFIRM_SECONDS = 30.0
+CONFIRM_PAUSE_SECONDS = 0.05
 NO_ROOM = 'The storage quota of the owner is used up.'
 
 
@@ -34,6 +38,9 @@ class Transfer:
         self.refusal: errors.Error | None = None
         #: Until then no other can hold the claim, whatever happens.
         self.held_until = 0.0
+        self.lease_seconds = 0
+        #: Its data may have a name in the store.
+        self.may_be_stored = False
 
     def check(self) -> None:
         """Go on only while the data is wanted.
@@ -48,13 +55,24 @@ class Transfer:
             raise self.refusal
 
     def confirm(self) -> None:
-        """Be sure that nobody else can hold the claim now.
+        """Be sure that nobody else can hold the claim, or wait until it is.
 
-        :raises errors.Conflict: its last renewal is too long ago
+        The store calls it in a native thread, right before the data gets
+        its name. A registry that stood still for more than a lease has not
+        ended the claim: its next renewal tells.
+
+        :raises errors.Conflict: the claim was given to somebody else
+        :raises errors.RegistryUnavailable: nothing can be renewed
         """
+        patience_seconds = max(self.lease_seconds, CONFIRM_SECONDS)
+        give_up_at = time.monotonic() + patience_seconds
         self.check()
-        if time.monotonic() >= self.held_until:
-            raise errors.Conflict('The claim on this upload has lapsed.')
+        while time.monotonic() >= self.held_until:
+            if time.monotonic() > give_up_at:
+                raise errors.RegistryUnavailable
+            threads.pause(CONFIRM_PAUSE_SECONDS)
+            self.check()
+        self.may_be_stored = True
 
 
 class Transfers:
@@ -78,6 +96,7 @@ class Transfers:
     ) -> None:
         """Keep a claim alive that was asked for at ``since``."""
         transfer.held_until = since + lease_seconds
+        transfer.lease_seconds = lease_seconds
         with self._lock:
             self._running[transfer.id] = transfer
             start, self._beating = not self._beating, True
@@ -91,8 +110,10 @@ class Transfers:
             self._running.pop(transfer.id, None)
 
     def _beat(self, lease_seconds: int) -> None:
+        pause_seconds = lease_seconds / BEATS_PER_LEASE
         while True:
-            time.sleep(lease_seconds / BEATS_PER_LEASE)
+            time.sleep(pause_seconds)
+            pause_seconds = lease_seconds / BEATS_PER_LEASE
             with self._lock:
                 running = dict(self._running)
                 if not running:
@@ -102,6 +123,9 @@ class Transfers:
                 self._renew(running, lease_seconds)
             except errors.Error as error:
                 LOG.warning('Could not renew transfers: %s', error)
+                continue
+            if any(map(_is_late, running.values())):
+                pause_seconds = 0.0  # the response took a whole lease
 
     def _renew(
         self, transfers: dict[str, Transfer], lease_seconds: int
@@ -125,3 +149,7 @@ class Transfers:
                 transfer.refusal = errors.Gone(DELETED)
             elif transfer.id in ending.get('over_quota', ()):
                 transfer.refusal = errors.LimitExceeded(NO_ROOM)
+
+
+def _is_late(transfer: Transfer) -> bool:
+    return not transfer.is_lost and time.monotonic() >= transfer.held_until

@@ -12,12 +12,13 @@ from glance.common import errors
 from glance.common import threads
 from glance.images import formats
 from glance.images import key_manager
+from glance.images import leftovers
 from glance.images import limits
 from glance.images import signatures
 from glance.images import streams
 from glance.images import transfers
 from glance.notifications import notifier as notifications
-from glance.store import base as store_base
+from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ LOG = logging.getLogger(__name__)
 class Uploads:
     """Writes images' data.
 
+    :param left: removes what an upload that failed has stored
     :param node: this host, as the registry's records name it
     :param rules: about the content of images
     :param keys: where certificates of signed images are
@@ -36,7 +38,8 @@ class Uploads:
     def __init__(
         self,
         registry: registry_client.RegistryClient,
-        store: store_base.Store,
+        store: stores.Stores,
+        left: leftovers.Leftovers,
         node: str,
         rules: formats.Rules,
         keys: key_manager.Keys,
@@ -46,6 +49,7 @@ class Uploads:
     ) -> None:
         self._registry = registry
         self._store = store
+        self._left = left
         self._node = node
         self._rules = rules
         self._keys = keys
@@ -76,7 +80,6 @@ class Uploads:
             asking, image_id, self._claim(transfer, expected_bytes)
         )
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
-        url = None
         try:
             if self._unified is not None:
                 self._unified.require_uploading(asking)
@@ -88,7 +91,7 @@ class Uploads:
             url = self._write(image_id, transfer, data, expected_bytes)
             image = self._finish(asking, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
-            self._undo(asking, image_id, transfer, url, error)
+            self._undo(asking, image_id, transfer, error)
             raise
         finally:
             self._transfers.drop(transfer)
@@ -102,6 +105,7 @@ class Uploads:
             'transfer_id': transfer.id,
             'node': self._node,
             'size': expected_bytes,
+            'store': self._store.identity,
         }
         if self._quota_bytes:
             claim['quota'] = self._quota_bytes
@@ -169,14 +173,14 @@ class Uploads:
         asking: context.RequestContext,
         image_id: str,
         transfer: transfers.Transfer,
-        url: str | None,
         cause: BaseException,
     ) -> None:
-        """Give the claim back, and then delete the bytes.
+        """Give the claim back, and then remove what may be stored.
 
-        In this order: the answer to finish may have been lost. If the
-        registry says the image is active with these bytes, they stay; if
-        it says nothing they stay too, for the next upload to replace.
+        In this order: the response to finish may have been lost. What is
+        stored is recorded as left over together with the end of the claim,
+        so it is removed later if it cannot be now. If the registry does not
+        respond at all, it does the same when the lease lapses.
         """
         LOG.warning(
             'The upload of image %s failed: %r (%r)',
@@ -186,20 +190,23 @@ class Uploads:
         )
         if self._notifier is not None:
             self._notifier.upload_failed(image_id, cause)
+        abandoned: contract.Abandoned = {
+            'transfer_id': transfer.id,
+            'reason': f'The upload failed: {errors.public_text(cause)}',
+        }
+        if transfer.may_be_stored:
+            abandoned['leftover'] = self._left.removal(transfer.id)
         try:
-            unused = self._registry.abandon_upload(
-                asking,
+            self._registry.abandon_upload(asking, image_id, abandoned)
+            if transfer.may_be_stored:
+                self._left.remove_stored(transfer.id, image_id)
+        except errors.Error as error:
+            LOG.error(
+                'Could not undo the upload of image %s, it will be done '
+                'later: %s',
                 image_id,
-                {
-                    'transfer_id': transfer.id,
-                    'reason': f'The upload failed: '
-                    f'{errors.public_text(cause)}',
-                },
+                error,
             )
-            if url is not None and unused:
-                self._store.delete(url)
-        except errors.Error:
-            LOG.exception('Could not undo the upload of image %s', image_id)
 
 
 def _watched(

@@ -103,10 +103,35 @@ class RegistryClient:
         image_id: str,
         ids: list[int],
         restore: bool,
+        removal_id: str | None = None,
     ) -> None:
-        """The data of removed locations is gone, or they are back."""
+        """The data of removed locations is gone, or they are back.
+
+        :param removal_id: the record of the removal, if it ends with this
+        """
         body: contract.Settled = {'ids': ids, 'restore': restore}
+        if removal_id is not None:
+            body['removal_id'] = removal_id
         self._call(asking, 'settle_locations', body, image_id=image_id)
+
+    def take_leftovers(
+        self, asking: context.RequestContext, wanted: contract.Taking
+    ) -> list[contract.Leftover]:
+        """Take data that is to be removed, for some time."""
+        document = self._call(asking, 'take_leftovers', wanted)
+        return cast(contract.Taken, document)['leftovers']
+
+    def check_leftovers(
+        self, asking: context.RequestContext, wanted: contract.Checking
+    ) -> contract.Checked:
+        """Who needs data that uploads may have left."""
+        document = self._call(asking, 'check_leftovers', wanted)
+        return cast(contract.Checked, document)
+
+    def settle_leftovers(
+        self, asking: context.RequestContext, removed: contract.Removed
+    ) -> None:
+        self._call(asking, 'settle_leftovers', removed)
 
     def claim_upload(
         self,

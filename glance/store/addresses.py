@@ -7,6 +7,7 @@ judged. Whoever connects takes the judged addresses, not the name.
 
 from collections.abc import Callable, Iterable
 import ipaddress
+import logging
 import re
 import socket
 import threading
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 from glance.common import errors
 from glance.store import base
+
+LOG = logging.getLogger(__name__)
 
 DEFAULT_PORTS = {'http': 80, 'https': 443}
 MAX_URL_LENGTH = 2048
@@ -121,13 +124,17 @@ class Filter:
         """
         target = parse(url)
         host = _host_key(target.host)
-        permitted = (
-            self._schemes.permit(target.scheme)
-            and self._ports.permit(str(target.port))
-            and self._permits_host(host)
-        )
-        if not permitted:
-            raise Refused
+        for rule, permitted in (
+            ('schemes', self._schemes.permit(target.scheme)),
+            ('ports', self._ports.permit(str(target.port))),
+            ('hosts', self._permits_host(host)),
+        ):
+            if not permitted:
+                raise _refused(
+                    f'{target.scheme}://{target.host}:{target.port}',
+                    f'allowed_{rule} or disallowed_{rule} in '
+                    '[import_filtering_opts] does not permit it',
+                )
         if target.address is not None:
             self._judge(target, target.address)
         return target
@@ -146,7 +153,10 @@ class Filter:
             for text in dict.fromkeys(texts)
         ]
         if len(found) > MAX_ADDRESSES:
-            raise Refused
+            raise _refused(
+                target.host,
+                f'it has {len(found)} addresses; the limit is {MAX_ADDRESSES}',
+            )
         if not found:
             raise OSError('the name has no address')
         for address in found:
@@ -162,8 +172,16 @@ class Filter:
         if self._allowed_hosts:
             return  # the operator named the host, wherever it is
         for each in _meanings(address):
-            if is_special(each) or str(each) in self._refused_hosts:
-                raise Refused
+            if str(each) in self._refused_hosts:
+                raise _refused(
+                    target.host, f'disallowed_hosts has its address {each}'
+                )
+            if is_special(each):
+                raise _refused(
+                    target.host,
+                    f'its address {each} is loopback, link-local, multicast '
+                    'or unspecified; allowed_hosts does not have the host',
+                )
 
 
 class _Lists:
@@ -185,17 +203,24 @@ def parse(url: str) -> Target:
     :raises Refused: user info, control characters, no host, a spelling of
         an address that others might read otherwise
     """
-    if len(url) > MAX_URL_LENGTH or not _VISIBLE.fullmatch(url):
-        raise Refused
-    found = _URL.fullmatch(url)
-    if found is None:
-        raise Refused
+    if len(url) > MAX_URL_LENGTH:
+        raise _refused(
+            'a URL',
+            f'it has {len(url)} characters; the limit is {MAX_URL_LENGTH}',
+        )
+    found = _VISIBLE.fullmatch(url) and _URL.fullmatch(url)
+    if not found:
+        raise _refused(
+            'a URL',
+            'it is no URL, or has user information, a blank, a control '
+            'character or a character that is not ASCII',
+        )
     scheme = found['scheme'].lower()
     if scheme not in DEFAULT_PORTS:
-        raise Refused
+        raise _refused('a URL', f'its scheme {scheme} is not http or https')
     port = int(found['port'] or DEFAULT_PORTS[scheme])
     if not 0 < port < 65536:
-        raise Refused
+        raise _refused('a URL', f'{port} is no port')
     host, address = _host(found['v6'], found['name'])
     path = (found['path'] or '/') + (found['query'] or '')
     return Target(scheme, host, port, path, address)
@@ -211,12 +236,23 @@ def _host(v6: str | None, name: str | None) -> tuple[str, Address | None]:
         labels = host.split('.')
         if not _NUMBER.fullmatch(labels[-1]):
             if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
-                raise Refused
+                raise _refused(host[:253], 'it is no host name')
             return host, None
         address = ipaddress.IPv4Address(given)
     except ValueError as error:  # also octal, hexadecimal and short forms
-        raise Refused from error
+        raise _refused(
+            v6 or name or 'a URL', 'it is no address in its usual spelling'
+        ) from error
     return host, address
+
+
+def _refused(place: str, reason: str) -> Refused:
+    """Tell the operator why; the client must not learn it.
+
+    :param place: without user information, path and query
+    """
+    LOG.info('The location %s is refused: %s', place, reason)
+    return Refused()
 
 
 def is_special(address: Address) -> bool:

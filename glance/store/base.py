@@ -3,11 +3,29 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from glance.common import errors
+
 Buffer = bytes | memoryview
 #: All that a client learns of a place that is refused, unknown or down:
 #: not which rule, not whether a port is open (operator-security section 5,
 #: rule 10).
 UNUSABLE = 'The location cannot be used.'
+
+
+class Elsewhere(errors.StoreUnavailable):
+    """The URL is of no store that is configured, or outside of it.
+
+    :ivar reason: for the log
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+def reason(error: BaseException) -> object:
+    """Why a store failed, for the log; clients are not told."""
+    return getattr(error, 'reason', None) or error.__cause__ or error
 
 
 class Body(Protocol):
@@ -55,10 +73,11 @@ class Store(Protocol):
         valid until the next one is asked for.
 
         Called by the holder of the image's claim, so data that lies there
-        under the same id belongs to nobody and is replaced; right before
-        that ``confirm()`` raises if the claim was lost meanwhile. All or
-        nothing: when it raises, also because ``data`` raised, no byte
-        stays. Memory does not grow with the data.
+        under the same id belongs to nobody and is replaced. Right before
+        the data gets its name ``confirm()`` is called, in the thread of the
+        caller; it raises if the claim was lost meanwhile. All or nothing:
+        when it raises, also because ``data`` raised, no byte stays. Memory
+        does not grow with the data.
 
         :raises errors.LimitExceeded: the store is full
         :raises errors.StoreUnavailable: it cannot write
@@ -68,6 +87,7 @@ class Store(Protocol):
         """Open ``length`` bytes from ``offset`` on, None: to the end.
 
         :raises errors.NotFound: there is no such data
+        :raises Elsewhere: the URL is not of this store
         :raises errors.StoreUnavailable: it cannot be read now
         """
 
@@ -75,6 +95,7 @@ class Store(Protocol):
         """Remove the data; missing data is no error.
 
         :raises errors.Conflict: the data is in use
+        :raises Elsewhere: the URL is not of this store
         :raises errors.StoreUnavailable: it cannot be removed now
         """
 
@@ -93,3 +114,38 @@ class Store(Protocol):
 
     def delete_unregistered(self, image_id: str) -> None:
         """Remove what a killed upload of the image may have left."""
+
+
+class Held(Protocol):
+    """Data that lies under an image's id, whoever stored it."""
+
+    def remove(self) -> None:
+        """Remove this very data; what replaced it meanwhile stays.
+
+        :raises errors.StoreUnavailable: it cannot be removed now
+        """
+
+    def close(self) -> None: ...
+
+
+class Writable(Store, Protocol):
+    """A store that uploads go to.
+
+    :ivar identity: the same for all that keep their data in one place, and
+        for no others; None if that is not known
+    """
+
+    @property
+    def identity(self) -> str | None: ...
+
+    def hold(self, image_id: str) -> Held | None:
+        """What lies under the image's id; None if nothing does.
+
+        :raises errors.StoreUnavailable: it cannot be looked at now
+        """
+
+    def remove_unfinished(self) -> None:
+        """Remove what killed uploads left without a name of an image.
+
+        :raises errors.StoreUnavailable: it cannot be looked at now
+        """

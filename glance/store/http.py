@@ -43,6 +43,41 @@ class HTTPStore:
         self._client.check(url)
 
     def size(self, url: str) -> int:
+        """How many bytes the server says there are; the last one is read.
+
+        A server that knows no ranges, or has trouble just now, is believed:
+        the only other proof would be to read everything.
+        """
+        size = self._announced(url)
+        if size and self._lacks_last(url, size):
+            LOG.info(
+                'A web server announces %s bytes of data and does not have '
+                'the last one',
+                size,
+            )
+            raise outbound.Unreachable
+        return size
+
+    def _lacks_last(self, url: str, size: int) -> bool:
+        """Whether the server shows that its data ends before this size."""
+        last = size - 1
+        try:
+            answer = self._ask('GET', url, {'Range': f'bytes={last}-{last}'})
+        except outbound.Unreachable:
+            return False
+        try:
+            if answer.status != 206:
+                return answer.status == 416
+            place = answer.header('Content-Range') or ''
+            if place not in (f'bytes {last}-{last}/{size}', _any(last)):
+                return True
+            return answer.readinto(memoryview(bytearray(1))) != 1
+        except outbound.Unreachable:
+            return True  # it broke off within this byte
+        finally:
+            answer.close()
+
+    def _announced(self, url: str) -> int:
         """Ask without the data; and with it, if that is not understood."""
         for method in ('HEAD', 'GET'):
             answer = self._ask(method, url, {})
@@ -80,7 +115,7 @@ class HTTPStore:
         self, method: str, url: str, headers: dict[str, str]
     ) -> outbound.Answer:
         if not url.lower().startswith(('http://', 'https://')):
-            raise errors.NotFound('There is no such data.')
+            raise base.Elsewhere('it is no http:// or https:// URL')
         try:
             return self._client.request(method, url, headers)
         except addresses.Refused as error:
@@ -104,7 +139,15 @@ class HTTPStore:
         if length is None or (present is not None and present < length):
             LOG.error('A web server has less data than an image')
             raise outbound.Unreachable
-        return readahead.ReadAhead(answer, length, outbound.Unreachable)
+        body = readahead.ReadAhead(answer, length, outbound.Unreachable)
+        # Before the response begins: its status can tell of a failure.
+        body.fetch_first()
+        return body
+
+
+def _any(last: int) -> str:
+    """Content-Range of a server that does not tell the whole size."""
+    return f'bytes {last}-{last}/*'
 
 
 def _error(answer: outbound.Answer) -> errors.Error:

@@ -26,9 +26,10 @@ class Source(Protocol):
 class ReadAhead:
     """``length`` bytes of a source that wait for a slow client.
 
-    While a piece is on its way to the client, a thread fetches the next
-    one: a green thread where the server is eventlet's, so nothing of it
-    may block in C.
+    Whoever opens it may call :meth:`fetch_first` and learns so of a source
+    that fails at once. While a piece is on its way to the client, a thread
+    fetches the next one: a green thread where the server is eventlet's, so
+    nothing of it may block in C.
 
     :param source: closed at the end
     :param missing: makes the error for a source that ends too early
@@ -43,16 +44,37 @@ class ReadAhead:
         self._pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(
             1
         )
+        self._first = b''
         self._lock = threading.Lock()
         self._started = False
         self._closed = False
+
+    def fetch_first(self) -> None:
+        """Wait for the first piece.
+
+        :raises Exception: the source failed or ended too early
+        """
+        if self.length:
+            self._first = self._fetch(self.length)
+
+    def _fetch(self, left: int) -> bytes:
+        buffer = memoryview(bytearray(min(left, PIECE_BYTES)))
+        if self._source.readinto(buffer) < len(buffer):
+            raise self._missing()
+        return bytes(buffer)
 
     def __iter__(self) -> Iterator[bytes]:
         with self._lock:
             if self._started or self._closed:
                 raise ValueError('a body is read once')
             self._started = True
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(
+            target=self._read, args=(len(self._first),), daemon=True
+        ).start()
+        first, self._first = self._first, b''
+        if first:
+            yield first
+        del first
         while (piece := self._pieces.get()) is not None:
             if isinstance(piece, BaseException):
                 raise piece
@@ -71,17 +93,14 @@ class ReadAhead:
             while True:
                 self._pieces.get_nowait()
 
-    def _read(self) -> None:
+    def _read(self, fetched: int) -> None:
         last: BaseException | None = None
         try:
-            left = self.length
+            left = self.length - fetched
             while left and not self._closed:
-                buffer = memoryview(bytearray(min(left, PIECE_BYTES)))
-                got = self._source.readinto(buffer)
-                if got < len(buffer):
-                    raise self._missing()
-                left -= got
-                self._pieces.put(bytes(buffer))
+                piece = self._fetch(left)
+                left -= len(piece)
+                self._pieces.put(piece)
                 # Two green threads that pass pieces on let nobody else run
                 # as long as neither has to wait for a socket.
                 time.sleep(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import logging
+import urllib.parse
 
 from glance.common import errors
 from glance.store import base
@@ -14,7 +15,7 @@ LOCAL_SCHEMES = frozenset(('file', 'filesystem', 'swift+config'))
 
 
 class Stores:
-    """Itself a :class:`base.Store`: the default one takes new data.
+    """All stores; the default one takes new data.
 
     :param default: where uploads go
     :param others: only read and deleted from
@@ -23,7 +24,7 @@ class Stores:
     is_read_only = False
 
     def __init__(
-        self, default: base.Store, others: Sequence[base.Store] = ()
+        self, default: base.Writable, others: Sequence[base.Store] = ()
     ) -> None:
         every = (*others, default)
         self._by_scheme = {
@@ -36,14 +37,17 @@ class Stores:
         # Bound once: an upload goes straight to its store.
         self.write = default.write
         self.delete_unregistered = default.delete_unregistered
+        self.identity = default.identity
+        self._default = default
 
     def of(self, url: str) -> base.Store:
-        """:raises errors.NotFound: no store knows the scheme"""
+        """:raises base.Elsewhere: no store knows the scheme"""
         try:
             return self._by_scheme[scheme_of(url)]
         except KeyError:
-            LOG.error('A location has a scheme of no store')
-            raise errors.NotFound('There is no such data.') from None
+            raise base.Elsewhere(
+                'no store in [glance_store] stores has its scheme'
+            ) from None
 
     def open(self, url: str, offset: int, length: int | None) -> base.Body:
         return self.of(url).open(url, offset, length)
@@ -51,12 +55,21 @@ class Stores:
     def size(self, url: str) -> int:
         return self.of(url).size(url)
 
-    def delete(self, url: str) -> None:
+    def delete(self, url: str, image_id: str) -> None:
+        """Remove the data of an image, if it can ever be removed from here.
+
+        :raises errors.Conflict: the data is in use
+        :raises errors.StoreUnavailable: it cannot be removed now
+        """
         try:
-            store = self.of(url)
-        except errors.NotFound:
-            return
-        store.delete(url)
+            self.of(url).delete(url)
+        except base.Elsewhere as error:
+            LOG.error(
+                'Data of image %s stays behind at %s: %s',
+                image_id,
+                described(url),
+                error.reason,
+            )
 
     def check(self, url: str) -> None:
         """Whether a client may give this as a location.
@@ -65,8 +78,19 @@ class Stores:
         """
         scheme = scheme_of(url)
         if scheme in LOCAL_SCHEMES or scheme not in self._by_scheme:
+            LOG.info(
+                'A location with the scheme %.20s is refused: clients may '
+                'only name URLs of read-only stores in [glance_store] stores',
+                scheme,
+            )
             raise errors.BadRequest('No store for clients has this scheme.')
         self._by_scheme[scheme].check(url)
+
+    def hold(self, image_id: str) -> base.Held | None:
+        return self._default.hold(image_id)
+
+    def remove_unfinished(self) -> None:
+        self._default.remove_unfinished()
 
     def knows(self, url: str) -> bool:
         """Whether there is a store for the scheme."""
@@ -75,7 +99,7 @@ class Stores:
     def is_foreign(self, url: str) -> bool:
         """Whether the data is not ours to delete."""
         store = self._by_scheme.get(scheme_of(url))
-        return store is None or store.is_read_only
+        return store is not None and store.is_read_only
 
     def may_refuse_deletion(self, urls: Sequence[str]) -> bool:
         """Whether data at one of them can be in use (trap 42)."""
@@ -87,3 +111,22 @@ class Stores:
 
 def scheme_of(url: str) -> str:
     return url.partition(':')[0].lower()
+
+
+def described(url: str) -> str:
+    """A location for the log: without user information and query."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname or '', parts.port
+    except ValueError:
+        scheme, host, port = '', '', None
+    if not scheme:
+        return (
+            'a location that is no URL (is it encrypted with '
+            'metadata_encryption_key of another configuration?)'
+        )
+    if scheme in ('file', 'filesystem'):
+        return f'{scheme}://{host}{parts.path}'
+    if scheme not in ('http', 'https'):
+        return f'{scheme}:...'
+    return f'{scheme}://{host}{f":{port}" if port else ""}/...'

@@ -19,6 +19,8 @@ from glance_registry import lifecycle
 from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import images
+from glance_registry.db import leftovers
+from glance_registry.db import locks
 from glance_registry.db import models
 
 IMAGES = models.images
@@ -56,10 +58,12 @@ def delete(
     asking: context.RequestContext,
     image_id: str,
     wanted: contract.Deletion,
+    lease_seconds: int,
 ) -> contract.Image:
     """Mark the image and all that belongs to it deleted.
 
-    A transfer that runs stays until its holder gives it back, which the
+    Data that is to be removed now is recorded as left over until it is. A
+    transfer that runs stays until its holder gives it back, which the
     next renewal makes him do: its bytes count so long (OSSA-2015-003).
 
     :returns: the image as it was, so that its bytes can be found
@@ -88,6 +92,10 @@ def delete(
         _end(connection, image_id, now, [LOCATIONS], status)
     else:
         _end(connection, image_id, now, _present(image), status)
+    if image['locations'] and data != 'kept' and 'removal' in wanted:
+        ids = [location['id'] for location in image['locations']]
+        removal = wanted['removal']
+        leftovers.insert(connection, image_id, removal, ids, lease_seconds)
     return image
 
 
@@ -137,10 +145,15 @@ def settle(
 ) -> None:
     """The data of a pending image is gone, or the image is back.
 
-    Twice is as good as once.
+    Twice is as good as once. It does not come back if another glance-api
+    has taken the deletion over, which may have removed the data.
     """
-    images.lock(connection, image_id)
+    locks.image(connection, image_id)
     status = settled['status']
+    if not _may_settle(
+        connection, settled, restore=status in lifecycle.RESTORABLE
+    ):
+        return
     now = engine.now()
     values: dict[str, Any] = {'status': 'deleted', 'deleted_at': now}
     if status in lifecycle.RESTORABLE:
@@ -175,10 +188,11 @@ def settle_locations(
 ) -> None:
     """The data of removed locations is gone; or they are back.
 
-    Of an image that was deleted meanwhile they stay pending, and their
-    data is the scrubber's.
+    Of an image that was deleted meanwhile they stay pending, and left over.
+    They do not come back either if another glance-api has taken the
+    deletion over.
     """
-    images.lock(connection, image_id)
+    locks.image(connection, image_id)
     if settled['restore'] and not images.touch(
         connection,
         images.SERVICE,
@@ -186,9 +200,25 @@ def settle_locations(
         {},
     ):
         return
+    if not _may_settle(connection, settled, restore=settled['restore']):
+        return
     children.settle_locations(
         connection, image_id, settled['ids'], settled['restore']
     )
+
+
+def _may_settle(
+    connection: sa.Connection,
+    settled: contract.DeletionEnd | contract.Settled,
+    restore: bool,
+) -> bool:
+    removal_id = settled.get('removal_id')
+    if removal_id is None:
+        return True  # a glance-api of the previous release
+    if restore:
+        return leftovers.release(connection, removal_id)
+    leftovers.forget(connection, removal_id)
+    return True
 
 
 def _bring_back(

@@ -21,6 +21,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
 from glance_registry.db import kept
+from glance_registry.db import leftovers
 from glance_registry.db import models
 from glance_registry.db import storage
 from glance_registry.db import visibility
@@ -119,11 +120,6 @@ _LOCK_VISIBLE = {
 }
 _INSERT = IMAGES.insert()
 _INSERT_LOCATION = LOCATIONS.insert()
-_LOCK = (
-    sa.select(IMAGES.c.id)
-    .where(IMAGES.c.id == sa.bindparam('image_id'))
-    .with_for_update()
-)
 
 
 def get(
@@ -212,6 +208,7 @@ def update(
     asking: context.RequestContext,
     image_id: str,
     changes: contract.ImageChanges,
+    lease_seconds: int,
 ) -> contract.Updated:
     """Apply a PATCH to the image as its reader saw it.
 
@@ -249,7 +246,21 @@ def update(
         insert_locations(connection, image_id, fresh)
         if fresh and (quota := changes.get('quota')):
             storage.require_fits(connection, image_id, quota)
+        _record_removal(connection, image_id, changes, lease_seconds)
     return {'row_version': version + 1, 'updated_at': engine.timestamp(now)}
+
+
+def _record_removal(
+    connection: sa.Connection,
+    image_id: str,
+    changes: contract.ImageChanges,
+    lease_seconds: int,
+) -> None:
+    """Record that the data of removed locations is to be removed."""
+    pending = changes.get('pending')
+    if pending and 'removal' in changes:
+        removal = changes['removal']
+        leftovers.insert(connection, image_id, removal, pending, lease_seconds)
 
 
 def move(
@@ -374,15 +385,6 @@ def touch_visible(
     """:raises errors.NotFound: not there, deleted, not visible"""
     if not touch(connection, asking, image_id, {}):
         raise errors.NotFound(f'There is no image {image_id}.')
-
-
-def lock(connection: sa.Connection, image_id: str) -> None:
-    """Be the only one to change the image until the transaction's end.
-
-    Who changes an image and what belongs to it takes the image's lock
-    first: two that took them in different orders would wait for each other.
-    """
-    connection.execute(_LOCK, {'image_id': image_id})
 
 
 def unpacked(texts: Iterable[str]) -> dict[str, contract.Image]:

@@ -388,10 +388,32 @@ image_transfers = _table(
     sa.Column('started_at', sa.DateTime(), nullable=False),
     sa.Column('beat_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
+    # Of the store that is written to; null if glance-api does not know.
+    sa.Column('store', sa.String(255)),
+    sa.Column('renewals', Big, nullable=False, default=0, server_default='0'),
     sa.UniqueConstraint(
         'image_id', 'kind', name='split_image_transfers_image_id_kind'
     ),
     sa.Index('split_image_transfers_expires_at', 'expires_at'),
+)
+
+# Data that is to be removed from a store: of deleted images, of removed
+# locations, and what an upload that failed may have left there.
+image_leftovers = _table(
+    'image_leftovers',
+    sa.Column('id', sa.String(36), primary_key=True),
+    # No foreign key: purging an image must not wait for it.
+    sa.Column('image_id', sa.String(36), nullable=False),
+    # JSON; null: whatever an upload of the image left under its id
+    sa.Column('location_ids', engine.Json()),
+    sa.Column('node', sa.String(255), nullable=False),
+    sa.Column('store', sa.String(255)),
+    sa.Column('holder', sa.String(36), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False, server_default='0'),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.Column('due_at', sa.DateTime(), nullable=False),
+    sa.Index('split_image_leftovers_due_at', 'due_at'),
+    sa.Index('split_image_leftovers_image_id', 'image_id'),
 )
 
 # Whoever takes room in a store under a quota writes the owner's row first;

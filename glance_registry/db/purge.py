@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from glance_registry.db import clock
 from glance_registry.db import engine
 from glance_registry.db import models
 
@@ -54,8 +55,11 @@ def purge(engine: sa.Engine, age_in_days: int, max_rows: int) -> int:
     """Purge all tables but images, what points to others first."""
     before, limit = cutoff(age_in_days), check_limit(max_rows)
     total = _purge_task_info(engine, before, limit)
+    keeps = _has_table(engine, models.image_leftovers)
     for table in (*_DEPENDENTS, models.tasks):
         query = _deleted(table, before)
+        if keeps and table is models.image_locations:
+            query = query.where(~_is_left_over(table.c.image_id))
         total += _in_batches(engine, [table.c.id], query, limit)
     return total
 
@@ -67,9 +71,11 @@ def purge_images_table(
     before, limit = cutoff(age_in_days), check_limit(max_rows)
     query = _deleted(models.images, before)
     keys: list[sa.Column[Any]] = [models.images.c.id]
-    if _has_transfers(engine):
+    if _has_table(engine, models.image_transfers):
         query = query.where(~_is_leased())
         keys.insert(0, models.image_transfers.c.image_id)
+    if _has_table(engine, models.image_leftovers):
+        query = query.where(~_is_left_over(models.images.c.id))
     try:
         return _in_batches(engine, keys, query, limit)
     except exc.IntegrityError as error:
@@ -97,9 +103,9 @@ def _purge_task_info(
     return _in_batches(engine, [info], query, limit)
 
 
-def _has_transfers(engine: sa.Engine) -> bool:
-    """Whether the database has leases yet: purging needs no upgrade."""
-    return sa.inspect(engine).has_table(models.image_transfers.name)
+def _has_table(engine: sa.Engine, table: sa.Table) -> bool:
+    """Whether the database has it yet: purging needs no upgrade."""
+    return sa.inspect(engine).has_table(table.name)
 
 
 def _is_leased() -> sa.ColumnElement[bool]:
@@ -107,8 +113,13 @@ def _is_leased() -> sa.ColumnElement[bool]:
     leases = models.image_transfers.c
     return sa.exists().where(
         leases.image_id == models.images.c.id,
-        leases.expires_at > engine.now(),
+        leases.expires_at > clock.after(0),
     )
+
+
+def _is_left_over(image_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Its data is still to be removed, and its locations say where it is."""
+    return sa.exists().where(models.image_leftovers.c.image_id == image_id)
 
 
 def _in_batches(

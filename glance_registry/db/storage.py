@@ -36,7 +36,7 @@ _UPLOADING = ('saving', *_STAGING)
 #: An image that is being copied to further stores has it, not empty.
 _IMPORTING = 'os_glance_importing_to_stores'
 #: Transfers that fill a store; what is staged counts when it is imported.
-_FILLING = ('upload', 'import')
+FILLING = ('upload', 'import')
 
 
 def _of_owner(statement: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
@@ -70,7 +70,7 @@ _RUNNING = _of_owner(
     .select_from(
         TRANSFERS.join(IMAGES, IMAGES.c.id == TRANSFERS.c.image_id),
     )
-    .where(TRANSFERS.c.kind.in_(_FILLING))
+    .where(TRANSFERS.c.kind.in_(FILLING))
 )
 _COLUMNS = (IMAGES.c.status, sa.func.count(), sa.func.sum(IMAGES.c.size))
 _BY_STATUS = _of_owner(
@@ -94,7 +94,7 @@ _HELD_BY = sa.select(TRANSFERS.c.id, IMAGES.c.owner).where(
     TRANSFERS.c.image_id == IMAGES.c.id,
     TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
     TRANSFERS.c.bytes_expected.is_(None),
-    TRANSFERS.c.kind.in_(_FILLING),
+    TRANSFERS.c.kind.in_(FILLING),
 )
 
 

@@ -1,11 +1,16 @@
 """Queries on running transfers: who may write an image's data, how long.
 
-A transfer is a row with a lease. Its holder renews it; one whose lease has
-lapsed belonged to a daemon that died, and :func:`sweep` gives its image
-back. The transfer's id is the right to finish or to abandon it: the
+A transfer is a row with a lease. Its holder renews it; one that is not
+renewed any more belonged to a daemon that died, and :func:`sweep` gives its
+image back. The transfer's id is the right to finish or to abandon it: the
 caller's own rights may have ended while the bytes came.
+
+Whether it is renewed is told by its counter of renewals, which a sweeper
+watches by a clock that never jumps; the times in the row are the database's,
+and for people.
 """
 
+from collections.abc import Mapping
 import datetime
 from typing import NamedTuple
 
@@ -16,8 +21,10 @@ from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
 from glance_registry.db import children
-from glance_registry.db import engine
+from glance_registry.db import clock
 from glance_registry.db import images
+from glance_registry.db import leftovers
+from glance_registry.db import locks
 from glance_registry.db import models
 from glance_registry.db import storage
 
@@ -32,6 +39,23 @@ _OF_DELETED = sa.select(TRANSFERS.c.id).where(
     TRANSFERS.c.image_id == IMAGES.c.id,
     TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
     IMAGES.c.deleted == sa.true(),
+)
+_INSERT = TRANSFERS.insert().values(
+    bytes_done=0,
+    renewals=0,
+    started_at=clock.after(0),
+    beat_at=clock.after(0),
+    expires_at=clock.after(sa.bindparam('lease_seconds')),
+)
+_RENEW = (
+    TRANSFERS.update()
+    .where(TRANSFERS.c.id == sa.bindparam('transfer_id'))
+    .values(
+        bytes_done=sa.bindparam('new_bytes_done'),
+        renewals=TRANSFERS.c.renewals + 1,
+        beat_at=clock.after(0),
+        expires_at=clock.after(sa.bindparam('lease_seconds')),
+    )
 )
 _OUTCOME = frozenset(
     ('size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value')
@@ -50,6 +74,22 @@ class Kind(NamedTuple):
     broken: str
 
 
+class Mark(NamedTuple):
+    """What every renewal changes.
+
+    :ivar expires_at: a registry of the previous release counts no renewals
+    """
+
+    renewals: int
+    expires_at: datetime.datetime
+
+
+_MARKS = sa.select(
+    TRANSFERS.c.id, TRANSFERS.c.renewals, TRANSFERS.c.expires_at
+)
+_OF_IDS = sa.select(TRANSFERS).where(
+    TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True))
+)
 UPLOAD = Kind(
     'upload',
     lifecycle.CLAIM_UPLOAD,
@@ -121,19 +161,16 @@ def _insert(
     kind: str,
     lease_seconds: int,
 ) -> None:
-    now = engine.now()
     connection.execute(
-        TRANSFERS.insert(),
+        _INSERT,
         {
             'id': wanted['transfer_id'],
             'image_id': image_id,
             'kind': kind,
             'node': wanted['node'],
-            'bytes_done': 0,
+            'store': wanted.get('store'),
             'bytes_expected': wanted['size'],
-            'started_at': now,
-            'beat_at': now,
-            'expires_at': now + datetime.timedelta(seconds=lease_seconds),
+            'lease_seconds': lease_seconds,
         },
     )
 
@@ -148,17 +185,15 @@ def renew(
     One whose image was deleted stays until its holder gives it back: its
     bytes are there so long.
     """
-    now = engine.now()
     lost = []
     for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
         renewed = connection.execute(
-            TRANSFERS.update()
-            .where(TRANSFERS.c.id == transfer_id)
-            .values(
-                bytes_done=bytes_done,
-                beat_at=now,
-                expires_at=now + datetime.timedelta(seconds=lease_seconds),
-            )
+            _RENEW,
+            {
+                'transfer_id': transfer_id,
+                'new_bytes_done': bytes_done,
+                'lease_seconds': lease_seconds,
+            },
         )
         if not renewed.rowcount:
             lost.append(transfer_id)
@@ -245,15 +280,23 @@ def _finish(
 
 
 def abandon(
-    connection: sa.Connection, image_id: str, abandoned: contract.Abandoned
+    connection: sa.Connection,
+    image_id: str,
+    abandoned: contract.Abandoned,
+    lease_seconds: int,
 ) -> contract.Unclaimed:
     """Give a claim back. The image is ``queued`` again, if it is there.
 
-    The bytes are in use if the upload was finished after all (the answer
-    to that may have been lost), and perhaps if another one runs: a store
-    may have given its bytes the same place.
+    Data that may have been stored is recorded as left over; whether it is
+    in use is asked when it is removed. The bytes are in use if the upload
+    was finished after all (the response may have been lost), and perhaps if
+    another one runs: a store may have given its bytes the same place.
     """
-    images.lock(connection, image_id)
+    locks.image(connection, image_id)
+    if 'leftover' in abandoned:
+        leftovers.insert_missing(
+            connection, image_id, abandoned['leftover'], lease_seconds
+        )
     if _remove(connection, abandoned['transfer_id'], _of(image_id)):
         if _give_back(connection, image_id) and 'reason' in abandoned:
             reason = {FAILED_REASON: abandoned['reason']}
@@ -263,28 +306,35 @@ def abandon(
     return {'data_is_unused': not used}
 
 
-def sweep(connection: sa.Connection) -> list[str]:
-    """Give back the images of transfers whose lease has lapsed.
+def observe(connection: sa.Connection) -> dict[str, Mark]:
+    """The transfers that there are, each with what a renewal changes."""
+    rows = connection.execute(_MARKS).all()
+    return {row.id: Mark(row.renewals, row.expires_at) for row in rows}
 
+
+def sweep(connection: sa.Connection, lapsed: Mapping[str, Mark]) -> list[str]:
+    """Give back the images of transfers that nobody renews.
+
+    What such a transfer may have stored is recorded as left over.
+
+    :param lapsed: transfers as they were when they were last looked at; one
+        that was renewed since then goes on
     :returns: the ids of these images
     """
-    now = engine.now()
-    lapsed = connection.execute(
-        sa.select(
-            TRANSFERS.c.id,
-            TRANSFERS.c.image_id,
-            TRANSFERS.c.node,
-            TRANSFERS.c.kind,
-        )
-        .where(TRANSFERS.c.expires_at < now)
-        .order_by(TRANSFERS.c.image_id)
-    ).all()
+    rows = connection.execute(_OF_IDS, {'ids': list(lapsed)}).all()
     swept = []
-    for row in lapsed:
-        images.lock(connection, row.image_id)
+    for row in sorted(rows, key=lambda row: row.image_id):
+        locks.image(connection, row.image_id)
         # Conditional: it may be renewed, or another worker sweeps too.
-        if not _remove(connection, row.id, TRANSFERS.c.expires_at < now):
+        if not _remove(connection, row.id, _is_as(lapsed[row.id])):
             continue
+        if row.kind in storage.FILLING:
+            left: contract.Removal = {
+                'id': row.id,
+                'node': row.node,
+                'store': row.store,
+            }
+            leftovers.insert_missing(connection, row.image_id, left, 0)
         if _give_back(connection, row.image_id):
             kind = _KINDS.get(row.kind, UPLOAD)
             reason = f'{kind.broken} {row.node} broke off.'
@@ -293,6 +343,13 @@ def sweep(connection: sa.Connection) -> list[str]:
             )
             swept.append(row.image_id)
     return swept
+
+
+def _is_as(mark: Mark) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        TRANSFERS.c.renewals == mark.renewals,
+        TRANSFERS.c.expires_at == mark.expires_at,
+    )
 
 
 #: Finishing and giving back need no caller: the transfer's id is the right.

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from glance.common import errors
 from glance_registry.db import engine
-from glance_registry.db import images
+from glance_registry.db import locks
 from glance_registry.db import servers
 from tests import base
 from tests.contract import racers
@@ -43,7 +43,7 @@ class LocksTestCase(base.ServiceTestCase):
             url.render_as_string(hide_password=False), self.registry_options()
         )
         with other._writes.begin() as connection:
-            images.lock(connection, image_id)
+            locks.image(connection, image_id)
             yield
         other.dispose()
 

@@ -102,7 +102,7 @@ class TestStoreFailures(base.ServiceTestCase):
         store = self.service.store
         for trouble, status in (
             (errors.StoreUnavailable(), 503),
-            (errors.NotFound(), 204),
+            (errors.NotFound(), 503),
             (RuntimeError('a bug'), 500),
         ):
             store.trouble['open'] = trouble
@@ -123,7 +123,7 @@ class TestStoreFailures(base.ServiceTestCase):
     def test_bytes_that_cannot_be_undone_do_not_hide_the_cause(self) -> None:
         image_id = self.image()
         store = self.service.store
-        store.trouble['delete'] = errors.StoreUnavailable()
+        store.trouble['hold'] = errors.StoreUnavailable()
         source = base.Source(
             b'data', lambda: self.call('DELETE', f'/v2/images/{image_id}')
         )

@@ -3,6 +3,7 @@
 import hashlib
 import random
 
+from glance.images import download
 from glance.images import streams
 from tests import base
 
@@ -298,12 +299,15 @@ class TestDownload(base.ServiceTestCase):
         self.assertEqual([], self.files())
         self.assertEqual(data, response.body)
 
-    def test_trap_08_data_that_the_store_lost_is_204(self) -> None:
+    def test_data_that_the_store_lost_is_503_with_a_reason(self) -> None:
         # covers 8.2-14
         image_id = self.image(data=b'hello')
         self.service.images.joinpath(image_id).unlink()
-        response = self.call('GET', f'/v2/images/{image_id}/file')
-        self.assert_status(204, response)
+        with self.assertLogs(download.LOG, 'ERROR') as logged:
+            response = self.call('GET', f'/v2/images/{image_id}/file')
+        self.assert_status(503, response)
+        self.assertIn(image_id, logged.output[0])
+        self.assertIn('No such file', logged.output[0])
 
     def test_data_that_is_too_short_is_503_and_never_cut(self) -> None:
         image_id = self.image(data=b'hello')

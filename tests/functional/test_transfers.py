@@ -1,18 +1,16 @@
 """Leases of uploads, and ETag / If-Match: what two daemons agree on."""
 
 from collections.abc import Iterator
-import datetime
 import time
 from typing import Any
 from unittest import mock
 
 from glance.common import context
 from glance.common import errors
+from glance.common import threads
 from glance.images import transfers
-from glance_registry.db import engine
-from glance_registry.db import models
-from glance_registry.db import transfers as queries
 from tests import base
+from tests.contract import racers
 
 MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
@@ -30,16 +28,11 @@ class TransfersTestCase(base.ServiceTestCase):
             project_id='p1', roles=['member', 'reader'], overwrite=False
         )
 
-    def lapse(self) -> None:
-        past = engine.now() - datetime.timedelta(seconds=1)
-        self.service.database.write(
-            lambda connection: connection.execute(
-                models.image_transfers.update().values(expires_at=past)
-            )
-        )
+    def lapse(self, transfer: str = 't1') -> None:
+        racers.lapse(self.service.database, transfer)
 
     def sweep(self) -> list[str]:
-        return self.service.database.write(queries.sweep)
+        return racers.sweep(self.service.database)
 
     def stored(self, transfer: str) -> Any:
         return {
@@ -145,9 +138,40 @@ class TransfersTestCase(base.ServiceTestCase):
         transfer = transfers.Transfer()
         transfer.held_until = time.monotonic() + 60
         transfer.confirm()
+        self.assertTrue(transfer.may_be_stored)
+        lapsed = transfers.Transfer()
+        lapsed.held_until = time.monotonic() - 1
+        with (
+            mock.patch.object(transfers, 'CONFIRM_SECONDS', 0.1),
+            self.assertRaises(errors.RegistryUnavailable),
+        ):
+            lapsed.confirm()
+        self.assertFalse(lapsed.may_be_stored)
+
+    def test_lapsed_claim_waits_for_the_next_renewal(self) -> None:
+        """The registry stood still for more than a lease."""
+        transfer = transfers.Transfer()
         transfer.held_until = time.monotonic() - 1
-        with self.assertRaises(errors.Conflict):
+
+        def renewed(_seconds: float) -> None:
+            transfer.held_until = time.monotonic() + 60
+
+        with mock.patch.object(threads, 'pause', renewed):
             transfer.confirm()
+
+    def test_lapsed_claim_that_is_lost_is_not_confirmed(self) -> None:
+        transfer = transfers.Transfer()
+        transfer.held_until = time.monotonic() - 1
+
+        def lost(_seconds: float) -> None:
+            transfer.is_lost = True
+
+        with (
+            mock.patch.object(threads, 'pause', lost),
+            self.assertRaises(errors.Conflict),
+        ):
+            transfer.confirm()
+        self.assertFalse(transfer.may_be_stored)
 
     def test_beat_renews_what_runs_and_learns_what_is_lost(self) -> None:
         image_id = self.image()

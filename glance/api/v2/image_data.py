@@ -17,7 +17,7 @@ from glance.images import limits as unified_limits
 from glance.images import streams
 from glance.images import upload
 from glance.notifications import notifier as notifications
-from glance.store import base as store_base
+from glance.store import stores
 
 OCTETS = 'application/octet-stream'
 
@@ -34,7 +34,7 @@ class ImageData:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
-        store: store_base.Store,
+        store: stores.Stores,
         uploads: upload.Uploads,
         limits: DataLimits,
         unified: unified_limits.UnifiedLimits | None = None,
@@ -86,8 +86,6 @@ class ImageData:
             part = ranges.asked(request.headers, size, etag)
         offset, length = part or (0, size)
         body = download.open_data(self._store, image, offset, length)
-        if body is None:
-            return _no_data()
         if request.method == 'HEAD':
             body.close()
             return _described(webob.Response(), image, body.length, etag)

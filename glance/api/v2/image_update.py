@@ -17,6 +17,7 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
+from glance.images import leftovers
 from glance.images import locations
 from glance.notifications import notifier as notifications
 from glance.store import stores
@@ -34,6 +35,7 @@ class ImageUpdate:
     """Changes of one image's metadata.
 
     :param places: changes locations; None: they are not shown either
+    :param left: records data that is to be removed
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ImageUpdate:
         limits: images.Limits,
         entities: views.Entities,
         places: locations.Locations | None,
+        left: leftovers.Leftovers,
         notifier: notifications.Notifier | None,
     ) -> None:
         self._registry = registry
@@ -54,6 +57,7 @@ class ImageUpdate:
         self._limits = limits
         self._entities = entities
         self._places = places
+        self._left = left
         self._notifier = notifier
 
     def update(self, request: wsgi.Request, image_id: str) -> webob.Response:
@@ -130,7 +134,12 @@ class ImageUpdate:
         updated = self._registry.update_image(asking, image_id, changes)
         if removed:
             locations.delete_data(
-                asking, self._registry, self._store, image_id, removed
+                asking,
+                self._registry,
+                self._store,
+                image_id,
+                removed,
+                changes['removal']['id'],
             )
         return patch.applied(image, changes, updated)
 
@@ -157,6 +166,7 @@ class ImageUpdate:
         if self._limits.storage_bytes:
             changes['quota'] = self._limits.storage_bytes
         changes['pending'] = [location['id'] for location in removed]
+        changes['removal'] = self._left.removal()
         changes['values'] |= outcome.values
         return removed
 

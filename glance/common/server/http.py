@@ -347,8 +347,13 @@ class Connection(wsgi.HttpProtocol):
                 yield chunk
             if self._sent < (self._announced or 0):
                 raise ValueError('fewer bytes than Content-Length says')
-        except (Exception, eventlet.Timeout):
-            LOG.exception('%s: the answer is cut', self.requestline)
+        except (Exception, eventlet.Timeout) as error:
+            LOG.error(
+                '%s: the response is cut: %s',
+                self.requestline,
+                error,
+                exc_info=None if isinstance(error, errors.Error) else error,
+            )
             self._broken = bool(self._body.headers_sent)
             if not self._broken:
                 self._status, self._sent = '500', 0

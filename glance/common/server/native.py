@@ -7,6 +7,7 @@ its own; the green thread waits on a descriptor that the native one writes.
 
 from collections.abc import Callable
 import os
+import time
 from typing import Any
 
 from eventlet import hubs
@@ -17,6 +18,7 @@ _thread = patcher.original('_thread')
 _local = patcher.original('threading').local()
 #: Kept, so that nothing of the parent's pool is finalized in a child.
 _abandoned: list[Any] = []
+_sleep = patcher.original('time').sleep
 
 
 def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -73,6 +75,14 @@ def forget_threads() -> None:
     _abandoned.extend((tpool._rsock, tpool._wsock, tpool._coro))
     tpool._threads.clear()
     tpool._setup_already = False
+
+
+def pause(seconds: float) -> None:
+    """Let time pass for this thread, native or green."""
+    if getattr(_local, 'is_native', False):
+        _sleep(seconds)
+    else:
+        time.sleep(seconds)
 
 
 def _wait(woken: int, outcome: list[tuple[bool, Any]]) -> None:

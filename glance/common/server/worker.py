@@ -59,7 +59,7 @@ class Worker:
     def __init__(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        threads.install(native.call, native.run, native.start)
+        threads.install(native.call, native.run, native.start, native.pause)
         native.prepare()
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}

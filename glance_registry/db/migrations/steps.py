@@ -64,3 +64,23 @@ def boolean() -> sa.Boolean:
     is added in SQLite, which cannot add constraints to a table.
     """
     return sa.Boolean(create_constraint=dialect() != 'sqlite')
+
+
+def charset_of_images() -> dict[str, str]:
+    """Table options for MySQL: the character set of the images' ids.
+
+    A foreign key and a comparison need columns of one character set, and
+    operators have converted their tables.
+    """
+    if dialect() != 'mysql':
+        return {}
+    found = op.get_bind().execute(
+        sa.text(
+            'SELECT character_set_name, collation_name'
+            ' FROM information_schema.columns'
+            ' WHERE table_schema = DATABASE()'
+            " AND table_name = 'images' AND column_name = 'id'"
+        )
+    )
+    charset, collation = found.one()
+    return {'mysql_charset': charset, 'mysql_collate': collation}

@@ -5,6 +5,7 @@ import unittest
 from glance import registry_client
 from glance.common import contract
 from tests.contract.registry import test_images
+from tests.contract.registry import test_leftovers
 from tests.contract.registry import test_locations
 from tests.contract.registry import test_members
 from tests.contract.registry import test_tags
@@ -12,6 +13,7 @@ from tests.contract.registry import test_uploads
 
 SUITES = (
     test_images.TestImages,
+    test_leftovers.TestLeftovers,
     test_locations.TestLocations,
     test_members.TestMembers,
     test_tags.TestTags,

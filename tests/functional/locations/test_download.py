@@ -3,6 +3,7 @@
 from typing import Any
 
 from glance.common import errors
+from glance.store import readahead
 from tests.functional.locations import places
 
 
@@ -36,16 +37,51 @@ class TestDownload(places.LocationsTestCase):
             self.assert_status(206, response)
             self.assertEqual(places.DATA[5:9], response.body)
 
-    def test_it_breaks_off(self) -> None:
-        """No client takes a part for the whole."""
-        image_id = self.with_places('a')
-
+    def break_off(self, sent: bytes, announced: int) -> None:
         def half(handler: Any) -> None:
-            length = {'Content-Length': str(len(places.DATA))}
-            handler.reply(200, places.DATA[:5], length)
+            handler.reply(200, sent, {'Content-Length': str(announced)})
             handler.close_connection = True
 
         self.web.answers['/a'] = half
+
+    def test_it_breaks_off_at_once(self) -> None:
+        """The response has not begun, so its status says so."""
+        image_id = self.with_places('a')
+        self.break_off(places.DATA[:5], len(places.DATA))
+        with self.assertLogs('glance', 'INFO') as logged:
+            response = self.call('GET', f'/v2/images/{image_id}/file')
+        self.assert_status(503, response)
+        self.assertIn('Retry-After', response.headers)
+        self.assertIn('ended too early', str(logged.output))
+        self.assertNotIn('Traceback', str(logged.output))
+
+    def test_it_breaks_off_at_once_and_another_has_it(self) -> None:
+        image_id = self.with_places('a', 'b')
+        self.break_off(places.DATA[:5], len(places.DATA))
+        self.assertEqual(places.DATA, self.data(image_id))
+
+    def test_it_breaks_off_later(self) -> None:
+        """No client takes a part for the whole."""
+        data = b'x' * (readahead.PIECE_BYTES + 10)
+        image_id = self.image()
+        self.add(image_id, self.place('a', data))
+        self.break_off(data[:-5], len(data))
         response = self.call('GET', f'/v2/images/{image_id}/file')
+        self.assert_status(200, response)
         with self.assertRaises(errors.StoreUnavailable):
             b''.join(response.app_iter)
+
+    def test_a_size_that_the_data_lacks_is_not_taken(self) -> None:
+        """The server knows ranges, so the missing end can be seen."""
+
+        def lying(handler: Any) -> None:
+            if handler.command == 'HEAD':
+                handler.reply(200, b'x' * 200)
+            else:
+                handler.reply(416, b'', {'Content-Range': 'bytes */100'})
+
+        place = self.place()
+        self.web.answers['/a'] = lying
+        image_id = self.image()
+        self.assert_status(400, self.add(image_id, place))
+        self.assertEqual('queued', self.show(image_id)['status'])

@@ -4,12 +4,14 @@ import mmap
 import os
 import pathlib
 import shutil
+import socket
 import stat
 from typing import Any
 import unittest
 from unittest import mock
 
 from glance.common import errors
+from glance.store import base as store_base
 from glance.store import filesystem
 from tests import base
 
@@ -73,10 +75,11 @@ class TestLocations(FilesystemTestCase):
 
     def check_refused(self, url: str) -> None:
         with self.subTest(url):
-            with self.assertRaises(errors.NotFound) as caught:
+            with self.assertRaises(store_base.Elsewhere) as caught:
                 self.store.open(url, 0, None)
             self.assertNotIn(str(self.top), str(caught.exception))
-            self.store.delete(url)
+            with self.assertRaises(store_base.Elsewhere):
+                self.store.delete(url)
 
     def test_files_outside_are_neither_read_nor_deleted(self) -> None:
         secret = self.top / 'secret'
@@ -125,12 +128,142 @@ class TestLocations(FilesystemTestCase):
         self.assertEqual(b'precious', target.read_bytes())
         self.assertEqual(b'new', (self.directory / ID).read_bytes())
 
+    def put_in_place(self, kind: str) -> str:
+        """Something else under an image's name; its URL."""
+        path = self.directory / ID
+        path.unlink(missing_ok=True)
+        if kind == 'link':
+            target = self.top / 'secret'
+            target.write_bytes(b'secret')
+            path.symlink_to(target)
+        elif kind == 'dangling link':
+            path.symlink_to(self.top / 'nowhere')
+        elif kind == 'fifo':
+            os.mkfifo(path)
+        elif kind == 'socket':
+            made = socket.socket(socket.AF_UNIX)
+            self.addCleanup(made.close)
+            made.bind(str(path))
+        else:
+            self.make_device(path)
+        return f'file://{path}'
+
+    def make_device(self, path: pathlib.Path) -> None:
+        try:
+            os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+        except PermissionError:
+            os.mkfifo(path)  # a device needs root
+
+    def test_only_regular_files_are_read(self) -> None:
+        """A link leads out, a FIFO waits for ever, a device never ends."""
+        for kind in ('link', 'dangling link', 'fifo', 'socket', 'device'):
+            with self.subTest(kind):
+                url = self.put_in_place(kind)
+                for call in (
+                    lambda url=url: self.store.open(url, 0, None),
+                    lambda url=url: self.store.size(url),
+                ):
+                    with self.assertRaises(errors.StoreUnavailable) as caught:
+                        call()
+                    why = str(store_base.reason(caught.exception))
+                    self.assertIn('not a regular file', why)
+                held = self.store.hold(ID)
+                assert held is not None
+                held.remove()
+                held.close()
+                self.assertEqual([], self.names())
+
+    def test_what_is_no_regular_file_is_replaced_and_deleted(self) -> None:
+        for kind in ('link', 'dangling link', 'fifo', 'socket', 'device'):
+            with self.subTest(kind):
+                url = self.put_in_place(kind)
+                self.store.write(ID, [b'new'], nothing)
+                self.assertEqual(b'new', (self.directory / ID).read_bytes())
+                url = self.put_in_place(kind)
+                self.store.delete(url)
+                self.assertEqual([], self.names())
+        self.assertEqual(b'secret', (self.top / 'secret').read_bytes())
+
+    def test_an_unfinished_upload_that_is_none_is_left_alone(self) -> None:
+        """No FIFO holds the start up, and no link is followed."""
+        target = self.top / 'elsewhere'
+        target.write_bytes(b'precious')
+        os.mkfifo(self.directory / '.partial-fifo')
+        (self.directory / '.partial-link').symlink_to(target)
+        (self.directory / '.partial-file').write_bytes(b'x')
+        with self.assertLogs(filesystem.LOG, 'WARNING'):
+            filesystem.FilesystemStore(str(self.directory))
+        self.assertEqual(['.partial-fifo', '.partial-link'], self.names())
+        self.assertEqual(b'precious', target.read_bytes())
+
+    def test_a_temporary_name_that_was_replaced_is_not_published(self) -> None:
+        target = self.top / 'elsewhere'
+        target.write_bytes(b'precious')
+        with mock.patch.object(os, 'O_TMPFILE', os.O_DIRECTORY):
+
+            def replace() -> None:
+                (name,) = self.directory.glob('.partial-*')
+                name.unlink()
+                name.symlink_to(target)
+
+            with self.assertRaises(errors.StoreUnavailable):
+                self.store.write(ID, [b'x'], replace)
+        self.assertEqual([], self.names())
+        self.assertEqual(b'precious', target.read_bytes())
+
     def test_a_directory_in_the_way_is_503(self) -> None:
         (self.directory / ID).mkdir()
         with self.assertRaises(errors.StoreUnavailable):
             self.store.write(ID, [b'x'], nothing)
         with self.assertRaises(errors.StoreUnavailable):
             self.store.open(f'file://{self.directory}/{ID}', 0, None)
+
+
+class TestHeld(FilesystemTestCase):
+    """What lies under an image's id is recognised when it is removed."""
+
+    def test_what_replaced_it_stays(self) -> None:
+        self.store.write(ID, [b'left'], nothing)
+        held = self.store.hold(ID)
+        assert held is not None
+        self.addCleanup(held.close)
+        self.store.write(ID, [b'new'], nothing)
+        held.remove()
+        self.assertEqual(b'new', (self.directory / ID).read_bytes())
+
+    def test_what_is_gone_is_no_error(self) -> None:
+        self.assertIsNone(self.store.hold(ID))
+        self.store.write(ID, [b'left'], nothing)
+        held = self.store.hold(ID)
+        assert held is not None
+        self.addCleanup(held.close)
+        self.store.delete_unregistered(ID)
+        held.remove()
+
+    def test_without_its_directory_nothing_is_known(self) -> None:
+        shutil.rmtree(self.directory)
+        with self.assertRaises(errors.StoreUnavailable):
+            self.store.hold(ID)
+
+
+class TestIdentity(FilesystemTestCase):
+    def test_it_is_the_directorys(self) -> None:
+        same = filesystem.FilesystemStore(str(self.directory))
+        alias = self.top / 'alias'
+        alias.symlink_to(self.directory)
+        linked = filesystem.FilesystemStore(str(alias))
+        other = filesystem.FilesystemStore(str(self.top / 'other'))
+        self.assertEqual(self.store.identity, same.identity)
+        self.assertEqual(self.store.identity, linked.identity)
+        if self.store.identity is not None:
+            self.assertNotEqual(self.store.identity, other.identity)
+        self.assertEqual([], self.names())
+
+    def test_a_file_system_without_attributes_has_none(self) -> None:
+        trouble = OSError(errno.EOPNOTSUPP, 'not supported')
+        with mock.patch.object(os, 'setxattr', side_effect=trouble):
+            store = filesystem.FilesystemStore(str(self.top / 'other'))
+        self.assertIsNone(store.identity)
 
 
 class TestTrouble(FilesystemTestCase):

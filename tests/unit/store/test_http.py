@@ -1,9 +1,12 @@
 """The store of web servers: what it promises, and servers that misbehave."""
 
+from collections.abc import Callable
 import time
+from typing import Any
 from unittest import mock
 
 from glance.common import errors
+from glance.store import base as store_base
 from glance.store import outbound
 from tests.unit.store import web
 
@@ -13,7 +16,49 @@ class TestStore(web.HTTPTestCase):
 
     def test_size(self) -> None:
         self.assertEqual(len(web.DATA), self.store.size(self.url))
-        self.assertEqual(['HEAD'], [it[0] for it in self.web.requests])
+        asked = [(it[0], it[2].get('Range')) for it in self.web.requests]
+        last = len(web.DATA) - 1
+        self.assertEqual(
+            [('HEAD', None), ('GET', f'bytes={last}-{last}')], asked
+        )
+
+    def test_a_size_without_its_last_byte_is_refused(self) -> None:
+        size = len(web.DATA)
+        last = f'bytes {size}-{size}'
+
+        def shorter(
+            status: int, place: dict[str, str], body: bytes
+        ) -> Callable[[Any], None]:
+            def answer(handler: Any) -> None:
+                if handler.command == 'HEAD':
+                    handler.reply(200, b'x' * (size + 1))
+                else:
+                    handler.reply(status, body, place)
+
+            return answer
+
+        for answer in (
+            shorter(416, {'Content-Range': f'bytes */{size}'}, b''),
+            shorter(206, {'Content-Range': f'{last}/{size}'}, b'x'),
+            shorter(206, {'Content-Range': f'{last}/{size + 1}'}, b''),
+        ):
+            self.answer(answer)
+            with (
+                self.assertLogs('glance.store.http', 'INFO') as logged,
+                self.assertRaises(errors.StoreUnavailable),
+            ):
+                self.store.size(self.url)
+            self.assertIn(str(size + 1), str(logged.output))
+
+    def test_a_size_that_cannot_be_proved_is_believed(self) -> None:
+        size = len(web.DATA)
+        for status in (200, 403, 503):
+            self.answer(
+                lambda handler, status=status: handler.reply(
+                    200 if handler.command == 'HEAD' else status, web.DATA
+                )
+            )
+            self.assertEqual(size, self.store.size(self.url))
 
     def test_size_from_a_server_that_knows_no_head(self) -> None:
         for status in (405, 501, 403, 500):
@@ -136,7 +181,7 @@ class TestStore(web.HTTPTestCase):
                 lambda url=url: self.store.open(url, 0, None),
                 lambda url=url: self.store.size(url),
             ):
-                with self.assertRaises(errors.NotFound):
+                with self.assertRaises(store_base.Elsewhere):
                     call()
 
 

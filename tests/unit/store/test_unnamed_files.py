@@ -6,10 +6,10 @@ import random
 import unittest
 from unittest import mock
 
-from glance.store import filesystem
+from glance.store import partial
 from tests import base
 
-BLOCK = filesystem.HOLE_BYTES
+BLOCK = partial.HOLE_BYTES
 
 
 class PartialTestCase(unittest.TestCase):
@@ -21,11 +21,12 @@ class PartialTestCase(unittest.TestCase):
         self, *chunks: bytes, size: int | None = None, holes: bool = False
     ) -> os.stat_result:
         """Publish the chunks; the file has them, and is shaped like this."""
-        file = filesystem._Partial(self.directory, 0o600, size, holes, True)
+        file = partial.Partial(self.directory, 0o600, size, holes, True)
         for chunk in chunks:
             file.write(memoryview(chunk))
         path = self.directory / 'image'
         path.unlink(missing_ok=True)
+        file.flush()
         self.assertTrue(file.publish(path))
         file.close()
         self.assertEqual(b''.join(chunks), path.read_bytes())
@@ -63,21 +64,19 @@ class TestAllocation(PartialTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.steps: list[tuple[int, int]] = []
-        self.enterContext(
-            mock.patch.object(filesystem, 'AHEAD_BYTES', 4 * BLOCK)
-        )
+        self.enterContext(mock.patch.object(partial, 'AHEAD_BYTES', 4 * BLOCK))
 
     def noted(self, _fd: int, offset: int, length: int) -> None:
         self.steps.append((offset, length))
 
     def test_goes_ahead_in_steps(self) -> None:
-        with mock.patch.object(filesystem, '_fallocate', self.noted):
+        with mock.patch.object(partial, '_fallocate', self.noted):
             self.written(*[bytes(BLOCK)] * 10, b'xy', size=10 * BLOCK + 2)
         starts = [(n * 4 * BLOCK, 4 * BLOCK) for n in (0, 1)]
         self.assertEqual([*starts, (8 * BLOCK, 2 * BLOCK + 2)], self.steps)
 
     def test_is_not_for_unknown_sizes_nor_for_holes(self) -> None:
-        with mock.patch.object(filesystem, '_fallocate', self.noted):
+        with mock.patch.object(partial, '_fallocate', self.noted):
             self.written(bytes(BLOCK))
             self.written(bytes(BLOCK), size=BLOCK, holes=True)
         self.assertEqual([], self.steps)
@@ -92,7 +91,7 @@ class TestAllocation(PartialTestCase):
             ctypes.set_errno(errno.EOPNOTSUPP),
             -1,
         )[1]
-        with mock.patch.object(filesystem, '_LIBC', libc):
+        with mock.patch.object(partial, '_LIBC', libc):
             self.written(*[b'x' * BLOCK] * 6, size=6 * BLOCK)
         libc.fallocate.assert_called_once()
 
@@ -100,6 +99,6 @@ class TestAllocation(PartialTestCase):
         free = os.statvfs(self.directory)
         size = free.f_blocks * free.f_frsize + 1
         with self.assertRaises(OSError) as caught:
-            filesystem._Partial(self.directory, 0o600, size, False, True)
+            partial.Partial(self.directory, 0o600, size, False, True)
         self.assertEqual(errno.ENOSPC, caught.exception.errno)
         self.assertEqual([], os.listdir(self.directory))

@@ -29,26 +29,6 @@ def _big() -> sa.types.TypeEngine[int]:
     return sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 
 
-def _charset() -> dict[str, str]:
-    """What MySQL needs to tie a table to images.
-
-    A foreign key joins columns of one character set only, and operators
-    have converted their tables.
-    """
-    if steps.dialect() != 'mysql':
-        return {}
-    found = op.get_bind().execute(
-        sa.text(
-            'SELECT character_set_name, collation_name'
-            ' FROM information_schema.columns'
-            ' WHERE table_schema = DATABASE()'
-            " AND table_name = 'images' AND column_name = 'id'"
-        )
-    )
-    charset, collation = found.one()
-    return {'mysql_charset': charset, 'mysql_collate': collation}
-
-
 def _transfers() -> None:
     name = 'image_transfers'
     steps.create_table(
@@ -70,7 +50,7 @@ def _transfers() -> None:
         sa.UniqueConstraint(
             'image_id', 'kind', name='split_image_transfers_image_id_kind'
         ),
-        **_charset(),
+        **steps.charset_of_images(),
     )
     steps.create_index('split_image_transfers_expires_at', name, 'expires_at')
 

@@ -185,7 +185,7 @@ class ActionsTest(unittest.TestCase):
             (0, 'db expand'),
             (0, 'db sync'),
         )
-        self.assertEqual('split_contract02\n', self.call('db_version').out)
+        self.assertEqual('split_contract03\n', self.call('db_version').out)
 
     def test_old_database(self) -> None:
         self.old('mitaka02')
@@ -204,14 +204,14 @@ class ActionsTest(unittest.TestCase):
     def test_lines_of_the_phases(self) -> None:
         self.old('mitaka02')
         outcome = self.call('db', 'expand')
-        self.assertIn('Expanded to split_expand02', outcome.out)
+        self.assertIn('Expanded to split_expand03', outcome.out)
         count = len(catalogs.IMAGES)
         # two locations of each image hold the old key
         wanted = f'Migrated {3 * count} rows.\n'
         self.assertEqual(wanted, self.call('db', 'migrate').out)
         self.assertIn('No rows', self.call('db', 'migrate').out)
         outcome = self.call('db', 'contract')
-        self.assertIn('Contracted to split_contract02', outcome.out)
+        self.assertIn('Contracted to split_contract03', outcome.out)
         self.assertIn('up to date', self.call('db', 'contract').out)
 
     def test_sync_tells_what_it_does(self) -> None:
@@ -258,7 +258,7 @@ class ActionsTest(unittest.TestCase):
         self.assertEqual('queens_contract01\n', self.call('db_version').out)
         outcome = self.call('db', 'upgrade')
         self.assertEqual(0, outcome.code)
-        self.assertIn('split_contract02', outcome.out)
+        self.assertIn('split_contract03', outcome.out)
 
     def test_version_control(self) -> None:
         self.assert_codes((1, 'db version_control nowhere'))

@@ -34,6 +34,7 @@ def _expected(rows: catalogs.Rows) -> catalogs.Rows:
     found: catalogs.Rows = {
         'image_transfers': [],
         'storage_owners': [],
+        'image_leftovers': [],
         'node_reference': [],
         'cached_images': [],
     }

@@ -1,0 +1,44 @@
+"""What a worker does now and then, beside its requests."""
+
+from collections.abc import Callable
+import logging
+import threading
+import time
+from typing import NamedTuple
+
+LOG = logging.getLogger(__name__)
+
+
+class _Task(NamedTuple):
+    action: Callable[[], None]
+    interval_seconds: float
+
+
+_tasks: dict[str, _Task] = {}
+_running: set[str] = set()
+
+
+def register(
+    name: str, action: Callable[[], None], interval_seconds: float
+) -> None:
+    """Have ``action()`` called from the start of a worker on, periodically.
+
+    The latest one of a name counts: a reload makes the application anew.
+    """
+    _tasks[name] = _Task(action, interval_seconds)
+
+
+def start() -> None:
+    """Begin; called in a worker, which must not be forked afterwards."""
+    for name in _tasks.keys() - _running:
+        _running.add(name)
+        threading.Thread(target=_run, args=(name,), daemon=True).start()
+
+
+def _run(name: str) -> None:
+    while (task := _tasks.get(name)) is not None:
+        try:
+            task.action()
+        except Exception:
+            LOG.exception('The periodic task %s failed', name)
+        time.sleep(task.interval_seconds)

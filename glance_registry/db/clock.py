@@ -1,0 +1,54 @@
+"""The database's own clock, as SQL.
+
+Every registry sees the same one. Registries' clocks may differ or jump, so
+no decision compares one of them with a time that another one wrote.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import functions
+
+
+class after(functions.FunctionElement[Any]):  # noqa: N801 - reads as SQL
+    """The time of the statement and some seconds: UTC, whole seconds.
+
+    :param seconds: a number, or an expression
+    """
+
+    type = sa.DateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: Any) -> None:
+        super().__init__(sa.type_coerce(seconds, sa.Integer()))
+
+
+def _seconds(element: after, compiled: Any, **settings: Any) -> str:
+    text: str = compiled.process(element.clauses, **settings)
+    return text
+
+
+@compiler.compiles(after)
+def _compile_mysql(element: after, compiled: Any, **settings: Any) -> str:
+    seconds = _seconds(element, compiled, **settings)
+    return f'(UTC_TIMESTAMP() + INTERVAL ({seconds}) SECOND)'
+
+
+@compiler.compiles(after, 'sqlite')
+def _compile_sqlite(element: after, compiled: Any, **settings: Any) -> str:
+    # A text, in the form that SQLAlchemy gives to times.
+    seconds = _seconds(element, compiled, **settings)
+    return (
+        "strftime('%Y-%m-%d %H:%M:%S.000000', 'now', "
+        f"({seconds}) || ' seconds')"
+    )
+
+
+@compiler.compiles(after, 'postgresql')
+def _compile_postgresql(element: after, compiled: Any, **settings: Any) -> str:
+    seconds = _seconds(element, compiled, **settings)
+    return (
+        "(date_trunc('second', timezone('UTC', statement_timestamp()))"
+        f" + ({seconds}) * interval '1 second')"
+    )

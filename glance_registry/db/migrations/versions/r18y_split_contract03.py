@@ -1,0 +1,10 @@
+"""Nothing to take away: this release only added."""
+
+revision = 'split_contract03'
+down_revision = 'split_contract02'
+branch_labels = None
+depends_on = 'split_expand03'
+
+
+def upgrade() -> None:
+    pass
