@@ -48,7 +48,7 @@ class Glance:
             'workers': workers,
             'trusted_auth_secret': secret,
         }
-        self._database_url = database_url or (
+        self.database_url = database_url or (
             f'sqlite:///{self.directory}/glance.sqlite'
         )
         self.api = self._daemon(
@@ -69,7 +69,7 @@ class Glance:
             'glance-registry',
             {
                 'DEFAULT': {**common, 'bind_port': ports[1]},
-                'database': {'connection': self._database_url},
+                'database': {'connection': self.database_url},
                 'paste_deploy': {'flavor': 'trusted-auth'},
             },
             registry or {},
