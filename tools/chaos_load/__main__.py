@@ -1,13 +1,14 @@
 """Command line of tools/chaos."""
 
 import argparse
+from collections.abc import Callable
+import concurrent.futures
 import contextlib
 import os
 import pathlib
 import random
 import signal
 import sys
-import tempfile
 import time
 import unittest
 
@@ -30,8 +31,9 @@ LEASE_SECONDS = 3
 #: Between two kills there are so many acknowledged requests, or so many
 #: seconds without any.
 MIN_ACKNOWLEDGED = 8
-MAX_PAUSE_SECONDS = 1.5
+MAX_PAUSE_SECONDS = 1.0
 TICK_SECONDS = 0.02
+POLL_SECONDS = 0.5
 API = {
     'DEFAULT': {
         'registry_client_timeout': 10,
@@ -126,7 +128,7 @@ class Run:
             finally:
                 self._load.stop()
             self._wait_for_load()
-            self._compare()
+            self._meanwhile(self._compare)
             for unit in self._units:
                 unit.stop()
         return self._findings
@@ -191,6 +193,17 @@ class Run:
                 unit.kill()
         time.sleep(TICK_SECONDS)
 
+    def _meanwhile(self, act: Callable[[], None]) -> None:
+        """Run ``act`` in a thread, and the service manager in this one.
+
+        The daemons end with the thread that started them.
+        """
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            future = pool.submit(act)
+            while not future.done():
+                self._tick()
+            future.result()
+
     def _wait_for_load(self) -> None:
         while self._load.is_running():
             self._tick()
@@ -205,7 +218,7 @@ class Run:
         end = time.monotonic() + self._arguments.settle
         leftovers = self._leftovers()
         while leftovers and time.monotonic() < end:
-            self._tick()
+            time.sleep(POLL_SECONDS)
             leftovers = self._leftovers()
         self._findings.update(leftovers)
         self._say('comparing all images')
@@ -227,6 +240,4 @@ class Run:
 
 
 if __name__ == '__main__':
-    # Sockets and logs of this run go where its temporary files go.
-    tempfile.tempdir = tempfile.gettempdir()
     sys.exit(main())

@@ -17,6 +17,7 @@ JSON = 'application/json'
 PATCH = 'application/openstack-images-v2.1-json-patch'
 BYTES = 'application/octet-stream'
 RETRY_SECONDS = 0.05
+PAUSE_SECONDS = 0.25
 PIECE_BYTES = 256 * 1024
 
 
@@ -114,6 +115,9 @@ class Client:
         finally:
             connection.close()
         self._count(answer)
+        if answer.status == 503:
+            # Fewer requests in vain while the registry is started again.
+            self._stopped.wait(PAUSE_SECONDS)
         return answer
 
     def _hung(self, what: str, began: float) -> Answer:
