@@ -373,9 +373,19 @@ _STORE: list[cfg.Opt] = [
         'filesystem_store_direct_io',
         default=True,
         help='Ours: write image files past the page cache, where the file '
-        "system can and is no network's. False: the first download of a "
-        'new image finds it in memory; uploads cost up to half as much CPU '
-        'again, and wait for a flush at their end.',
+        "system can and is no network's. False: uploads cost up to half as "
+        'much CPU again, and wait for a flush at their end.',
+    ),
+    cfg.IntOpt(
+        'filesystem_store_warm_percent',
+        default=20,
+        min=0,
+        max=90,
+        help='Ours: percentage of the available memory (MemAvailable) that '
+        'each worker may fill with image files while they are uploaded, so '
+        'that their first download does not wait for the disk. A larger file '
+        'is read only so far. 0: no file is read. Not used without '
+        'filesystem_store_direct_io.',
     ),
 ]
 

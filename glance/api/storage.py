@@ -60,6 +60,7 @@ def _file_store(conf: cfg.ConfigOpts) -> base.Writable:
         mode or filesystem.DEFAULT_MODE,
         options.filesystem_thin_provisioning,
         options.filesystem_store_direct_io,
+        options.filesystem_store_warm_percent,
     )
 
 

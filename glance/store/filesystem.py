@@ -27,6 +27,7 @@ from glance.common import threads
 from glance.store import base
 from glance.store import partial
 from glance.store import regular
+from glance.store import warming
 
 LOG = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class FilesystemStore:
     :param mode: permission bits of image files
     :param keep_holes: zeros of an image take no room
     :param direct: write past the page cache
+    :param warm_percent: of the available memory, may hold new files that
+        were written so
     :raises errors.ConfigurationError: the directory cannot be used
     """
 
@@ -58,9 +61,11 @@ class FilesystemStore:
         mode: int = DEFAULT_MODE,
         keep_holes: bool = False,
         direct: bool = True,
+        warm_percent: int = 0,
     ) -> None:
         self._keep_holes = keep_holes
         self._direct = direct
+        self._warmer = warming.Warmer(warm_percent)
         if not mode & stat.S_IRUSR:
             raise errors.ConfigurationError(
                 'filesystem_store_file_perm must let the owner read.'
@@ -97,6 +102,7 @@ class FilesystemStore:
             size_bytes,
             self._keep_holes,
             self._direct,
+            self._warmer,
         )
         try:
             for chunk in data:

@@ -9,6 +9,7 @@ import uuid
 
 from glance.store import base
 from glance.store import regular
+from glance.store import warming
 
 PREFIX = '.partial-'
 #: So much is allocated ahead when the size is known: the file lies in one
@@ -31,6 +32,8 @@ class Partial:
     :param keep_holes: zeros take no room
     :param direct: past the page cache; not in a network's file system,
         where each piece would wait for the server
+    :param warmer: reads behind what was written past the page cache; None:
+        nothing does
     """
 
     def __init__(
@@ -40,9 +43,12 @@ class Partial:
         size_bytes: int | None,
         keep_holes: bool,
         direct: bool,
+        warmer: warming.Warmer | None = None,
     ) -> None:
         self._directory = directory
         self._name: pathlib.Path | None = None
+        self._warming: warming.Warming | None = None
+        self._is_published = False
         self._position = 0
         self._keep_holes = keep_holes
         self._size_bytes = 0 if keep_holes else size_bytes or 0
@@ -59,6 +65,8 @@ class Partial:
             os.fchmod(self._fd, mode)
             self._require_room()
             self._set_direct(direct and self._name is None)
+            if self._direct and warmer is not None:
+                self._warming = warmer.watch(self._fd)
         except BaseException:
             self.close()
             raise
@@ -104,6 +112,8 @@ class Partial:
             written = self._pwrite(view)
             self._position += written
             view = view[written:]
+        if self._warming is not None:
+            self._warming.written(self._position)
 
     def _pwrite(self, view: memoryview) -> int:
         try:
@@ -159,6 +169,7 @@ class Partial:
             return False
         finally:
             os.close(directory)
+        self._is_published = True
         return True
 
     def _link(self, path: pathlib.Path, directory: int) -> None:
@@ -189,6 +200,10 @@ class Partial:
             return self.publish(path)
 
     def close(self) -> None:
+        if self._warming is not None and self._is_published:
+            self._warming.finish(self._position)
+        elif self._warming is not None:
+            self._warming.give_up()
         if self._name is not None:
             self._name.unlink(missing_ok=True)
         os.close(self._fd)

@@ -1,0 +1,137 @@
+"""New files are read into the page cache while they are written.
+
+Files are written past the page cache, which halves the CPU of an upload. The
+first download would then wait for the disk. So one native thread of the
+process reads behind the writers: the kernel moves the data from the file to
+/dev/null, which fills the cache and copies nothing (0.02 to 0.07 CPU seconds
+for a GiB; pread takes 0.7 to 1).
+"""
+
+from _queue import SimpleQueue  # the native one, which nobody patches
+import logging
+import os
+import pathlib
+
+from glance.common import threads
+
+LOG = logging.getLogger(__name__)
+
+#: What is handed to the reader at a time. A hard disk seeks twice for each.
+PIECE_BYTES = 32 * 1024 * 1024
+#: Between two of these the reader looks whether the file is still wanted.
+STEP_BYTES = 4 * 1024 * 1024
+_MEMORY = pathlib.Path('/proc/meminfo')
+
+
+class Warmer:
+    """Reads the files of all uploads of this process, one after another.
+
+    :param percent: how much of the memory that is available
+        (MemAvailable) files may fill while they are being written
+    """
+
+    def __init__(self, percent: int) -> None:
+        self._percent = percent
+        self._pieces: SimpleQueue[tuple[Warming, int, bool]] = SimpleQueue()
+        self._is_started = False
+        self._filled_bytes = 0
+
+    def watch(self, fd: int) -> 'Warming | None':
+        """Follow a file that is being written.
+
+        :returns: None if it cannot be read, or nothing shall be
+        """
+        if not self._percent:
+            return None
+        try:
+            reader = os.open(f'/proc/self/fd/{fd}', os.O_RDONLY | os.O_CLOEXEC)
+            os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        except OSError as error:
+            LOG.debug('The new file cannot be read behind: %s', error)
+            return None
+        return Warming(self, reader)
+
+    def read(self, file: 'Warming', end: int, is_last: bool) -> None:
+        """Let the thread read ``file`` up to ``end``."""
+        self._pieces.put((file, end, is_last))
+        if not self._is_started:
+            self._is_started = True
+            threads.start(self._work)
+
+    def _work(self) -> None:
+        with open(os.devnull, 'wb') as sink:
+            while True:
+                file, end, is_last = self._pieces.get()
+                try:
+                    self._fill(file, end, sink.fileno())
+                except OSError as error:
+                    LOG.warning(
+                        'A new file could not be read into memory: %s', error
+                    )
+                    file.is_wanted = False
+                if is_last:
+                    self._filled_bytes -= file.close()
+
+    def _fill(self, file: 'Warming', end: int, sink: int) -> None:
+        room = available_bytes() * self._percent // 100 - self._filled_bytes
+        if end - file.position > room:
+            file.is_wanted = False
+        while file.position < end and file.is_still_wanted():
+            step = min(STEP_BYTES, end - file.position)
+            read = os.sendfile(sink, file.fd, file.position, step)
+            if not read:
+                break
+            file.position += read
+            self._filled_bytes += read
+
+
+class Warming:
+    """One file. Its writer calls the methods, the thread the rest.
+
+    :ivar fd: its own descriptor
+    :ivar position: so much was read
+    :ivar is_wanted: no further byte is read once this is False
+    """
+
+    def __init__(self, warmer: Warmer, fd: int) -> None:
+        self._warmer = warmer
+        self._end = 0
+        self._has_name = False
+        self.fd = fd
+        self.position = 0
+        self.is_wanted = True
+
+    def written(self, end: int) -> None:
+        """Say that the file has ``end`` bytes now."""
+        if end - self._end >= PIECE_BYTES and self.is_wanted:
+            self._end = end
+            self._warmer.read(self, end, is_last=False)
+
+    def finish(self, end: int) -> None:
+        """Say that the file is complete and has its name."""
+        self._has_name = True
+        self._warmer.read(self, end, is_last=True)
+
+    def give_up(self) -> None:
+        """Say that the file will not be completed."""
+        self.is_wanted = False
+        self._warmer.read(self, 0, is_last=True)
+
+    def is_still_wanted(self) -> bool:
+        """Whether the file was neither given up nor deleted."""
+        if self.is_wanted and self._has_name:
+            self.is_wanted = os.fstat(self.fd).st_nlink > 0
+        return self.is_wanted
+
+    def close(self) -> int:
+        """:returns: how many bytes were read"""
+        os.close(self.fd)
+        return self.position
+
+
+def available_bytes() -> int:
+    """How much memory processes can have before anything is swapped."""
+    for line in _MEMORY.read_text().splitlines():
+        if line.startswith('MemAvailable:'):
+            return int(line.split()[1]) * 1024
+    return 0
