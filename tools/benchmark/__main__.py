@@ -16,6 +16,7 @@ from tools.benchmark import client
 from tools.benchmark import crowd
 from tools.benchmark import data
 from tools.benchmark import databases
+from tools.benchmark import firsts
 from tools.benchmark import growth
 from tools.benchmark import login
 from tools.benchmark import metadata
@@ -63,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog='Items: ' + ', '.join(ITEMS) + '. A target is [NAME=]URL or '
         '[NAME=]@STATEFILE, then ,key=value: pid=1+2 (its process trees), '
         'registry=2 (those of them that are the registry), dbpid=3, db=URL '
-        '(may be filled), token=, secret=, project=.',
+        '(may be filled), token=, secret=, project=, kind=docker (a Docker '
+        'registry; only for first-download).',
     )
     parser.add_argument('--items', default=DEFAULT, help=f'or all; {DEFAULT}')
     parser.add_argument(
@@ -121,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 ITEMS = (*metadata.ITEMS, 'upload', 'download', 'range', 'mixed')
-ITEMS += ('slow', 'half', 'growth')
+ITEMS += ('first-download', 'slow', 'half', 'growth')
 
 
 class Run:
@@ -145,7 +147,7 @@ class Run:
             self._add([row for name in calls for row in self._calls(name)])
         for name in names:
             if name not in calls:
-                getattr(self, f'_{name}')()
+                getattr(self, f'_{name.replace("-", "_")}')()
 
     def _add(self, rows: list[Row]) -> None:
         report.compare(rows)
@@ -187,6 +189,12 @@ class Run:
         rounds = self._arguments.data_rounds
         plans = self._plans(chunked=False)
         found = data.download(self._targets, plans, rounds)
+        self._add([row for rows in found for row in rows])
+
+    def _first_download(self) -> None:
+        rounds = self._arguments.data_rounds
+        plans = self._plans(chunked=False)
+        found = firsts.measure(self._targets, plans, rounds)
         self._add([row for rows in found for row in rows])
 
     def _range(self) -> None:

@@ -73,6 +73,14 @@ class Connection:
         self._finish(status, fields, f'{method} {path}', content)
         return content
 
+    def location(self, method: str, path: str) -> str:
+        """One request without a body; the Location of its answer."""
+        headers = 'Content-Length: 0\r\n'
+        status, fields = self._exchange(method, path, headers, b'')
+        content = self._body(status, fields)
+        self._finish(status, fields, f'{method} {path}', content)
+        return fields['location']
+
     def drop(self, path: str, headers: str = '') -> int:
         """GET; the number of bytes that came."""
         status, fields = self._exchange('GET', path, headers, b'')

@@ -44,6 +44,15 @@ class Taken(NamedTuple):
     peak_mib: float
     failures: list[str]
 
+    def plus(self, later: 'Taken') -> 'Taken':
+        return Taken(
+            self.wall + later.wall,
+            self.usage.plus(later.usage),
+            self.base_mib,
+            max(self.peak_mib, later.peak_mib),
+            [*self.failures, *later.failures],
+        )
+
 
 def human(size: int) -> str:
     return f'{size // GIB}G' if size % GIB == 0 else f'{size // 1024**2}M'
@@ -77,13 +86,13 @@ def _checksum(size: int) -> str:
 def put_image(target: targets.Target, size: int) -> str:
     """An image with data; its id."""
     connection = target.connect()
-    image_id = _new(connection)
+    image_id = new_image(connection)
     connection.upload(f'/v2/images/{image_id}/file', blocks(size), size)
     connection.close()
     return image_id
 
 
-def _new(connection: client.Connection) -> str:
+def new_image(connection: client.Connection) -> str:
     image: Row = {'name': 'bench-data', 'disk_format': 'raw'}
     image['container_format'] = 'bare'
     image_id: str = connection.json('POST', '/v2/images', image)['id']
@@ -108,7 +117,7 @@ def upload(
 
 def _upload_round(target: targets.Target, plan: Plan) -> Taken:
     connections = [target.connect() for _ in range(plan.clients)]
-    ids = [_new(connection) for connection in connections]
+    ids = [new_image(connection) for connection in connections]
 
     def send(index: int) -> None:
         connections[index].upload(
@@ -117,7 +126,7 @@ def _upload_round(target: targets.Target, plan: Plan) -> Taken:
             None if plan.chunked else plan.each,
         )
 
-    taken = _together(target, plan, send)
+    taken = together(target, plan, send)
     for image_id in ids:
         shown = connections[0].json('GET', f'/v2/images/{image_id}')
         found = (shown['status'], shown['size'], shown['checksum'])
@@ -175,10 +184,10 @@ def _download_round(
         if size != plan.each:
             raise client.Failed(f'{size} bytes came')
 
-    return _together(target, plan, receive)
+    return together(target, plan, receive)
 
 
-def _together(
+def together(
     target: targets.Target, plan: Plan, act: Callable[[int], None]
 ) -> Taken:
     """All clients at once; errors of theirs are counted."""
@@ -212,12 +221,12 @@ def _measure(
             taken[target.name].append(one_round(target, plan))
     share = others.share()
     return [
-        _row(title, name, plan, found) | {'others_share': share}
+        row(title, name, plan, found) | {'others_share': share}
         for name, found in taken.items()
     ]
 
 
-def _row(title: str, name: str, plan: Plan, taken: list[Taken]) -> Row:
+def row(title: str, name: str, plan: Plan, taken: list[Taken]) -> Row:
     per_gib = GIB / plan.size
     failures = [text for one in taken for text in one.failures]
     totals = [one.usage.total * per_gib for one in taken]

@@ -29,6 +29,13 @@ class Usage:
     def total(self) -> float:
         return self.api + self.registry + self.database
 
+    def plus(self, other: 'Usage') -> 'Usage':
+        return Usage(
+            self.api + other.api,
+            self.registry + other.registry,
+            self.database + other.database,
+        )
+
     def since(self, before: 'Usage', calls: float = 1) -> 'Usage':
         return Usage(
             (self.api - before.api) / calls,
@@ -39,7 +46,9 @@ class Usage:
 
 @dataclasses.dataclass
 class Target:
-    """:ivar api, registry, database: roots of its process trees"""
+    """:ivar api, registry, database: roots of its process trees
+    :ivar kind: glance, or docker for the item first-download only
+    """
 
     name: str
     url: str
@@ -54,6 +63,7 @@ class Target:
     seeded: bool = False
     ids: list[str] = dataclasses.field(default_factory=list)
     marker: str = ''
+    kind: str = 'glance'
 
     def connect(
         self, project: str | None = None, seconds: float = client.SECONDS
@@ -98,6 +108,8 @@ class Target:
 
     def fill(self, images: int) -> None:
         """Have that many images, if its database may be written to."""
+        if self.kind != 'glance':
+            return
         if self.database_url is not None:
             seeding.fill(self.database_url, images, self.mix)
             self.images, self.seeded = images, True
@@ -142,7 +154,7 @@ def parse(text: str) -> Target:
 
     ``[NAME=]URL`` or ``[NAME=]@FILE`` (a state file of the peers' harness),
     then ``,key=value``: pid, registry, dbpid (several with +), db, token,
-    secret, project.
+    secret, project, kind.
 
     :raises ValueError: it cannot be understood
     """
@@ -168,6 +180,7 @@ def parse(text: str) -> Target:
         secret=known.get('secret'),
         token=known.get('token'),
         mix=seeding.Mix(owner=known.get('project', seeding.Mix().owner)),
+        kind=known.get('kind', 'glance'),
     )
 
 
