@@ -39,6 +39,7 @@ API = {
         'registry_client_timeout': 10,
         'graceful_shutdown_timeout': 5,
         'image_size_cap': 1 << 30,
+        'leftover_interval_seconds': 1,
     }
 }
 REGISTRY = {
