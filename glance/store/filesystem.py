@@ -65,7 +65,7 @@ class FilesystemStore:
     ) -> None:
         self._keep_holes = keep_holes
         self._direct = direct
-        self._warmer = warming.Warmer(warm_percent)
+        self._warmer = warming.Warmer(warm_percent) if warm_percent else None
         if not mode & stat.S_IRUSR:
             raise errors.ConfigurationError(
                 'filesystem_store_file_perm must let the owner read.'

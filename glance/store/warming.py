@@ -7,7 +7,9 @@ process reads behind the writers: the kernel moves the data from the file to
 for a GiB; pread takes 0.7 to 1).
 """
 
+from _queue import Empty
 from _queue import SimpleQueue  # the native one, which nobody patches
+import contextlib
 import logging
 import os
 import pathlib
@@ -33,19 +35,18 @@ class Warmer:
     def __init__(self, percent: int) -> None:
         self._percent = percent
         self._pieces: SimpleQueue[tuple[Warming, int, bool]] = SimpleQueue()
-        self._is_started = False
+        # Uploads run in several threads; one takes this and starts the reader.
+        self._starter: SimpleQueue[None] = SimpleQueue()
+        self._starter.put(None)
         self._filled_bytes = 0
 
     def watch(self, fd: int) -> 'Warming | None':
         """Follow a file that is being written.
 
-        :returns: None if it cannot be read, or nothing shall be
+        :returns: None if it cannot be read
         """
-        if not self._percent:
-            return None
         try:
             reader = os.open(f'/proc/self/fd/{fd}', os.O_RDONLY | os.O_CLOEXEC)
-            os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         except OSError as error:
             LOG.debug('The new file cannot be read behind: %s', error)
             return None
@@ -54,8 +55,8 @@ class Warmer:
     def read(self, file: 'Warming', end: int, is_last: bool) -> None:
         """Let the thread read ``file`` up to ``end``."""
         self._pieces.put((file, end, is_last))
-        if not self._is_started:
-            self._is_started = True
+        with contextlib.suppress(Empty):
+            self._starter.get_nowait()
             threads.start(self._work)
 
     def _work(self) -> None:
@@ -76,6 +77,7 @@ class Warmer:
         room = available_bytes() * self._percent // 100 - self._filled_bytes
         if end - file.position > room:
             file.is_wanted = False
+        os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         while file.position < end and file.is_still_wanted():
             step = min(STEP_BYTES, end - file.position)
             read = os.sendfile(sink, file.fd, file.position, step)

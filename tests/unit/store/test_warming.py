@@ -1,6 +1,7 @@
 """New files are in the page cache when somebody downloads them."""
 
 from collections.abc import Iterator
+import concurrent.futures
 import contextlib
 import mmap
 import os
@@ -16,6 +17,7 @@ from glance.store import warming
 ID = '71c675ab-d94f-49cd-a114-e12490b328d9'
 MIB = 1 << 20
 PATIENCE_SECONDS = 60
+SAMPLE_BYTES = 256 * 1024
 
 
 def nothing() -> None:
@@ -23,15 +25,18 @@ def nothing() -> None:
 
 
 def cached_bytes(path: pathlib.Path) -> int:
-    """How much of a file can be read without waiting for the disk."""
+    """How much of a file can be read without waiting for the disk.
+
+    One page in each 256 KiB stands for all of them.
+    """
     cached = 0
     with path.open('rb') as file:
         # Or asking for one page makes the kernel read those behind it.
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-        for offset in range(0, path.stat().st_size, mmap.PAGESIZE):
+        for offset in range(0, path.stat().st_size, SAMPLE_BYTES):
             try:
                 os.preadv(file.fileno(), [bytearray(1)], offset, os.RWF_NOWAIT)
-                cached += mmap.PAGESIZE
+                cached += SAMPLE_BYTES
             except BlockingIOError:
                 continue
     return cached
@@ -181,6 +186,17 @@ class Warming(WarmingTestCase):
             self._write(50)
             self._wait_until_closed()
         self.assertEqual([MIB], read)
+
+    def test_uploads_in_several_threads_share_one_reader(self) -> None:
+        warmer = warming.Warmer(50)
+        started: list[object] = []
+        with (
+            mock.patch.object(warming.threads, 'start', started.append),
+            concurrent.futures.ThreadPoolExecutor(8) as pool,
+        ):
+            for _ in range(64):
+                pool.submit(warmer.read, mock.Mock(), 0, is_last=False)
+        self.assertEqual(1, len(started))
 
     def test_memory_of_this_machine_is_known(self) -> None:
         self.assertGreater(warming.available_bytes(), 1 * MIB)
