@@ -76,13 +76,12 @@ class Sweeping:
         self._database = database
         self._lease_seconds = lease_seconds
         self._observed = Observed(lease_seconds)
-        self._started = False
+        self._first_request = threading.Lock()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if not self._started:
-            self._started = True
+        if self._first_request.acquire(blocking=False):  # never released
             threading.Thread(target=self._run, daemon=True).start()
         return self._app(environ, start_response)
 

@@ -13,6 +13,7 @@ import contextlib
 import glob
 import logging
 import os
+import threading
 import time
 import types
 from typing import Any
@@ -58,6 +59,7 @@ class Rules:
         self._defaults = defaults
         self._guards = guards
         self._next_look = 0.0
+        self._looking = threading.Lock()
         self._enforcer = new_enforcer(conf, defaults)
         self._files = _stamps(conf)
         if not conf.find_file(named := conf.oslo_policy.policy_file) and (
@@ -105,7 +107,15 @@ class Rules:
     def _look_for_changes(self) -> None:
         if time.monotonic() < self._next_look:
             return
-        self._next_look = time.monotonic() + RELOAD_SECONDS
+        if not self._looking.acquire(blocking=False):
+            return  # another thread looks; the rules known so far count
+        try:
+            self._next_look = time.monotonic() + RELOAD_SECONDS
+            self._reload_changed()
+        finally:
+            self._looking.release()
+
+    def _reload_changed(self) -> None:
         files = _stamps(self._conf)
         if files == self._files:
             return

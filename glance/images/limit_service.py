@@ -97,9 +97,12 @@ class LimitService:
 
     def _ask(self, question: Callable[[limit.Enforcer], Any]) -> Any:
         try:
-            if self._enforcer is None:
-                self._enforcer = limit.Enforcer(self._count, cache=False)
-            return question(self._enforcer)
+            # Read once: another request may drop it at any moment.
+            enforcer = self._enforcer
+            if enforcer is None:
+                enforcer = limit.Enforcer(self._count, cache=False)
+                self._enforcer = enforcer
+            return question(enforcer)
         except _TROUBLE as error:
             self._enforcer = None
             LOG.error('No answer about limits, see [oslo_limit]: %s', error)

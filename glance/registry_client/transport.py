@@ -101,12 +101,14 @@ class HTTPTransport:
 
     def _take(self) -> socket.socket | None:
         """The connection used last, if it is still good."""
-        while self._idle:
-            sock, since = self._idle.pop()
+        while True:
+            try:  # not asked first: another thread may take the last one
+                sock, since = self._idle.pop()
+            except IndexError:
+                return None
             if time.monotonic() - since < MAX_IDLE_SECONDS and _alive(sock):
                 return sock
             sock.close()
-        return None
 
     def _open(self, until: float) -> socket.socket:
         try:

@@ -174,6 +174,26 @@ class ReloadTestCase(unittest.TestCase):
         self.assertTrue(self.admin_is('chief'))
         self.assertFalse(self.admin_is('admin'))
 
+    def test_thread_that_is_slow_to_load_does_not_bring_old_rules(
+        self,
+    ) -> None:
+        """The file changes again, and another thread looks, meanwhile."""
+        load = rules._load
+
+        def slow(enforcer: policy.Enforcer) -> None:
+            load(enforcer)
+            if not changed:
+                changed.append(True)
+                self.write('{"context_is_admin": "role:boss"}')
+                self.admin_is('boss')  # the other thread
+
+        changed: list[bool] = []
+        self.write('{"context_is_admin": "role:chief"}')
+        with mock.patch.object(rules, '_load', slow):
+            self.admin_is('chief')
+        self.assertTrue(self.admin_is('boss'))
+        self.assertFalse(self.admin_is('chief'))
+
     def test_wrong_files_change_nothing_and_are_told_of(self) -> None:
         """operator-security section 3 no. 21."""
         # covers 21-7

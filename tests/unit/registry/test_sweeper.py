@@ -1,7 +1,10 @@
-"""Which transfers a sweeper takes for dead, by what it saw itself."""
+"""When the sweeper starts, and which transfers it takes for dead."""
 
+from concurrent import futures
 import datetime
+from typing import Any
 import unittest
+from unittest import mock
 
 from glance_registry import sweeper
 from glance_registry.db import transfers
@@ -76,3 +79,13 @@ class ObservedTest(unittest.TestCase):
             self.look(BEAT_SECONDS, t=mark(0))
         self.look(BEAT_SECONDS)
         self.assertEqual([], self.look(BEAT_SECONDS, t=mark(0)))
+
+
+class TestStart(unittest.TestCase):
+    def test_first_requests_start_one_sweeper(self) -> None:
+        app: Any = sweeper.Sweeping(mock.Mock(), mock.Mock(), 60)
+        with mock.patch.object(sweeper, 'threading') as threads:
+            with futures.ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda _: app({}, None), range(8)))
+            start = threads.Thread.return_value.start
+        self.assertEqual(1, start.call_count)

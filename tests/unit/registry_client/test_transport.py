@@ -1,9 +1,11 @@
 """Connections that are kept, get old, break, or are slow."""
 
+import collections
 from concurrent import futures
 import socket
 import threading
 import time
+from typing import Any
 from unittest import mock
 
 from glance import registry_client
@@ -63,6 +65,20 @@ class TestConnections(peer.TransportTestCase):
         self.send(repeatable=False)
         self.assertEqual(2, self.server.connections)
         self.assertEqual(2, len(self.server.requests))
+
+    def test_kept_connection_that_another_thread_takes_first(self) -> None:
+        self.send()
+
+        class Raced(collections.deque[Any]):
+            def __len__(self) -> int:
+                """Another thread takes the last one after this answer."""
+                length = super().__len__()
+                if length:
+                    super().pop()[0].close()
+                return length
+
+        self.transport._idle = Raced(self.transport._idle)
+        self.assertEqual((200, b'{}'), self.send())
 
     def test_at_most_so_many_at_a_time(self) -> None:
         self.transport = self.make(most=1, timeout=0.05)
