@@ -226,6 +226,7 @@ def load(
     version: str,
     default_config_files: list[str] | None = None,
     description: str = '',
+    default_config_dirs: list[str] | None = None,
 ) -> None:
     """Read command line and files, check every value, start logging.
 
@@ -233,6 +234,7 @@ def load(
     :param prog: names the files that are searched when none is given
     :param default_config_files: read these instead of searching
     :param description: what the program is, for ``--help``
+    :param default_config_dirs: read what these hold instead of searching
     """
     oslo_log.register_options(conf)
     oslo_log.set_defaults(
@@ -248,6 +250,7 @@ def load(
         default_config_files=default_config_files,
         description=description,
         epilog=_epilog(prog),
+        default_config_dirs=default_config_dirs,
     )
     os.umask(0o027)
     check(conf)
@@ -333,7 +336,7 @@ def run_main(func: Callable[[], int]) -> int:
         code = exit_code(error)
         if code == EXIT_UNEXPECTED:
             LOG.critical('The daemon failed', exc_info=True)
-        sys.stderr.write(f'ERROR: {_one_line(error)}\n')
+        sys.stderr.write(f'ERROR: {one_line(error)}\n')
         return code
 
 
@@ -345,7 +348,8 @@ def exit_code(error: Exception) -> int:
     return EXIT_REFUSED if isinstance(error, refused) else EXIT_UNEXPECTED
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """The message of an error for a person, without line breaks."""
     text = ' '.join(str(error).split())
     text = _LOCATION.sub(r'\1', text)
     if isinstance(error, ValueError) and _COMMENT.search(text):
