@@ -195,10 +195,14 @@ class ServiceTestCase(unittest.TestCase):
         url = None
         if self.kind != 'sqlite':
             url = self.enterContext(databases.TemporaryDatabase(self.kind))
-        self.service = Service(
+        self.service = self.make_service(url)
+        self.addCleanup(self.service.close)
+
+    def make_service(self, url: str | None) -> Service:
+        """The pair of this test, with nothing in it."""
+        return Service(
             self.directory, self.api_options, url, wrap_store=self.wrap_store
         )
-        self.addCleanup(self.service.close)
 
     def call(
         self,

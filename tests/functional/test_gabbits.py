@@ -36,8 +36,11 @@ class Service(fixture.GabbiFixture):
         self._stack = contextlib.ExitStack()
         directory = self._stack.enter_context(tempfile.TemporaryDirectory())
         url = self._stack.enter_context(databases.TemporaryDatabase(self.kind))
-        Service.current = base.Service(directory, self.options, url)
+        Service.current = self.make(directory, url)
         self._stack.callback(Service.current.close)
+
+    def make(self, directory: str, url: str) -> base.Service:
+        return base.Service(directory, self.options, url)
 
     def stop_fixture(self) -> None:
         Service.current = None

@@ -65,6 +65,10 @@ class Process:
         assert self._process is not None
         return self._process.wait(seconds)
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """Kill -9 the whole group: what an out-of-memory killer leaves."""
         with contextlib.suppress(ProcessLookupError):
