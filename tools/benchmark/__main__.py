@@ -104,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar='DAEMON:GROUP.NAME=VALUE',
         help='a setting of api or registry, to compare with and without',
     )
+    parser.add_argument(
+        '--server',
+        default=pair.OWN,
+        metavar='NAME,...',
+        help=f'WSGI servers of our pair: {", ".join(pair.SERVERS)}. Each '
+        'further one is a pair of its own on the same database.',
+    )
     parser.add_argument('--json', type=pathlib.Path, metavar='FILE')
     parser.add_argument(
         '--svg', type=pathlib.Path, metavar='FILE', help='picture of growth'
@@ -249,16 +256,12 @@ def _run(
     server = databases.BY_NAME[arguments.db](home)
     if server.process is not None:
         stack.callback(pair.stop, server.process)
-    ours = pair.Pair(home, server, arguments.workers, stack, arguments.option)
-    mine = targets.Target(
-        targets.OURS,
-        f'http://{pair.HOST}:{ours.api.port}',
-        [ours.api.pid],
-        [ours.registry.pid],
-        [server.process.pid] if server.process else [],
-        server.url,
-    )
-    everyone = [mine, *others]
+    pairs = _pairs(arguments, home, server, stack)
+    ours = next(iter(pairs.values()))
+    everyone = [
+        *(_target(name, made, server) for name, made in pairs.items()),
+        *others,
+    ]
     if arguments.keystone:
         everyone.append(
             login.behind_keystone(
@@ -275,6 +278,42 @@ def _run(
     if arguments.json is not None:
         _write_json(arguments, run.rows, memory)
     return run.rows
+
+
+def _pairs(
+    arguments: argparse.Namespace,
+    home: pathlib.Path,
+    server: databases.Server,
+    stack: contextlib.ExitStack,
+) -> dict[str, pair.Pair]:
+    """A pair for each server that is asked for; the first one is ours."""
+    pairs = {}
+    for host in arguments.server.split(','):
+        if host not in pair.SERVERS:
+            raise ValueError(
+                f'no server {host}; there are {", ".join(pair.SERVERS)}'
+            )
+        name, place = host, home / host
+        if not pairs:
+            name, place = targets.OURS, home
+        place.mkdir(exist_ok=True)
+        pairs[name] = pair.Pair(
+            place, server, arguments.workers, stack, arguments.option, host
+        )
+    return pairs
+
+
+def _target(
+    name: str, made: pair.Pair, server: databases.Server
+) -> targets.Target:
+    return targets.Target(
+        name,
+        f'http://{pair.HOST}:{made.api.port}',
+        [made.api.pid],
+        [made.registry.pid],
+        [server.process.pid] if server.process else [],
+        server.url,
+    )
 
 
 def _names(arguments: argparse.Namespace) -> list[str]:

@@ -15,10 +15,14 @@ import urllib.request
 
 import sqlalchemy as sa
 
+from tests.live.wsgi_servers import hosts
 from tools.benchmark import databases
 from tools.benchmark import relay
 
 HOST = databases.HOST
+#: The server that is shipped; the others are configured as doc/ says.
+OWN = 'own'
+SERVERS = (OWN, *hosts.KINDS)
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -78,6 +82,7 @@ class Pair:
     """Starts in the constructor's order: tables, registry, api.
 
     :param options: more settings, each ``DAEMON:GROUP.NAME=VALUE``
+    :param host: of :data:`SERVERS`
     :raises Failed: one of them did not start
     """
 
@@ -88,8 +93,10 @@ class Pair:
         workers: int,
         stack: contextlib.ExitStack,
         options: Sequence[str] = (),
+        host: str = OWN,
     ) -> None:
         self._home = home
+        self._host = host
         self._server = server
         self._workers = workers
         self._stack = stack
@@ -131,25 +138,47 @@ class Pair:
         return self._start(name, 'glance.cmd.api', text, port)
 
     def _start(self, name: str, module: str, text: str, port: int) -> Daemon:
-        config = self._home / f'{name}.conf'
         text += ''.join(
             f'[{group}]\n{setting}\n'
             for daemon, group, setting in self._options
             if name.startswith(daemon)
         )
-        config.write_text(text)
         with (self._home / f'{name}.out').open('ab') as out:
             process = subprocess.Popen(
-                [sys.executable, '-m', module, '--config-file', str(config)],
+                self._command(name, module, text, port),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, 'SQLITE_COUNT': str(self._count_file)},
+                env={
+                    **os.environ,
+                    'SQLITE_COUNT': str(self._count_file),
+                    'OS_GLANCE_CONFIG_DIR': str(self._home),
+                },
                 start_new_session=True,
             )
         self._stack.callback(stop, process)
         _wait(process, port, self._home / f'{name}.out')
         return Daemon(process, port)
+
+    def _command(
+        self, name: str, module: str, text: str, port: int
+    ) -> list[str]:
+        """The command line of a daemon; its configuration is written.
+
+        Counters are those of the shipped server, whatever is measured.
+        """
+        if self._host == OWN or 'counted' in name:
+            config = self._home / f'{name}.conf'
+            config.write_text(text)
+            return [sys.executable, '-m', module, '--config-file', str(config)]
+        self._home.joinpath(f'glance-{name}.conf').write_text(text)
+        return hosts.command(
+            self._host,
+            f'glance-{name}',
+            self._home,
+            port,
+            workers=self._workers,
+        )
 
     @property
     def _count_file(self) -> pathlib.Path:
