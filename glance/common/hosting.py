@@ -15,6 +15,7 @@ import ipaddress
 import os
 import sys
 from typing import Any, NamedTuple
+import urllib.parse
 
 from oslo_config import cfg
 import webob.exc
@@ -81,7 +82,7 @@ def _load(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
     config.check(conf)
     if middleware.listens_locally(conf):
         app = LocalOnly(app)
-    return ChunkedInput(app)
+    return WholePath(ChunkedInput(app))
 
 
 def _files(directory: str, daemon: Daemon) -> list[str]:
@@ -130,6 +131,27 @@ def _is_local(address: str) -> bool:
         return False
     mapped = getattr(found, 'ipv4_mapped', None)
     return (mapped or found).is_loopback
+
+
+class WholePath:
+    """Undo what uWSGI makes of a path with dots.
+
+    It resolves them after decoding, so that ``tags/a%2F..%2Fb`` would reach
+    the tag b, whatever a proxy in front of it had permitted.
+    """
+
+    def __init__(self, app: wsgi.WSGIApp) -> None:
+        self._app = app
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        if 'uwsgi.version' in environ and not environ.get('SCRIPT_NAME'):
+            target, _, _ = environ.get('REQUEST_URI', '').partition('?')
+            path = urllib.parse.unquote(target, 'latin-1')
+            if path.startswith('/') and '/.' in path:
+                environ['PATH_INFO'] = path
+        return self._app(environ, start_response)
 
 
 class ChunkedInput:

@@ -9,6 +9,7 @@ from tests.functional import test_races
 
 _ASKED = 'counts what the application reads of the body'
 _KILLED = 'kills the thread that reads the body'
+_BUG = 'makes the code that reads the body fail'
 _FILE = 'looks at the open file of the response'
 _CONF = 'builds another service in this process'
 
@@ -17,6 +18,8 @@ CLASSES: Mapping[type[base.ServiceTestCase], Mapping[str, str]] = {
     test_image_data.TestUpload: {
         'test_pieces_stay_small': _ASKED,
         'test_a_worker_that_is_killed': _KILLED,
+        'test_killed_worker_leaves_a_reason': _KILLED,
+        'test_failed_upload_leaves_its_reason': _BUG,
     },
     test_image_data.TestSizeCap: {
         'test_an_announced_length_beyond_the_cap': _ASKED,

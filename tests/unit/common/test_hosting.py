@@ -123,6 +123,34 @@ class TestLocalOnly(HostingTestCase):
         self.assertEqual(200, self.status('10.0.0.1', '0.0.0.0'))
 
 
+class TestWholePath(unittest.TestCase):
+    def path(self, target: str, path: str, **environ: Any) -> str:
+        def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response('200 OK', [])
+            return [environ['PATH_INFO'].encode('latin-1')]
+
+        given = {'REQUEST_URI': target, 'PATH_INFO': path, **environ}
+        request = webob.Request.blank('/', given)
+        request.environ['PATH_INFO'] = path
+        body: bytes = request.get_response(hosting.WholePath(app)).body
+        return body.decode('latin-1')
+
+    def test_dots_that_uwsgi_resolved_are_back(self) -> None:
+        uwsgi = {'uwsgi.version': b'2.0'}
+        for target, resolved, whole in (
+            ('/x/a%2F..%2Fb?c=/./d', '/x/b', '/x/a/../b'),
+            ('/x/%C3%A9/./b', '/x/b', '/x/\u00c3\u00a9/./b'),
+            ('/x/b', '/x/b', '/x/b'),
+            ('http://host/../b', '/b', '/b'),
+        ):
+            self.assertEqual(whole, self.path(target, resolved, **uwsgi))
+        mounted = {**uwsgi, 'SCRIPT_NAME': '/image'}
+        self.assertEqual('/b', self.path('/image/a/../b', '/b', **mounted))
+
+    def test_other_servers_are_believed(self) -> None:
+        self.assertEqual('/b', self.path('/a/../b', '/b'))
+
+
 def _told(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response('200 OK', [('Content-Type', 'text/plain')])
     pieces = []
