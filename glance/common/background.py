@@ -6,6 +6,8 @@ import threading
 import time
 from typing import NamedTuple
 
+from glance.common import startup
+
 LOG = logging.getLogger(__name__)
 
 
@@ -26,10 +28,10 @@ def register(
     The latest one of a name counts: a reload makes the application anew.
     """
     _tasks[name] = _Task(action, interval_seconds)
+    startup.register(_start)
 
 
-def start() -> None:
-    """Begin; called in a worker, which must not be forked afterwards."""
+def _start() -> None:
     for name in _tasks.keys() - _running:
         _running.add(name)
         threading.Thread(target=_run, args=(name,), daemon=True).start()

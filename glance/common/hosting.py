@@ -14,6 +14,7 @@ import importlib.metadata
 import ipaddress
 import os
 import sys
+import threading
 from typing import Any, NamedTuple
 import urllib.parse
 
@@ -24,7 +25,9 @@ from glance.common import config
 from glance.common import errors
 from glance.common import middleware
 from glance.common import pipeline
+from glance.common import settings
 from glance.common import shutdown
+from glance.common import startup
 from glance.common import wsgi
 
 #: Environment variable with the directory of the configuration files.
@@ -36,15 +39,22 @@ class Daemon(NamedTuple):
     """What is different about the two daemons.
 
     :ivar name: of the paste application and, with ``.conf``, of the file
-    :ivar register: declares the daemon's options
-    :ivar paste_file: used if the operator has none
+    :ivar conf: the module that declares the daemon's options; the paste file
+        that is shipped lies beside it
+    :ivar settings: options of the classic service that have no effect
     :ivar further_files: read before the daemon's file, if they exist
     """
 
     name: str
-    register: Callable[[cfg.ConfigOpts], None]
-    paste_file: str
+    conf: Any
+    settings: settings.Table
     further_files: Sequence[str] = ()
+
+    @property
+    def paste_file(self) -> str:
+        """Used if the operator has none."""
+        directory = os.path.dirname(self.conf.__file__)
+        return os.path.join(directory, f'{self.name}-paste.ini')
 
 
 def application(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
@@ -68,7 +78,7 @@ def application(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
 
 
 def _load(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
-    daemon.register(conf)
+    daemon.conf.register(conf)
     directory = os.environ.get(DIRECTORY_VARIABLE) or DEFAULT_DIRECTORY
     config.load(
         conf,
@@ -76,13 +86,18 @@ def _load(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
         daemon.name,
         importlib.metadata.version('glance-split'),
         _files(directory, daemon),
-        _existing(directory, 'glance.conf.d', f'{daemon.name}.conf.d'),
+        default_config_dirs=_existing(
+            directory, 'glance.conf.d', f'{daemon.name}.conf.d'
+        ),
     )
+    checker = settings.Checker(conf, daemon.settings, daemon.conf.list_opts())
+    checker.report()
+    checker.refuse()
     app: wsgi.WSGIApp = pipeline.load_app(conf, daemon.name, daemon.paste_file)
     config.check(conf)
     if middleware.listens_locally(conf):
         app = LocalOnly(app)
-    return WholePath(ChunkedInput(app))
+    return Starting(WholePath(ChunkedInput(app)))
 
 
 def _files(directory: str, daemon: Daemon) -> list[str]:
@@ -98,6 +113,24 @@ def _files(directory: str, daemon: Daemon) -> list[str]:
 def _existing(directory: str, *names: str) -> list[str]:
     paths = [os.path.join(directory, name) for name in names]
     return [path for path in paths if os.path.exists(path)]
+
+
+class Starting:
+    """Begin a worker's own work with its first request.
+
+    The server may have forked between the import and that.
+    """
+
+    def __init__(self, app: wsgi.WSGIApp) -> None:
+        self._app = app
+        self._first_request = threading.Lock()
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        if self._first_request.acquire(blocking=False):  # never released
+            startup.run()
+        return self._app(environ, start_response)
 
 
 class LocalOnly:

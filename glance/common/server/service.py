@@ -16,7 +16,6 @@ from wsgiref.types import WSGIApplication
 import eventlet
 from oslo_config import cfg
 
-from glance.common import background
 from glance.common import config
 from glance.common import errors
 from glance.common import shutdown
@@ -218,7 +217,6 @@ def _beat(lifeline: processes.Lifeline) -> None:
 
 
 def _until_the_end(served: worker.Worker) -> int:
-    background.start()
     code = served.run()
     shutdown.run()
     return code

@@ -5,6 +5,7 @@ import unittest
 from unittest import mock
 
 from glance.common import background
+from glance.common import startup
 
 SECONDS = 30
 
@@ -15,6 +16,7 @@ class BackgroundTest(unittest.TestCase):
         self.enterContext(mock.patch.dict(background._tasks, clear=True))
         running = mock.patch.object(background, '_running', set())
         self.enterContext(running)
+        self.enterContext(mock.patch.object(startup, '_actions', []))
         self.stop = threading.Event()
         self.addCleanup(self.stop.set)
 
@@ -29,8 +31,8 @@ class BackgroundTest(unittest.TestCase):
 
         background.register('task', fail, 0.01)
         with self.assertLogs(background.LOG, 'ERROR'):
-            background.start()
-            background.start()
+            startup.run()
+            startup.run()
             for _ in range(3):
                 self.assertTrue(calls.acquire(timeout=SECONDS))
         self.stop.set()
@@ -49,6 +51,6 @@ class BackgroundTest(unittest.TestCase):
 
         background.register('task', old, 0.01)
         background.register('task', new, 0.01)
-        background.start()
+        startup.run()
         self.assertTrue(called.wait(SECONDS))
         self.stop.set()

@@ -14,6 +14,7 @@ from unittest import mock
 from oslo_config import cfg
 import webob
 
+from glance.api import known_settings
 from glance.common import config
 from glance.common import errors
 from glance.common import hosting
@@ -35,6 +36,20 @@ def factory(options: Any, **_local: str) -> Any:
     return webob.Response(text=f'{conf.bind_port} {conf.backlog}')
 
 
+class TinyConf:
+    """A module that declares the options of a daemon."""
+
+    __file__ = '/nowhere/conf.py'
+
+    @staticmethod
+    def register(conf: cfg.ConfigOpts) -> None:
+        config.register(conf, 9292)
+
+    @staticmethod
+    def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
+        return [(None, config.server_opts(9292))]
+
+
 class HostingTestCase(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -54,8 +69,8 @@ class HostingTestCase(unittest.TestCase):
     def load(self) -> Any:
         daemon = hosting.Daemon(
             'tiny',
-            lambda conf: config.register(conf, 9292),
-            '/nowhere',
+            TinyConf,
+            known_settings.TABLE,
             ('further.conf',),
         )
         return hosting.application(cfg.ConfigOpts(), daemon)
@@ -72,6 +87,10 @@ class HostingTestCase(unittest.TestCase):
 
 
 class TestLoading(HostingTestCase):
+    def test_option_whose_meaning_would_be_lost_is_refused(self) -> None:
+        self.write('tiny.conf', '[DEFAULT]\nenabled_backends = a:file\n')
+        self.assert_refused('enabled_backends')
+
     def answer(self) -> str:
         response = webob.Request.blank('/').get_response(self.load())
         text: str = response.text
