@@ -23,29 +23,29 @@ class Policy:
         self._rules = rules.Rules(conf, policies.list_rules(), policies.GUARDS)
 
     def identify_admin(self, request: wsgi.Request) -> None:
-        """Decide, before anything else, whether an admin is asking."""
-        asking = request.context
-        asking.is_admin = self.allows(asking, 'context_is_admin', {})
+        """Decide first whether the caller is an administrator."""
+        context = request.context
+        context.is_admin = self.allows(context, 'context_is_admin', {})
 
     def allows(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         action: str,
         target: Mapping[str, Any],
     ) -> bool:
-        return self._rules.allows(action, target, asking.to_policy_values())
+        return self._rules.allows(action, target, context.to_policy_values())
 
     def knows(self, name: str) -> bool:
         """Whether there is a rule of that name, be it only in a file."""
         return self._rules.knows(name)
 
-    def passes(self, asking: context.RequestContext, name: str) -> bool:
+    def passes(self, context: context.RequestContext, name: str) -> bool:
         """Whether a rule passes that looks at the caller alone."""
-        return self._rules.passes(name, asking.to_policy_values())
+        return self._rules.passes(name, context.to_policy_values())
 
     def require(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         action: str,
         image: contract.Image,
     ) -> None:
@@ -54,44 +54,44 @@ class Policy:
         :raises errors.Forbidden: not permitted
         :raises errors.NotFound: not even to see the image (rule get_image)
         """
-        if asking.read_only and action not in _READS:
+        if context.read_only and action not in _READS:
             raise errors.Forbidden('Anonymous callers may only read.')
         target = target_of(image)
-        if self.allows(asking, action, target):
+        if self.allows(context, action, target):
             return
         LOG.debug('Rule %s refused image %s', action, image['id'])
         if action == 'get_image' or not self.allows(
-            asking, 'get_image', target
+            context, 'get_image', target
         ):
             raise errors.NotFound(f'There is no image {image["id"]}.')
         raise errors.Forbidden(f'You are not permitted to {action}.')
 
-    def refuse_anonymous(self, asking: context.RequestContext) -> None:
-        """:raises errors.Forbidden: nobody is asking"""
-        if asking.read_only:
+    def refuse_anonymous(self, context: context.RequestContext) -> None:
+        """:raises errors.Forbidden: the caller is anonymous"""
+        if context.read_only:
             raise errors.Forbidden('Anonymous callers may only read.')
 
     def require_new(
-        self, asking: context.RequestContext, values: Mapping[str, Any]
+        self, context: context.RequestContext, values: Mapping[str, Any]
     ) -> None:
         """Permit the creation of an image with these values.
 
         :raises errors.Forbidden: anonymous, or not permitted
         """
-        self.refuse_anonymous(asking)
+        self.refuse_anonymous(context)
         target = {**values, 'project_id': values['owner']}
         if values['owner'] is None:
             del target['owner'], target['project_id']
         for action in ('add_image', *visibility_rules(values)):
-            if not self.allows(asking, action, target):
+            if not self.allows(context, action, target):
                 raise errors.Forbidden(f'You are not permitted to {action}.')
 
-    def require_list(self, asking: context.RequestContext) -> None:
+    def require_list(self, context: context.RequestContext) -> None:
         """:raises errors.Forbidden: the caller may not list images"""
         target = {}
-        if asking.project_id:
-            target['project_id'] = asking.project_id
-        if not self.allows(asking, 'get_images', target):
+        if context.project_id:
+            target['project_id'] = context.project_id
+        if not self.allows(context, 'get_images', target):
             raise errors.Forbidden('You are not permitted to list images.')
 
 

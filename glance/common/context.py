@@ -1,4 +1,4 @@
-"""Who is asking, and how that crosses the wire.
+"""The caller of a request, and how the caller crosses the wire.
 
 The identity comes from headers that a filter before us has vetted
 (keystonemiddleware, or ours of the flavor ``trusted-auth``); see
@@ -77,24 +77,24 @@ def words(comma_list: str) -> list[str]:
 
 
 def to_headers(
-    asking: RequestContext, send_identity_headers: bool
+    context: RequestContext, send_identity_headers: bool
 ) -> dict[str, str]:
     """The caller as request headers for glance-registry.
 
     :param send_identity_headers: name the caller in headers (the peer runs
         flavor ``trusted-auth``) instead of passing the caller's token on
     """
-    headers = {REQUEST_ID: _sent_id(str(asking.request_id))}
-    if asking.is_admin:
+    headers = {REQUEST_ID: _sent_id(str(context.request_id))}
+    if context.is_admin:
         headers[IS_ADMIN] = 'true'
     if not send_identity_headers:
-        if asking.auth_token:
-            headers['X-Auth-Token'] = asking.auth_token
+        if context.auth_token:
+            headers['X-Auth-Token'] = context.auth_token
         return headers
     headers['X-Identity-Status'] = 'Confirmed'
-    headers['X-Roles'] = ','.join(asking.roles)
-    if asking.user_id:
-        headers['X-User-Id'] = asking.user_id
-    if asking.project_id:
-        headers['X-Project-Id'] = asking.project_id
+    headers['X-Roles'] = ','.join(context.roles)
+    if context.user_id:
+        headers['X-User-Id'] = context.user_id
+    if context.project_id:
+        headers['X-Project-Id'] = context.project_id
     return headers

@@ -88,15 +88,15 @@ class Context:
         self, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         try:
-            asking = self._identify(environ)
+            context = self._identify(environ)
         except errors.Error as error:
             response = wsgi.public_error(wsgi.Request(environ), error)
             answer: Iterable[bytes] = response(environ, start_response)
             return answer
-        environ['glance.context'] = asking
+        environ['glance.context'] = context
 
         def start(status: str, headers: Any, *rest: Any) -> Any:
-            headers.append(('x-openstack-request-id', asking.request_id))
+            headers.append(('x-openstack-request-id', context.request_id))
             return start_response(status, headers, *rest)
 
         return self._app(environ, start)
@@ -119,12 +119,12 @@ class Context:
     def _confirmed(
         self, environ: Environ, request_id: str | None
     ) -> context.RequestContext:
-        asking = context.from_environ(environ, request_id)
-        asking.is_service = bool(
+        caller = context.from_environ(environ, request_id)
+        caller.is_service = bool(
             environ.get(_VETTED)
-            or set(asking.service_roles).intersection(self._service_roles())
+            or set(caller.service_roles).intersection(self._service_roles())
         )
-        return asking
+        return caller
 
     def _request_id(self, environ: Environ) -> str | None:
         given: str | None = environ.get('HTTP_X_OPENSTACK_REQUEST_ID')

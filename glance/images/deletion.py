@@ -44,7 +44,7 @@ class Deletions:
 
     def run(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         expected: contract.Expected,
     ) -> contract.Image:
@@ -71,20 +71,20 @@ class Deletions:
             wanted['data'] = 'kept'
         elif self._store.may_refuse_deletion(urls):
             wanted['data'] = 'held'
-        gone = self._delete(asking, image, wanted)
+        gone = self._delete(context, image, wanted)
         if not gone['locations']:
             self._delete_unregistered(image['id'])
         elif 'data' not in wanted:
             self._delete_data(gone, removal)
         elif wanted['data'] == 'held':
-            self._delete_held(asking, image, gone['locations'], removal['id'])
+            self._delete_held(context, image, gone['locations'], removal['id'])
         if gone['properties'].get(_KEY_POLICY) == 'on_image_deletion':
-            self._keys.delete(asking, gone['properties'].get(_KEY_ID) or '')
+            self._keys.delete(context, gone['properties'].get(_KEY_ID) or '')
         return gone
 
     def _delete(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         wanted: contract.Deletion,
     ) -> contract.Image:
@@ -95,10 +95,10 @@ class Deletions:
         """
         image_id = image['id']
         try:
-            return self._registry.delete_image(asking, image_id, wanted)
+            return self._registry.delete_image(context, image_id, wanted)
         except errors.RegistryUnavailable:
             wanted['repeats'] = image['row_version']
-            again = self._registry.delete_image(asking, image_id, wanted)
+            again = self._registry.delete_image(context, image_id, wanted)
             return {**image, 'locations': again['locations']}
 
     def _delete_unregistered(self, image_id: str) -> None:
@@ -131,7 +131,7 @@ class Deletions:
 
     def _delete_held(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         held: list[contract.Location],
         removal_id: str,
@@ -152,10 +152,10 @@ class Deletions:
                 'ids': ids,
                 'removal_id': removal_id,
             }
-            self._settle(asking, image['id'], end)
+            self._settle(context, image['id'], end)
             raise
         self._settle(
-            asking,
+            context,
             image['id'],
             {'status': 'deleted', 'ids': [], 'removal_id': removal_id},
         )
@@ -165,12 +165,12 @@ class Deletions:
 
     def _settle(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         end: contract.DeletionEnd,
     ) -> None:
         try:
-            self._registry.settle_deletion(asking, image_id, end)
+            self._registry.settle_deletion(context, image_id, end)
         except errors.Error:
             LOG.exception(
                 'Image %s is pending_delete until its data is removed',

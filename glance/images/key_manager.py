@@ -37,14 +37,14 @@ class Keys:
         return key_manager.API(self._conf)
 
     def certificate(
-        self, asking: context.RequestContext, certificate_id: str
+        self, context: context.RequestContext, certificate_id: str
     ) -> bytes:
         """An X.509 certificate in DER, fetched with the caller's token.
 
         :raises errors.BadRequest: it cannot be had
         """
         try:
-            found = self._backend.get(asking, _checked(certificate_id))
+            found = self._backend.get(context, _checked(certificate_id))
             kind, data = found.format, found.get_encoded()
         except Exception as error:  # a backend raises what it likes
             LOG.warning('No certificate from the key manager: %r', error)
@@ -58,10 +58,10 @@ class Keys:
             )
         return bytes(data)
 
-    def delete(self, asking: context.RequestContext, key_id: str) -> None:
+    def delete(self, context: context.RequestContext, key_id: str) -> None:
         """Delete a key; a failure is only logged."""
         try:
-            self._backend.delete(asking, _checked(key_id))
+            self._backend.delete(context, _checked(key_id))
         except Exception as error:  # a backend raises what it likes
             LOG.warning('Could not delete a key of an image: %r', error)
 

@@ -39,12 +39,12 @@ class UnifiedLimits:
         self._registry = registry
         self._service = limit_service.LimitService(self._count)
 
-    def require_image(self, asking: context.RequestContext) -> None:
+    def require_image(self, context: context.RequestContext) -> None:
         """:raises errors.LimitExceeded: one more image is too many"""
-        self._service.require(asking.project_id, 'image_count_total', 1)
+        self._service.require(context.project_id, 'image_count_total', 1)
 
     def require_size(
-        self, asking: context.RequestContext, size_bytes: int | None
+        self, context: context.RequestContext, size_bytes: int | None
     ) -> None:
         """Look for room before an upload; a MiB that is begun counts.
 
@@ -52,20 +52,20 @@ class UnifiedLimits:
         :raises errors.LimitExceeded: there is no room for so much
         """
         delta = -(-(size_bytes or 0) // MIB)
-        self._service.require(asking.project_id, 'image_size_total', delta)
+        self._service.require(context.project_id, 'image_size_total', delta)
 
-    def require_uploading(self, asking: context.RequestContext) -> None:
+    def require_uploading(self, context: context.RequestContext) -> None:
         """Of an upload that counts already.
 
         :raises errors.LimitExceeded: too many run at the same time
         """
-        self._service.require(asking.project_id, 'image_count_uploading', 0)
+        self._service.require(context.project_id, 'image_count_uploading', 0)
 
     def usage(
-        self, asking: context.RequestContext
+        self, context: context.RequestContext
     ) -> dict[str, dict[str, int]]:
         """Usage and limit of every resource of the caller's project."""
-        return self._service.usage(asking.project_id, list(RESOURCES))
+        return self._service.usage(context.project_id, list(RESOURCES))
 
     def _count(
         self, project_id: str | None, names: Collection[str]

@@ -276,7 +276,7 @@ def _is_twin(one: contract.Location, other: contract.Location) -> bool:
 
 
 def delete_data(
-    asking: context.RequestContext,
+    context: context.RequestContext,
     registry: registry_client.RegistryClient,
     store: stores.Stores,
     image_id: str,
@@ -300,8 +300,8 @@ def delete_data(
             done.append(location['id'])
     except (errors.Conflict, errors.StoreUnavailable):
         if done:
-            registry.settle_locations(asking, image_id, done, False)
+            registry.settle_locations(context, image_id, done, False)
         kept = [each['id'] for each in removed[len(done) :]]
-        registry.settle_locations(asking, image_id, kept, True, removal_id)
+        registry.settle_locations(context, image_id, kept, True, removal_id)
         raise
-    registry.settle_locations(asking, image_id, done, False, removal_id)
+    registry.settle_locations(context, image_id, done, False, removal_id)

@@ -21,7 +21,7 @@ PROPERTIES = frozenset((SIGNATURE, HASH_METHOD, KEY_TYPE, CERTIFICATE))
 
 
 def verifier(
-    asking: context.RequestContext,
+    context: context.RequestContext,
     properties: Mapping[str, str | None],
     keys: key_manager.Keys,
 ) -> 'Verifier':
@@ -40,7 +40,7 @@ def verifier(
         key_type = signature_utils.SignatureKeyType.lookup(values[KEY_TYPE])
     except exception.SignatureVerificationError as error:
         raise errors.BadRequest(str(error)) from error
-    public_key = _public_key(keys.certificate(asking, values[CERTIFICATE]))
+    public_key = _public_key(keys.certificate(context, values[CERTIFICATE]))
     if not isinstance(public_key, key_type.public_key_type):
         raise errors.BadRequest(
             f'The key of the certificate is not of type {key_type.name}.'

@@ -60,7 +60,7 @@ class Uploads:
 
     def run(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         data: streams.Measured,
         expected_bytes: int | None,
@@ -77,21 +77,21 @@ class Uploads:
         transfer = transfers.Transfer()
         since = time.monotonic()
         claimed = self._registry.claim_upload(
-            asking, image_id, self._claim(transfer, expected_bytes)
+            context, image_id, self._claim(transfer, expected_bytes)
         )
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         try:
             if self._unified is not None:
-                self._unified.require_uploading(asking)
+                self._unified.require_uploading(context)
             if 'room' in claimed:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
             if self._notifier is not None:
                 self._notifier.prepared(claimed['image'])
-            self._examine(asking, claimed['image'], data)
+            self._examine(context, claimed['image'], data)
             url = self._write(image_id, transfer, data, expected_bytes)
-            image = self._finish(asking, image_id, transfer, data, url)
+            image = self._finish(context, image_id, transfer, data, url)
         except BaseException as error:  # also a killed greenthread
-            self._undo(asking, image_id, transfer, error)
+            self._undo(context, image_id, transfer, error)
             raise
         finally:
             self._transfers.drop(transfer)
@@ -113,7 +113,7 @@ class Uploads:
 
     def _examine(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         data: streams.Measured,
     ) -> None:
@@ -121,7 +121,7 @@ class Uploads:
         signature = None
         if image['properties'].keys() >= signatures.PROPERTIES:
             signature = signatures.verifier(
-                asking, image['properties'], self._keys
+                context, image['properties'], self._keys
             )
         inspection = formats.inspection(self._rules, image)
         data.expect(image, inspection, signature)
@@ -146,7 +146,7 @@ class Uploads:
 
     def _finish(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         transfer: transfers.Transfer,
         data: streams.Measured,
@@ -164,13 +164,13 @@ class Uploads:
         if self._quota_bytes:
             stored['quota'] = self._quota_bytes
         try:
-            return self._registry.finish_upload(asking, image_id, stored)
+            return self._registry.finish_upload(context, image_id, stored)
         except errors.NotFound as error:
             raise errors.Gone(transfers.DELETED) from error
 
     def _undo(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         transfer: transfers.Transfer,
         cause: BaseException,
@@ -197,7 +197,7 @@ class Uploads:
         if transfer.may_be_stored:
             abandoned['leftover'] = self._left.removal(transfer.id)
         try:
-            self._registry.abandon_upload(asking, image_id, abandoned)
+            self._registry.abandon_upload(context, image_id, abandoned)
             if transfer.may_be_stored:
                 self._left.remove_stored(transfer.id, image_id)
         except errors.Error as error:

@@ -62,7 +62,7 @@ class Notifier:
     def sent(
         self,
         image: contract.Image,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         address: str | None,
         wanted_bytes: int,
     ) -> Callable[[int], None]:
@@ -73,8 +73,8 @@ class Notifier:
                 'bytes_sent': sent_bytes,
                 'image_id': image['id'],
                 'owner_id': image['owner'],
-                'receiver_tenant_id': asking.project_id,
-                'receiver_user_id': asking.user_id,
+                'receiver_tenant_id': context.project_id,
+                'receiver_user_id': context.user_id,
                 'destination_ip': address,
             }
             priority = 'info' if sent_bytes == wanted_bytes else 'error'

@@ -44,62 +44,62 @@ class RegistryClient:
 
         :raises errors.RegistryUnavailable: it does not, or is not there
         """
-        asking = context.RequestContext(is_admin=True, overwrite=False)
-        self._call(asking, 'check_registry')
+        service = context.RequestContext(is_admin=True, overwrite=False)
+        self._call(service, 'check_registry')
 
     def get_image(
-        self, asking: context.RequestContext, image_id: str
+        self, context: context.RequestContext, image_id: str
     ) -> contract.Image:
-        document = self._call(asking, 'get_image', image_id=image_id)
+        document = self._call(context, 'get_image', image_id=image_id)
         return cast(contract.Image, document)
 
     def list_images(
-        self, asking: context.RequestContext, query: contract.ImageQuery
+        self, context: context.RequestContext, query: contract.ImageQuery
     ) -> list[contract.Image]:
-        document = self._call(asking, 'list_images', query)
+        document = self._call(context, 'list_images', query)
         return cast(contract.Images, document)['images']
 
     def create_image(
-        self, asking: context.RequestContext, new: contract.NewImage
+        self, context: context.RequestContext, new: contract.NewImage
     ) -> contract.Image:
-        document = self._call(asking, 'create_image', new)
+        document = self._call(context, 'create_image', new)
         return cast(contract.Image, document)
 
     def update_image(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         changes: contract.ImageChanges,
     ) -> contract.Updated:
         document = self._call(
-            asking, 'update_image', changes, image_id=image_id
+            context, 'update_image', changes, image_id=image_id
         )
         return cast(contract.Updated, document)
 
     def delete_image(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         wanted: contract.Deletion,
     ) -> contract.Image:
         """Delete the image; the answer tells where its bytes are."""
         document = self._call(
-            asking, 'delete_image', wanted, image_id=image_id
+            context, 'delete_image', wanted, image_id=image_id
         )
         return cast(contract.Image, document)
 
     def settle_deletion(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         end: contract.DeletionEnd,
     ) -> None:
         """The data that was held is gone, or the image is back."""
-        self._call(asking, 'settle_deletion', end, image_id=image_id)
+        self._call(context, 'settle_deletion', end, image_id=image_id)
 
     def settle_locations(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         ids: list[int],
         restore: bool,
@@ -112,171 +112,173 @@ class RegistryClient:
         body: contract.Settled = {'ids': ids, 'restore': restore}
         if removal_id is not None:
             body['removal_id'] = removal_id
-        self._call(asking, 'settle_locations', body, image_id=image_id)
+        self._call(context, 'settle_locations', body, image_id=image_id)
 
     def take_leftovers(
-        self, asking: context.RequestContext, wanted: contract.Taking
+        self, context: context.RequestContext, wanted: contract.Taking
     ) -> list[contract.Leftover]:
         """Take data that is to be removed, for some time."""
-        document = self._call(asking, 'take_leftovers', wanted)
+        document = self._call(context, 'take_leftovers', wanted)
         return cast(contract.Taken, document)['leftovers']
 
     def check_leftovers(
-        self, asking: context.RequestContext, wanted: contract.Checking
+        self, context: context.RequestContext, wanted: contract.Checking
     ) -> contract.Checked:
         """Who needs data that uploads may have left."""
-        document = self._call(asking, 'check_leftovers', wanted)
+        document = self._call(context, 'check_leftovers', wanted)
         return cast(contract.Checked, document)
 
     def settle_leftovers(
-        self, asking: context.RequestContext, removed: contract.Removed
+        self, context: context.RequestContext, removed: contract.Removed
     ) -> None:
-        self._call(asking, 'settle_leftovers', removed)
+        self._call(context, 'settle_leftovers', removed)
 
     def claim_upload(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         claim: contract.Claim,
     ) -> contract.Claimed:
-        document = self._call(asking, 'claim_upload', claim, image_id=image_id)
+        document = self._call(
+            context, 'claim_upload', claim, image_id=image_id
+        )
         return cast(contract.Claimed, document)
 
     def renew_transfers(
-        self, asking: context.RequestContext, renewal: contract.Renewal
+        self, context: context.RequestContext, renewal: contract.Renewal
     ) -> contract.Renewed:
         """Prolong claims; the ids of those that should end."""
-        document = self._call(asking, 'renew_transfers', renewal)
+        document = self._call(context, 'renew_transfers', renewal)
         return cast(contract.Renewed, document)
 
     def get_usage(
-        self, asking: context.RequestContext, owner: str | None
+        self, context: context.RequestContext, owner: str | None
     ) -> contract.Usage:
         query: contract.UsageQuery = {'owner': owner}
-        return cast(contract.Usage, self._call(asking, 'get_usage', query))
+        return cast(contract.Usage, self._call(context, 'get_usage', query))
 
     def finish_upload(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         stored: contract.Stored,
     ) -> contract.Image:
         document = self._call(
-            asking, 'finish_upload', stored, image_id=image_id
+            context, 'finish_upload', stored, image_id=image_id
         )
         return cast(contract.Image, document)
 
     def abandon_upload(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         abandoned: contract.Abandoned,
     ) -> bool:
         """Give a claim back; True if the bytes belong to nobody now."""
         document = self._call(
-            asking, 'abandon_upload', abandoned, image_id=image_id
+            context, 'abandon_upload', abandoned, image_id=image_id
         )
         return cast(contract.Unclaimed, document)['data_is_unused']
 
     def claim_location(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         claim: contract.Claim,
     ) -> contract.Claimed:
         """Claim a queued image whose data lies in a store already."""
         document = self._call(
-            asking, 'claim_location', claim, image_id=image_id
+            context, 'claim_location', claim, image_id=image_id
         )
         return cast(contract.Claimed, document)
 
     def finish_location(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         registered: contract.Registered,
     ) -> contract.Claimed:
         """Make the image active; ``then_hash`` is claimed with that."""
         document = self._call(
-            asking, 'finish_location', registered, image_id=image_id
+            context, 'finish_location', registered, image_id=image_id
         )
         return cast(contract.Claimed, document)
 
     def finish_hash(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         hashed: contract.Hashed,
     ) -> None:
-        self._call(asking, 'finish_hash', hashed, image_id=image_id)
+        self._call(context, 'finish_hash', hashed, image_id=image_id)
 
     def deactivate_image(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         expected: contract.Expected,
     ) -> None:
-        self._call(asking, 'deactivate_image', expected, image_id=image_id)
+        self._call(context, 'deactivate_image', expected, image_id=image_id)
 
     def reactivate_image(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         expected: contract.Expected,
     ) -> None:
-        self._call(asking, 'reactivate_image', expected, image_id=image_id)
+        self._call(context, 'reactivate_image', expected, image_id=image_id)
 
     def add_tag(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         tag: str,
         quota: int,
     ) -> None:
         body: contract.NewTag = {'quota': quota}
-        self._call(asking, 'add_tag', body, image_id=image_id, tag=tag)
+        self._call(context, 'add_tag', body, image_id=image_id, tag=tag)
 
     def delete_tag(
-        self, asking: context.RequestContext, image_id: str, tag: str
+        self, context: context.RequestContext, image_id: str, tag: str
     ) -> None:
-        self._call(asking, 'delete_tag', image_id=image_id, tag=tag)
+        self._call(context, 'delete_tag', image_id=image_id, tag=tag)
 
     def list_members(
-        self, asking: context.RequestContext, image_id: str
+        self, context: context.RequestContext, image_id: str
     ) -> contract.Members:
-        document = self._call(asking, 'list_members', image_id=image_id)
+        document = self._call(context, 'list_members', image_id=image_id)
         return cast(contract.Members, document)
 
     def create_member(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         new: contract.NewMember,
     ) -> contract.Member:
-        document = self._call(asking, 'create_member', new, image_id=image_id)
+        document = self._call(context, 'create_member', new, image_id=image_id)
         return cast(contract.Member, document)
 
     def update_member(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         member: str,
         status: str,
     ) -> contract.Member:
         body: contract.MemberStatus = {'status': status}
         document = self._call(
-            asking, 'update_member', body, image_id=image_id, member=member
+            context, 'update_member', body, image_id=image_id, member=member
         )
         return cast(contract.Member, document)
 
     def delete_member(
-        self, asking: context.RequestContext, image_id: str, member: str
+        self, context: context.RequestContext, image_id: str, member: str
     ) -> None:
-        self._call(asking, 'delete_member', image_id=image_id, member=member)
+        self._call(context, 'delete_member', image_id=image_id, member=member)
 
     def _call(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         name: str,
         document: Any = None,
         **names: str,
@@ -289,7 +291,7 @@ class RegistryClient:
             }
         )
         body = None if document is None else orjson.dumps(document)
-        send = functools.partial(self._send, asking, operation, path, body)
+        send = functools.partial(self._send, context, operation, path, body)
         try:
             answer = send(renew=False)
         except peers.Refused:
@@ -308,13 +310,13 @@ class RegistryClient:
 
     def _send(
         self,
-        asking: context.RequestContext,
+        caller: context.RequestContext,
         operation: contract.Operation,
         path: str,
         body: bytes | None,
         renew: bool,
     ) -> transport.Answer:
-        headers = context.to_headers(asking, self._send_identity_headers)
+        headers = context.to_headers(caller, self._send_identity_headers)
         if body is not None:
             headers['Content-Type'] = 'application/json'
         if self._secret:

@@ -60,7 +60,7 @@ class Options(NamedTuple):
 class _Job(NamedTuple):
     """:ivar claimed: hashes that the client claims the data to have"""
 
-    asking: context.RequestContext
+    context: context.RequestContext
     image: contract.Image
     transfer: transfers.Transfer
     location: contract.Location
@@ -91,7 +91,7 @@ class LocationImports:
 
     def start(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image_id: str,
         location: contract.Location,
         claimed: dict[str, str],
@@ -105,8 +105,8 @@ class LocationImports:
         transfer = transfers.Transfer()
         since = time.monotonic()
         claim = self._claim(transfer)
-        answer = self._registry.claim_location(asking, image_id, claim)
-        job = _Job(_own(asking), answer['image'], transfer, location, claimed)
+        answer = self._registry.claim_location(context, image_id, claim)
+        job = _Job(_own(context), answer['image'], transfer, location, claimed)
         self._transfers.hold(transfer, answer['lease_seconds'], since)
         self._next(self._looking, job, self._look)
 
@@ -152,7 +152,7 @@ class LocationImports:
         reason = errors.public_text(error)
         try:
             self._registry.abandon_upload(
-                job.asking,
+                job.context,
                 image_id,
                 {'transfer_id': job.transfer.id, 'reason': reason},
             )
@@ -199,7 +199,7 @@ class LocationImports:
         if self._options.quota_bytes:
             registered['quota'] = self._options.quota_bytes
         answer = self._registry.finish_location(
-            job.asking, job.image['id'], registered
+            job.context, job.image['id'], registered
         )
         self._transfers.drop(job.transfer)
         if self._notifier is not None:
@@ -213,7 +213,7 @@ class LocationImports:
         """Tell the hashes of an active image."""
         found = self._hashes(job, size, self._options.hash_name)
         self._registry.finish_hash(
-            job.asking,
+            job.context,
             job.image['id'],
             {
                 'transfer_id': job.transfer.id,
@@ -258,10 +258,10 @@ class LocationImports:
         }
 
 
-def _own(asking: context.RequestContext) -> context.RequestContext:
+def _own(caller: context.RequestContext) -> context.RequestContext:
     """The service for itself: the caller's token ends before its task."""
     return context.RequestContext(
-        is_admin=True, overwrite=False, request_id=asking.request_id
+        is_admin=True, overwrite=False, request_id=caller.request_id
     )
 
 

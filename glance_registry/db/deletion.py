@@ -55,7 +55,7 @@ _DELETE_OF = {
 
 def delete(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     wanted: contract.Deletion,
     lease_seconds: int,
@@ -72,7 +72,7 @@ def delete(
     """
     try:
         # Locked: an upload that ends right now would add a location.
-        image = images.get(connection, asking, image_id, lock=True)
+        image = images.get(connection, context, image_id, lock=True)
     except errors.NotFound:
         seen = wanted.get('repeats')
         if seen is None:
@@ -87,7 +87,7 @@ def delete(
     # One that is held may come back, and then nothing has happened to it.
     touched = engine.moment(image['updated_at']) if data == 'held' else now
     gone = {'status': status, 'deleted': True, 'deleted_at': now}
-    images.touch(connection, asking, image_id, gone, now=touched)
+    images.touch(connection, context, image_id, gone, now=touched)
     if data == 'held':
         _end(connection, image_id, now, [LOCATIONS], status)
     else:

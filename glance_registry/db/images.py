@@ -124,7 +124,7 @@ _INSERT_LOCATION = LOCATIONS.insert()
 
 def get(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     *,
     lock: bool = False,
@@ -134,8 +134,8 @@ def get(
     :param lock: nobody else may change it before the transaction's end
     :raises errors.NotFound: not there, deleted, not visible
     """
-    sight = visibility.sight(asking)
-    values = {'image_id': image_id, 'caller': asking.project_id}
+    sight = visibility.sight(context)
+    values = {'image_id': image_id, 'caller': context.project_id}
     found: dict[str, contract.Image] = {}
     # What only comes into sight behind the lock would not be locked.
     if not lock or connection.execute(_LOCK_VISIBLE[sight], values).first():
@@ -153,7 +153,7 @@ def ping(connection: sa.Connection) -> None:
 
 def get_page(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     query: contract.ImageQuery,
     dialect: str,
 ) -> list[contract.Image]:
@@ -165,10 +165,10 @@ def get_page(
     """
     if query['limit'] <= 0:
         return []
-    ids = filters.page(connection, asking, query, dialect)
+    ids = filters.page(connection, context, query, dialect)
     if not ids:
         return []
-    values = {'ids': ids, 'caller': asking.project_id}
+    values = {'ids': ids, 'caller': context.project_id}
     found = unpacked(connection.execute(_MANY, values).scalars().all())
     return [found[id_] for id_ in ids if id_ in found]
 
@@ -205,7 +205,7 @@ def create(
 
 def update(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     changes: contract.ImageChanges,
     lease_seconds: int,
@@ -222,14 +222,14 @@ def update(
         values = {**values, 'status': status}
     if not touch(
         connection,
-        asking,
+        context,
         image_id,
         values,
         before=before,
         row_version=version,
         now=now,
     ):
-        get(connection, asking, image_id)
+        get(connection, context, image_id)
         raise errors.Busy
     children.change_properties(
         connection, image_id, changes['properties'], changes.get('nulls', ())
@@ -265,7 +265,7 @@ def _record_removal(
 
 def move(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     step: lifecycle.Step,
     expected: contract.Expected,
@@ -277,13 +277,13 @@ def move(
     """
     if not touch(
         connection,
-        asking,
+        context,
         image_id,
         {'status': step.after},
         before=step.before,
         row_version=expected['row_version'],
     ):
-        image = get(connection, asking, image_id)
+        image = get(connection, context, image_id)
         require_expected(image, expected)
         raise errors.Forbidden(
             f'An image that is {image["status"]} cannot become {step.after}.'
@@ -321,7 +321,7 @@ def insert_locations(
 
 def touch(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     values: Mapping[str, Any],
     *,
@@ -337,7 +337,7 @@ def touch(
     :param row_version: only if it has this version; None: any
     :returns: whether there was such a row
     """
-    sight = visibility.sight(asking)
+    sight = visibility.sight(context)
     bound: dict[str, Any] = {
         f'new_{name}': value for name, value in values.items()
     }
@@ -347,7 +347,7 @@ def touch(
     if row_version is not None:
         bound['known_version'] = row_version
     if sight == 'project':
-        bound['caller'] = asking.project_id
+        bound['caller'] = context.project_id
     statement = _touching(
         sight, bool(before), row_version is not None, tuple(sorted(values))
     )
@@ -380,10 +380,10 @@ def _touching(
 
 
 def touch_visible(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> None:
     """:raises errors.NotFound: not there, deleted, not visible"""
-    if not touch(connection, asking, image_id, {}):
+    if not touch(connection, context, image_id, {}):
         raise errors.NotFound(f'There is no image {image_id}.')
 
 

@@ -20,27 +20,27 @@ STATUSES = ('pending', 'accepted', 'rejected')
 
 
 def get_all(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> contract.Members:
     """The members that the caller may know of: the owner all, else itself.
 
     :raises errors.NotFound: the image is not visible
     """
-    image = images.get(connection, asking, image_id)
+    image = images.get(connection, context, image_id)
     statement = (
         sa.select(MEMBERS)
         .where(MEMBERS.c.image_id == image_id, MEMBERS.c.deleted == sa.false())
         .order_by(MEMBERS.c.created_at, MEMBERS.c.id)
     )
-    if not asking.is_admin and image['owner'] != asking.project_id:
-        statement = statement.where(MEMBERS.c.member == asking.project_id)
+    if not context.is_admin and image['owner'] != context.project_id:
+        statement = statement.where(MEMBERS.c.member == context.project_id)
     rows = connection.execute(statement)
     return {'image': image, 'members': [_document(row) for row in rows]}
 
 
 def create(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     new: contract.NewMember,
 ) -> contract.Member:
@@ -49,7 +49,7 @@ def create(
     :raises errors.Duplicate: it is a member already
     :raises errors.LimitExceeded: the image has ``quota`` members
     """
-    _lock_shared(connection, asking, image_id)
+    _lock_shared(connection, context, image_id)
     rows = connection.execute(
         sa.select(MEMBERS.c.id, MEMBERS.c.member, MEMBERS.c.deleted)
         .where(MEMBERS.c.image_id == image_id)
@@ -74,7 +74,7 @@ def create(
 
 def update(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     member: str,
     status: str,
@@ -82,7 +82,7 @@ def update(
     """:raises errors.NotFound: no image, or no such member of it"""
     if status not in STATUSES:
         raise errors.BadRequest(f'A status is one of {", ".join(STATUSES)}.')
-    _lock_shared(connection, asking, image_id)
+    _lock_shared(connection, context, image_id)
     _one(connection, image_id, member)
     connection.execute(
         MEMBERS.update()
@@ -98,12 +98,12 @@ def update(
 
 def delete(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     member: str,
 ) -> None:
     """:raises errors.NotFound: no image, or no such member of it"""
-    _lock_shared(connection, asking, image_id)
+    _lock_shared(connection, context, image_id)
     rows = connection.scalars(
         sa.select(MEMBERS.c.id).where(
             MEMBERS.c.image_id == image_id,
@@ -117,7 +117,7 @@ def delete(
 
 
 def _lock_shared(
-    connection: sa.Connection, asking: context.RequestContext, image_id: str
+    connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> None:
     """Make the transaction the only one that changes these members."""
     row = connection.execute(
@@ -125,10 +125,10 @@ def _lock_shared(
         .where(
             IMAGES.c.id == image_id,
             IMAGES.c.deleted == sa.false(),
-            visibility.BY_ID[visibility.sight(asking)],
+            visibility.BY_ID[visibility.sight(context)],
         )
         .with_for_update(),
-        {'caller': asking.project_id},
+        {'caller': context.project_id},
     ).first()
     if row is None:
         raise errors.NotFound(f'There is no image {image_id}.')

@@ -11,13 +11,13 @@ from glance_registry.db import images
 
 def add(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     tag: str,
     quota: int,
 ) -> None:
     """:raises errors.LimitExceeded: the image has ``quota`` tags already"""
-    images.touch_visible(connection, asking, image_id)
+    images.touch_visible(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag in present:
         return
@@ -28,12 +28,12 @@ def add(
 
 def delete(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     tag: str,
 ) -> None:
     """:raises errors.NotFound: no image, or no such tag on it"""
-    images.touch_visible(connection, asking, image_id)
+    images.touch_visible(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag not in present:
         raise errors.NotFound(f'The image has no tag {tag}.')

@@ -109,7 +109,7 @@ HASH = 'hash'
 
 def claim(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     image_id: str,
     wanted: contract.Claim,
     kind: Kind,
@@ -123,12 +123,12 @@ def claim(
     step = kind.claim
     claimed = images.touch(
         connection,
-        asking,
+        context,
         image_id,
         {'status': step.after},
         before=step.before,
     )
-    image = images.get(connection, asking, image_id)
+    image = images.get(connection, context, image_id)
     if not claimed and not _holds(connection, image_id, wanted['transfer_id']):
         raise errors.Conflict(
             f'The image is {image["status"]}; data can be uploaded only '

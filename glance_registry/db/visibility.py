@@ -44,11 +44,11 @@ BY_ID: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
-def sight(asking: context.RequestContext) -> str:
+def sight(context: context.RequestContext) -> str:
     """Which of :data:`BY_ID` is the caller's."""
-    if asking.is_admin:
+    if context.is_admin:
         return 'all'
-    return 'project' if asking.project_id else 'unowned'
+    return 'project' if context.project_id else 'unowned'
 
 
 #: Images of others; the own ones are in other branches already.
@@ -75,7 +75,7 @@ class Branch(NamedTuple):
 
 
 def branches(
-    asking: context.RequestContext,
+    context: context.RequestContext,
     visibility: str | None,
     member_status: str,
     owner: str | None = None,
@@ -87,8 +87,8 @@ def branches(
     :param owner: only images of this project; what is shared with the
         caller is not reduced by that
     """
-    project = asking.project_id
-    anybodys = _anybodys(asking.is_admin, visibility)
+    project = context.project_id
+    anybodys = _anybodys(context.is_admin, visibility)
     own = _own(project, visibility)
     if owner is None:
         found = [Branch('owner', each) for each in own if each not in anybodys]
@@ -96,7 +96,7 @@ def branches(
     else:
         shown = anybodys + (own if owner == project else ())
         found = [Branch('owner', each) for each in dict.fromkeys(shown)]
-    shares = project and not asking.is_admin and owner != project
+    shares = project and not context.is_admin and owner != project
     if shares and visibility in (None, 'all', 'shared'):
         found.append(Branch('member', 'shared', member_status == 'all'))
     return tuple(found)

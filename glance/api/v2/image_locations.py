@@ -48,23 +48,23 @@ class ImageLocations:
 
     def create(self, request: wsgi.Request, image_id: str) -> webob.Response:
         url, claimed = _read(request.document())
-        asking = request.context
-        image = self._registry.get_image(asking, image_id)
-        self._policy.require(asking, 'get_image', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'get_image', image)
         if image['status'] != 'queued':
             raise errors.Conflict(f'The image is {image["status"]}.')
-        self._policy.require(asking, 'add_image_location', image)
-        self._check_url(asking, url)
+        self._policy.require(context, 'add_image_location', image)
+        self._check_url(context, url)
         if claimed and not locations.is_hash(
             claimed['os_hash_value'], claimed['os_hash_algo']
         ):
             raise errors.BadRequest('os_hash_value is no such hash.')
         self._imports.start(
-            asking, image_id, {'url': url, 'metadata': {}}, claimed
+            context, image_id, {'url': url, 'metadata': {}}, claimed
         )
         return wsgi.empty(202)
 
-    def _check_url(self, asking: context.RequestContext, url: str) -> None:
+    def _check_url(self, context: context.RequestContext, url: str) -> None:
         """Users name web servers; only services name what is in a store.
 
         :raises errors.Forbidden: a user does
@@ -72,7 +72,7 @@ class ImageLocations:
         """
         is_web = stores.scheme_of(url) in ('http', 'https')
         if not (is_web and self._store.knows(url)) and (
-            'service' not in (*asking.roles, *asking.service_roles)
+            'service' not in (*context.roles, *context.service_roles)
         ):
             raise errors.Forbidden('Only services may name such a place.')
         self._store.check(url)

@@ -99,55 +99,55 @@ class ImageMembers:
         return wsgi.empty()
 
     def _find(
-        self, asking: context.RequestContext, image_id: str, member: str
+        self, context: context.RequestContext, image_id: str, member: str
     ) -> contract.Member:
         """Show a member; whatever is in the way is 404."""
-        found = self._registry.list_members(asking, image_id)
+        found = self._registry.list_members(context, image_id)
         image = found['image']
-        self._policy.require(asking, 'get_image', image)
+        self._policy.require(context, 'get_image', image)
         if image['visibility'] == 'shared':
             for document in found['members']:
                 if document['member_id'] == member and self._sees(
-                    asking, image, document
+                    context, image, document
                 ):
                     return document
         raise errors.NotFound(f'{member} is not a member of the image.')
 
     def _sees(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         member: contract.Member,
     ) -> bool:
         """Ask get_member; its ``member_id`` is that of the member."""
         target = policy.target_of(image)
         target['member_id'] = member['member_id']
-        return self._policy.allows(asking, 'get_member', target)
+        return self._policy.allows(context, 'get_member', target)
 
     def _permit(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         action: str,
         image_id: str,
         member: str,
     ) -> contract.Member:
-        found = self._registry.list_members(asking, image_id)
+        found = self._registry.list_members(context, image_id)
         image = found['image']
-        self._require_shared(asking, image)
+        self._require_shared(context, image)
         known = {
             document['member_id']: document for document in found['members']
         }
         if member not in known:
             raise errors.NotFound(f'{member} is not a member of the image.')
-        if not self._sees(asking, image, known[member]):
+        if not self._sees(context, image, known[member]):
             raise errors.Forbidden('You are not permitted to get_member.')
-        self._policy.require(asking, action, image)
+        self._policy.require(context, action, image)
         return known[member]
 
     def _require_shared(
-        self, asking: context.RequestContext, image: contract.Image
+        self, context: context.RequestContext, image: contract.Image
     ) -> None:
-        self._policy.require(asking, 'get_image', image)
+        self._policy.require(context, 'get_image', image)
         if image['visibility'] != 'shared':
             raise errors.Forbidden('Only shared images have members.')
 

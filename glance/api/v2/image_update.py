@@ -109,32 +109,32 @@ class ImageUpdate:
         :raises errors.Busy: somebody did
         :raises errors.PreconditionFailed: before that, and the client cares
         """
-        asking = request.context
-        image = self._registry.get_image(asking, image_id)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
         if not asked.operations and not asked.places:
-            self._policy.require(asking, 'get_image', image)
+            self._policy.require(context, 'get_image', image)
             return image
         if asked.operations:
-            self._policy.require(asking, 'modify_image', image)
+            self._policy.require(context, 'modify_image', image)
         for place in asked.places:
-            self._policy.require(asking, _PLACE_RULES[place.op], image)
+            self._policy.require(context, _PLACE_RULES[place.op], image)
         conditions.expected(request, image)
         changes = patch.changes(
             asked.operations,
             image,
             self._schema,
-            self._entities.allows(asking),
+            self._entities.allows(context),
         )
         if asked.operations:
             names = {*image['properties'], *changes['properties']}
             self._schema.require_properties(names - _removed(changes))
-        self._permit(asking, image, changes['values'])
+        self._permit(context, image, changes['values'])
         self._check_quotas(image, changes)
         removed = self._change_places(image, changes, asked)
-        updated = self._registry.update_image(asking, image_id, changes)
+        updated = self._registry.update_image(context, image_id, changes)
         if removed:
             locations.delete_data(
-                asking,
+                context,
                 self._registry,
                 self._store,
                 image_id,
@@ -172,18 +172,18 @@ class ImageUpdate:
 
     def _permit(
         self,
-        asking: context.RequestContext,
+        context: context.RequestContext,
         image: contract.Image,
         values: Mapping[str, Any],
     ) -> None:
         """Rules for members that are more than metadata."""
         if values.get('owner', image['owner']) != image['owner'] and (
-            not asking.is_admin
+            not context.is_admin
         ):
             raise errors.Forbidden('Only an admin may give an image away.')
         if values.get('visibility') != image['visibility']:
             for action in policy.visibility_rules(values):
-                self._policy.require(asking, action, image)
+                self._policy.require(context, action, image)
 
     def _check_quotas(
         self, image: contract.Image, changes: contract.ImageChanges

@@ -133,10 +133,10 @@ class Images:
         return wsgi.empty()
 
     def _shows(
-        self, asking: context.RequestContext, image: contract.Image
+        self, context: context.RequestContext, image: contract.Image
     ) -> bool:
         target = policy.target_of(image)
-        return self._policy.allows(asking, 'get_image', target)
+        return self._policy.allows(context, 'get_image', target)
 
     def _new_image(self, request: wsgi.Request) -> contract.NewImage:
         """Check a create request in the contract's order (section 7.1)."""

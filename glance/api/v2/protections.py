@@ -50,7 +50,7 @@ class Protections:
         self._sections = sections
         self._checks_of = functools.lru_cache(KNOWN_NAMES)(self._find)
 
-    def of(self, asking: context.RequestContext) -> patch.Allows:
+    def of(self, context: context.RequestContext) -> patch.Allows:
         """What one caller may do; each answer is found once."""
 
         @functools.cache
@@ -59,7 +59,7 @@ class Protections:
                 return True  # the service's own; clients cannot write them
             known = len(name) <= KNOWN_CHARACTERS
             checks = (self._checks_of if known else self._find)(name)
-            return checks is not None and checks[action](asking)
+            return checks is not None and checks[action](context)
 
         return allows
 
@@ -166,8 +166,8 @@ def _roles(value: str) -> Check:
     """A comma list of roles, of the user or of the service that asks."""
     wanted = frozenset(context.words(value))
 
-    def has_role(asking: context.RequestContext) -> bool:
-        return not wanted.isdisjoint((*asking.roles, *asking.service_roles))
+    def has_role(context: context.RequestContext) -> bool:
+        return not wanted.isdisjoint((*context.roles, *context.service_roles))
 
     return has_role
 
@@ -178,6 +178,6 @@ def _rule_reader(permission: policy.Policy) -> Reader:
         name = value.strip()
         if ',' in name or not permission.knows(name):
             raise ValueError(f'{name} is no rule of the policy')
-        return lambda asking: permission.passes(asking, name)
+        return lambda context: permission.passes(context, name)
 
     return rule

@@ -90,29 +90,29 @@ class Entities:
         self._view = view
         self._protected = protected
 
-    def allows(self, asking: context.RequestContext) -> patch.Allows | None:
+    def allows(self, context: context.RequestContext) -> patch.Allows | None:
         """What the caller may do to properties; None: everything."""
-        return None if self._protected is None else self._protected.of(asking)
+        return None if self._protected is None else self._protected.of(context)
 
     def documents(
-        self, asking: context.RequestContext, images: list[contract.Image]
+        self, context: context.RequestContext, images: list[contract.Image]
     ) -> list[dict[str, Any]]:
         """Without the properties that the caller may not read."""
-        allows = self.allows(asking)
+        allows = self.allows(context)
         if allows is not None:
             images = [protections.shown(image, allows) for image in images]
         return [self._view(image) for image in images]
 
     def document(
-        self, asking: context.RequestContext, image: contract.Image
+        self, context: context.RequestContext, image: contract.Image
     ) -> dict[str, Any]:
-        return self.documents(asking, [image])[0]
+        return self.documents(context, [image])[0]
 
     def answer(
-        self, asking: context.RequestContext, image: contract.Image
+        self, context: context.RequestContext, image: contract.Image
     ) -> webob.Response:
         """One entity with its version."""
-        response = wsgi.json_response(self.document(asking, image))
+        response = wsgi.json_response(self.document(context, image))
         response.etag = str(image['row_version'])
         return response
 

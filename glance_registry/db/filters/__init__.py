@@ -41,7 +41,7 @@ SPREAD = 30
 
 def page(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     query: contract.ImageQuery,
     dialect: str,
 ) -> list[str]:
@@ -50,8 +50,8 @@ def page(
     :raises errors.BadRequest: a field or value that no client library sends
     :raises errors.InvalidMarker: the marker is not visible
     """
-    marker = _marker(connection, asking, query)
-    asked, values = shape.parse(asking, query, marker, dialect)
+    marker = _marker(connection, context, query)
+    asked, values = shape.parse(context, query, marker, dialect)
     if not asked.branches:
         return []
     return _Page(connection, asked, values).find()
@@ -59,16 +59,16 @@ def page(
 
 def _marker(
     connection: sa.Connection,
-    asking: context.RequestContext,
+    context: context.RequestContext,
     query: contract.ImageQuery,
 ) -> sa.Row[Any] | None:
     if query['marker'] is None:
         return None
     keys = shape.sort_keys(query['sort'])
-    marked = _marked(visibility.sight(asking), keys)
+    marked = _marked(visibility.sight(context), keys)
     row = marked.execute(
         connection,
-        {'image_id': query['marker'], 'caller': asking.project_id},
+        {'image_id': query['marker'], 'caller': context.project_id},
     ).first()
     if row is None or row.id != query['marker']:
         raise errors.InvalidMarker

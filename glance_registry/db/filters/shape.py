@@ -64,7 +64,7 @@ class Shape(NamedTuple):
 
 
 def parse(
-    asking: context.RequestContext,
+    context: context.RequestContext,
     query: contract.ImageQuery,
     marker: sa.Row[Any] | None,
     dialect: str,
@@ -76,8 +76,8 @@ def parse(
     fields, values = _fields(query['filters'])
     owner = _owner(query['filters'])
     values |= {
-        'caller': asking.project_id,
-        'owner': asking.project_id if owner is None else owner,
+        'caller': context.project_id,
+        'owner': context.project_id if owner is None else owner,
         'member_status': query['member_status'],
         'hidden': bool(query['os_hidden']),
         'limit': query['limit'],
@@ -93,7 +93,7 @@ def parse(
         nulls = tuple(key for key, _ in keys if found[key] is None)
         values |= {f'marker_{key}': found[key] for key, _ in keys}
     branches = visibility.branches(
-        asking, query['visibility'], query['member_status'], owner
+        context, query['visibility'], query['member_status'], owner
     )
     if any(value == [] for value in values.values()):
         branches = ()  # nothing is in an empty list
