@@ -169,7 +169,7 @@ def measured(app: Any, document: Document) -> dict[str, Any]:
 
 
 def main() -> None:
-    threads.install(native.call, native.run, native.start)
+    threads.install(native.call, native.run, native.start, native.pause)
     options = {**UNLIMITED, 'show_multiple_locations': True}
     with tempfile.TemporaryDirectory() as directory:
         found = []

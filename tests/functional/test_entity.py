@@ -115,7 +115,7 @@ class TestSecondLocation(base.ServiceTestCase):
         self.assertEqual(b'data', self.data(image_id))
         self.service.images.joinpath(image_id).unlink()
         response = self.call('GET', f'/v2/images/{image_id}/file')
-        self.assert_status(204, response)
+        self.assert_status(503, response)
 
 
 class QuotaTestCase(base.ServiceTestCase):

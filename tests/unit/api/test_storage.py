@@ -7,6 +7,7 @@ import unittest
 from glance.api import conf as api_conf
 from glance.api import storage
 from glance.common import errors
+from glance.store import base as store_base
 from glance.store import stores
 from tests import base
 
@@ -35,7 +36,8 @@ class TestStores(unittest.TestCase):
         )
         self.assertFalse(found.can_refuse_deletion)
         self.assertTrue(found.is_foreign('HTTP://a/b'))
-        self.assertTrue(found.is_foreign('rbd://a/b'))
+        self.assertFalse(found.is_foreign('rbd://a/b'))
+        self.assertFalse(found.knows('rbd://a/b'))
         self.assertFalse(found.is_foreign('file:///a'))
 
     def test_names_of_older_files(self) -> None:
@@ -52,9 +54,11 @@ class TestStores(unittest.TestCase):
         self.assertFalse(found.knows('http://a/'))
         with self.assertRaises(errors.BadRequest):
             found.check('http://a/')
-        with self.assertRaises(errors.NotFound):
+        with self.assertRaises(store_base.Elsewhere):
             found.open('http://a/', 0, None)
-        found.delete('http://a/')  # nothing of ours
+        with self.assertLogs(stores.LOG, 'ERROR') as logged:
+            found.delete('http://a/', 'an-id')
+        self.assertIn('an-id stays behind', logged.output[0])
 
     def test_what_cannot_be(self) -> None:
         bad = pathlib.Path(self.directory, 'bad.pem')
@@ -82,6 +86,6 @@ class TestStores(unittest.TestCase):
         self.assertTrue(url.startswith('file:///'))
         self.assertEqual(4, found.size(url))
         self.assertEqual(b'ata', b''.join(found.open(url, 1, None)))
-        found.delete(url)
+        found.delete(url, 'an-id')
         with self.assertRaises(errors.NotFound):
             found.size(url)

@@ -79,14 +79,14 @@ class JsonLimitsTestCase(unittest.TestCase):
 class WorkTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.ran: list[str] = []
-        saved = threads.call, threads.run, threads.start
+        saved = threads.call, threads.run, threads.start, threads.pause
         self.addCleanup(threads.install, *saved)
 
         def run(check: Any, *args: Any) -> Any:
             self.ran.append('thread')
             return check(*args)
 
-        threads.install(saved[0], run, saved[2])
+        threads.install(saved[0], run, *saved[2:])
 
     def work(self, body: bytes) -> int:
         found: list[int] = []

@@ -231,7 +231,7 @@ class TestPipeline(unittest.TestCase):
             'glance.api.middleware.context:ContextMiddleware.factory',
             'keystonemiddleware.auth_token:filter_factory',
         )
-        modules = {'keystonemiddleware.auth_token': library}
+        modules = {'glance.common.authtoken': library}
         with mock.patch.dict(sys.modules, modules):
             self.load(text, 'trusted-auth+cachemanagement')
         given = set(factory.call_args.args[0])
