@@ -125,14 +125,12 @@ def _text(number: int | None) -> str:
 def _part(
     whole: bytes, first: int | None, last: int | None
 ) -> int | tuple[int, bytes]:
-    """The answer to a range by RFC 9110, and by images-v2 section 8.2."""
-    if first is None and last is None:
-        return 416
-    if not whole:
-        return 416
+    """The response to a range (RFC 9110, section 14.1.2)."""
     if first is None:
-        assert last is not None
-        return 206, whole[-last:] if last else whole
+        if not last:
+            return 416
+        # Content-Range cannot name a part of no bytes.
+        return (206, whole[-last:]) if whole else (200, b'')
     if first >= len(whole) or (last is not None and last < first):
         return 416
     return 206, whole[first : None if last is None else last + 1]
