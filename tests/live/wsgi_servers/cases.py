@@ -11,6 +11,7 @@ _ASKED = 'counts what the application reads of the body'
 _KILLED = 'kills the thread that reads the body'
 _BUG = 'makes the code that reads the body fail'
 _FILE = 'looks at the open file of the response'
+_LOG = 'reads what the application logs'
 _CONF = 'builds another service in this process'
 
 #: Class -> its tests that need the application in process, and why.
@@ -28,6 +29,7 @@ CLASSES: Mapping[type[base.ServiceTestCase], Mapping[str, str]] = {
     test_image_data.TestOtherHash: {},
     test_image_data.TestDownload: {
         'test_the_file_is_closed_when_the_client_leaves': _FILE,
+        'test_data_that_the_store_lost_is_503_with_a_reason': _LOG,
     },
     test_formats.TestUpload: {},
     test_formats.TestOptions: {
