@@ -311,7 +311,7 @@ class RegistryClient:
     def _send(
         self,
         caller: context.RequestContext,
-        operation: contract.Operation,
+        operation: contract.Operation[Any],
         path: str,
         body: bytes | None,
         renew: bool,
@@ -331,7 +331,9 @@ class RegistryClient:
         )
 
 
-def _result(operation: contract.Operation, answer: transport.Answer) -> Any:
+def _result(
+    operation: contract.Operation[Any], answer: transport.Answer
+) -> Any:
     """The document of a success, the error of a failure.
 
     :raises errors.Error: what the registry said
@@ -355,7 +357,9 @@ def _result(operation: contract.Operation, answer: transport.Answer) -> Any:
     raise raised
 
 
-def _document(operation: contract.Operation, answer: transport.Answer) -> Any:
+def _document(
+    operation: contract.Operation[Any], answer: transport.Answer
+) -> Any:
     """:raises ValueError: not what the contract says"""
     if operation.answer is None:
         if answer.status != 204:

@@ -1,4 +1,4 @@
-"""The table of operations (glance/common/contract.py), and who tests each."""
+"""The table of operations (glance/common/contract/), and who tests each."""
 
 import unittest
 
