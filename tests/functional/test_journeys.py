@@ -22,7 +22,7 @@ ROOTS = [
 ]
 
 LOGIN = {'glance/common/context.py', 'glance/common/middleware.py'}
-ONE_STOP = 'glance/images/formats/'
+ONE_STOP = ('glance/images/formats/', 'glance/registry_client/client/')
 
 
 def files_run(journey: Callable[[], Any]) -> list[str]:
@@ -33,7 +33,7 @@ def files_run(journey: Callable[[], Any]) -> list[str]:
         path = frame.f_code.co_filename
         if event == 'call' and path.startswith(tuple(ROOTS)):
             name = path[path.rindex('/glance') + 1 :]
-            seen.add(ONE_STOP if name.startswith(ONE_STOP) else name)
+            seen.add(next(filter(name.startswith, ONE_STOP), name))
 
     threading.setprofile(note)
     sys.setprofile(note)

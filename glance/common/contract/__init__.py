@@ -45,6 +45,7 @@ from glance.common.contract.members import Member as Member
 from glance.common.contract.members import Members as Members
 from glance.common.contract.members import MemberStatus as MemberStatus
 from glance.common.contract.members import NewMember as NewMember
+from glance.common.contract.operation import CHECK_REGISTRY as CHECK_REGISTRY
 from glance.common.contract.operation import Operation as Operation
 from glance.common.contract.tags import NewTag as NewTag
 from glance.common.contract.transfers import Abandoned as Abandoned

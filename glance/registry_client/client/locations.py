@@ -1,0 +1,27 @@
+"""Operations on locations."""
+
+from glance.common import context
+from glance.common import contract
+from glance.common.contract import locations
+from glance.registry_client.client import calls
+
+
+class Locations(calls.Calls):
+    def settle_locations(
+        self,
+        context: context.RequestContext,
+        image_id: str,
+        ids: list[int],
+        restore: bool,
+        removal_id: str | None = None,
+    ) -> None:
+        """The data of removed locations is gone, or they are back.
+
+        :param removal_id: the record of the removal, if it ends with this
+        """
+        body: contract.Settled = {'ids': ids, 'restore': restore}
+        if removal_id is not None:
+            body['removal_id'] = removal_id
+        self._call(
+            context, locations.SETTLE_LOCATIONS, body, image_id=image_id
+        )
