@@ -1,50 +1,26 @@
 """Composition of glance-registry: database, resources, route table."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from oslo_config import cfg
 
-from glance.common import contract
 from glance.common import errors
 from glance.common import login_options
 from glance.common import middleware
 from glance.common import wsgi
-from glance_registry import images
-from glance_registry import leftovers
-from glance_registry import members
+from glance_registry import operations
 from glance_registry import sweeper
 from glance_registry.db import engine
 
 
 def registry(database: engine.Database, lease_seconds: int) -> wsgi.Router:
-    """The registry as a WSGI application: the contract's table.
+    """The registry as a WSGI application: the table of operations.
 
     :param lease_seconds: how long a claim holds without renewal
     """
-    resources = (
-        images.Images(database, lease_seconds),
-        members.Members(database),
-        leftovers.Leftovers(database, lease_seconds),
-    )
     table = [
-        wsgi.Route(
-            operation.method,
-            operation.path,
-            _handler(resources, operation.name),
-        )
-        for operation in contract.OPERATIONS.values()
+        operations.route(line, database, lease_seconds)
+        for line in operations.TABLE
     ]
     return wsgi.Router(table, wsgi.wire_error, middleware.require_service)
-
-
-def _handler(resources: Iterable[Any], name: str) -> wsgi.Handler:
-    found: wsgi.Handler
-    for resource in resources:
-        if hasattr(resource, name):
-            found = getattr(resource, name)
-            return found
-    raise LookupError(f'no handler for the operation {name}')
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.WSGIApp:

@@ -4,6 +4,7 @@ import unittest
 
 from glance import registry_client
 from glance.common import contract
+from glance_registry import operations
 from tests.contract.registry import test_images
 from tests.contract.registry import test_leftovers
 from tests.contract.registry import test_locations
@@ -29,6 +30,12 @@ class TestTable(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(1, tested.count(True))
                 self.assertTrue(hasattr(registry_client.RegistryClient, name))
+
+    def test_every_operation_has_exactly_one_line_in_the_registry(
+        self,
+    ) -> None:
+        lines = [line.operation for line in operations.TABLE]
+        self.assertEqual(sorted(contract.OPERATIONS), sorted(lines))
 
     def test_every_operation_is_as_the_table_says(self) -> None:
         paths = [(o.method, o.path) for o in contract.OPERATIONS.values()]
