@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from glance import registry_client
 from glance.api import policy
+from glance.api.policy import protections
 from glance.api.v2 import discovery
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
@@ -19,7 +20,6 @@ from glance.api.v2 import image_members
 from glance.api.v2 import image_tags
 from glance.api.v2 import image_update
 from glance.api.v2 import images
-from glance.api.v2 import protections
 from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.api.v2.schema import custom

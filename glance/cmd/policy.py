@@ -8,8 +8,8 @@ command line by then.
 from oslo_config import cfg
 from oslo_policy import policy
 
-from glance.api import policies
-from glance.api import rules
+from glance.api.policy import defaults
+from glance.api.policy import rules
 from glance.common import config
 
 
@@ -21,4 +21,4 @@ def enforcer() -> policy.Enforcer:
     found = conf.find_file(rules.file_name(conf))
     if found:  # the validator opens the file by this option
         conf.set_override('policy_file', found, group='oslo_policy')
-    return rules.new_enforcer(conf, policies.list_rules())
+    return rules.new_enforcer(conf, defaults.list_rules())

@@ -10,7 +10,7 @@ import unittest
 
 import yaml
 
-from glance.api import policies
+from glance.api.policy import defaults
 from tests import base
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -71,7 +71,7 @@ class ToolTestCase(unittest.TestCase):
     def test_the_sample_has_every_rule_commented_out(self) -> None:
         sample = self.run_tool('sample-generator', '--namespace', 'glance')
         self.assertIsNone(yaml.safe_load(sample))
-        for rule in policies.list_rules():
+        for rule in defaults.list_rules():
             self.assertIn(f'#"{rule.name}": "{rule.check_str}"\n', sample)
         self.assertIn('# GET  /v2/images/{image_id}\n', sample)
         self.assertIn('# DEPRECATED', sample)
@@ -83,7 +83,7 @@ class ToolTestCase(unittest.TestCase):
         self.assertEqual(
             {
                 rule.name: rule.check_str
-                for rule in policies.list_rules()
+                for rule in defaults.list_rules()
                 if rule.name != 'get_images'
             },
             found,

@@ -7,7 +7,7 @@ from unittest import mock
 
 import webob
 
-from glance.api import rules
+from glance.api.policy import rules
 from glance.common import context
 from tests import base
 

@@ -10,9 +10,9 @@ import webob
 from glance import registry_client
 from glance.api import links
 from glance.api import policy
+from glance.api.policy import protections
 from glance.api.v2 import conditions
 from glance.api.v2 import patch
-from glance.api.v2 import protections
 from glance.api.v2 import query
 from glance.api.v2 import schemas
 from glance.api.v2 import views

@@ -5,8 +5,8 @@ from typing import Any
 
 import webob
 
+from glance.api.policy import protections
 from glance.api.v2 import patch
-from glance.api.v2 import protections
 from glance.common import context
 from glance.common import contract
 from glance.common import wsgi

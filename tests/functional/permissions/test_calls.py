@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import webob
 
 from glance.api import app as api_app
-from glance.api import policies
+from glance.api.policy import defaults
 from tests import base
 from tests.functional.permissions import callers
 
@@ -210,7 +210,7 @@ class TestTable(base.ServiceTestCase):
     def test_rules_name_the_calls_that_ask_them(self) -> None:
         known = asked()
         told: dict[str, set[str]] = {name: set() for name in known}
-        for rule in policies.list_rules():
+        for rule in defaults.list_rules():
             for operation in getattr(rule, 'operations', ()):
                 name = f'{operation["method"]} {operation["path"]}'
                 if name in known:  # others are of calls to come

@@ -7,7 +7,7 @@ import unittest
 
 from glance.api import conf as api_conf
 from glance.api import policy
-from glance.api.v2 import protections
+from glance.api.policy import protections
 from glance.common import context
 from glance.common import errors
 from tests import base

@@ -6,7 +6,7 @@ whatever enforce_new_defaults says (OSSN-0088).
 
 from oslo_policy import policy
 
-from glance.api.policies import base
+from glance.api.policy.defaults import base
 
 _ALL = '/v2/metadefs/namespaces'
 _ONE = f'{_ALL}/{{namespace}}'

@@ -1,4 +1,4 @@
-"""Permission: who may do what, decided here and nowhere else."""
+"""The decision on one action of one caller."""
 
 from collections.abc import Mapping
 import logging
@@ -6,8 +6,8 @@ from typing import Any
 
 from oslo_config import cfg
 
-from glance.api import policies
-from glance.api import rules
+from glance.api.policy import defaults
+from glance.api.policy import rules
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
@@ -20,7 +20,7 @@ class Policy:
     """Asks oslo.policy; knows what a caller may learn from a refusal."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._rules = rules.Rules(conf, policies.list_rules(), policies.GUARDS)
+        self._rules = rules.Rules(conf, defaults.list_rules(), defaults.GUARDS)
 
     def identify_admin(self, request: wsgi.Request) -> None:
         """Decide first whether the caller is an administrator."""

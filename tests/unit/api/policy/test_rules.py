@@ -13,8 +13,8 @@ from oslo_config import cfg
 from oslo_policy import opts as policy_opts
 from oslo_policy import policy
 
-from glance.api import policies
-from glance.api import rules
+from glance.api.policy import defaults
+from glance.api.policy import rules
 from glance.common import errors
 
 WRONG_FILES = (
@@ -156,7 +156,7 @@ class ReloadTestCase(unittest.TestCase):
         options.setdefault('policy_file', self.path)
         for name, value in options.items():
             conf.set_override(name, value, group='oslo_policy')
-        return rules.Rules(conf, policies.list_rules(), policies.GUARDS)
+        return rules.Rules(conf, defaults.list_rules(), defaults.GUARDS)
 
     def write(self, text: str) -> None:
         with open(self.path, 'w') as file:
@@ -287,7 +287,7 @@ class ReloadTestCase(unittest.TestCase):
             switch = cfg.BoolOpt('enforce_scope', default=True)
             conf.register_opt(switch, group='oslo_policy')
         conf.set_override('enforce_scope', False, group='oslo_policy')
-        switched = rules.Rules(conf, policies.list_rules())
+        switched = rules.Rules(conf, defaults.list_rules())
         self.assertTrue(switched.allows('get_images', {}, system))
 
     def test_a_rule_that_is_registered_nowhere_is_an_error(self) -> None:

@@ -1,6 +1,6 @@
 """Rules for the places where an image's data is."""
 
-from glance.api.policies import base
+from glance.api.policy.defaults import base
 
 _ONE = '/v2/images/{image_id}'
 

@@ -6,12 +6,12 @@ them, and the tools of oslo.policy shall not call them unknown.
 
 from oslo_policy import policy
 
-from glance.api.policies import base
-from glance.api.policies import images
-from glance.api.policies import locations
-from glance.api.policies import members
-from glance.api.policies import metadefs
-from glance.api.policies import operation
+from glance.api.policy.defaults import base
+from glance.api.policy.defaults import images
+from glance.api.policy.defaults import locations
+from glance.api.policy.defaults import members
+from glance.api.policy.defaults import metadefs
+from glance.api.policy.defaults import operation
 
 #: By rule, what has to pass besides where the rule itself says too little.
 GUARDS = {**images.GUARDS, **members.GUARDS, **locations.GUARDS}

@@ -1,6 +1,6 @@
 """Rules for images, their data, tags and actions."""
 
-from glance.api.policies import base
+from glance.api.policy.defaults import base
 
 _ONE = '/v2/images/{image_id}'
 

@@ -1,6 +1,6 @@
 """Rules of who operates the service: cache, stores, tasks."""
 
-from glance.api.policies import base
+from glance.api.policy.defaults import base
 
 
 def _cache(name: str, description: str, *calls: str) -> base.Rule:

@@ -1,6 +1,6 @@
 """Rules for the members of a shared image."""
 
-from glance.api.policies import base
+from glance.api.policy.defaults import base
 
 _ALL = '/v2/images/{image_id}/members'
 _ONE = f'{_ALL}/{{member_id}}'

@@ -4,7 +4,7 @@ import unittest
 
 from oslo_policy import policy
 
-from glance.api import policies
+from glance.api.policy import defaults
 
 #: Rules with a legacy check that let everybody pass.
 CHANGED = (
@@ -40,7 +40,7 @@ UNCHANGED = (
 
 class RulesTestCase(unittest.TestCase):
     def setUp(self) -> None:
-        rules = policies.list_rules()
+        rules = defaults.list_rules()
         self.rules = {rule.name: rule for rule in rules}
         self.assertEqual(len(rules), len(self.rules))
 
@@ -83,4 +83,4 @@ class RulesTestCase(unittest.TestCase):
             self.assertTrue(rule.description, name)
 
     def test_guards_are_of_rules_that_were_open(self) -> None:
-        self.assertLess(set(policies.GUARDS), set(CHANGED))
+        self.assertLess(set(defaults.GUARDS), set(CHANGED))
