@@ -1,4 +1,4 @@
-"""Who may touch which custom property (images-v2 section 20).
+"""Who may touch which custom property.
 
 The operator's file has a section for each kind of property; its title is a
 regular expression that is searched in the name, and the first section that
@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from glance.api import policy
-from glance.api.v2 import patch
+from glance.api.policy import decision
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
@@ -32,6 +31,11 @@ KNOWN_CHARACTERS = 255
 _EVERYBODY = '@'
 _NOBODY = '!'
 
+#: Properties that only the service writes begin like this.
+RESERVED_PREFIX = 'os_glance'
+
+#: Whether one caller may do an action to a property.
+Allows = Callable[[str, str], bool]
 #: Whether a caller may do it.
 Check = Callable[[context.RequestContext], bool]
 #: The value of a key in the file -> its check.
@@ -50,12 +54,12 @@ class Protections:
         self._sections = sections
         self._checks_of = functools.lru_cache(KNOWN_NAMES)(self._find)
 
-    def of(self, context: context.RequestContext) -> patch.Allows:
+    def of(self, context: context.RequestContext) -> Allows:
         """What one caller may do; each answer is found once."""
 
         @functools.cache
         def allows(action: str, name: str) -> bool:
-            if name.startswith(patch.RESERVED_PREFIX):
+            if name.startswith(RESERVED_PREFIX):
                 return True  # the service's own; clients cannot write them
             known = len(name) <= KNOWN_CHARACTERS
             checks = (self._checks_of if known else self._find)(name)
@@ -70,9 +74,7 @@ class Protections:
         return None
 
 
-def shown(
-    image: contract.Image, allows: patch.Allows | None
-) -> contract.Image:
+def shown(image: contract.Image, allows: Allows | None) -> contract.Image:
     """The image with those properties that its reader may read.
 
     :param allows: what the reader may do; None: nothing is protected
@@ -87,7 +89,7 @@ def shown(
     return {**image, 'properties': readable}
 
 
-def require_create(names: Iterable[str], allows: patch.Allows | None) -> None:
+def require_create(names: Iterable[str], allows: Allows | None) -> None:
     """:raises errors.Forbidden: a new image may not have all these names"""
     if allows is None:
         return
@@ -97,7 +99,7 @@ def require_create(names: Iterable[str], allows: patch.Allows | None) -> None:
 
 
 def from_configuration(
-    conf: cfg.ConfigOpts, permission: policy.Policy
+    conf: cfg.ConfigOpts, permission: decision.Policy
 ) -> Protections | None:
     """What property_protection_file says; None: there is no such file.
 
@@ -131,7 +133,7 @@ def _sections(path: str, reader: Reader) -> list[Section]:
     found = [
         _section(title, dict(parser.items(title)), reader)
         for title in parser.sections()
-        if not title.startswith(patch.RESERVED_PREFIX)
+        if not title.startswith(RESERVED_PREFIX)
     ]
     if not found:
         raise ValueError('it has no section')
@@ -172,7 +174,7 @@ def _roles(value: str) -> Check:
     return has_role
 
 
-def _rule_reader(permission: policy.Policy) -> Reader:
+def _rule_reader(permission: decision.Policy) -> Reader:
     def rule(value: str) -> Check:
         """The name of one rule of the policy."""
         name = value.strip()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import re
 from typing import Any, NamedTuple
 
+from glance.api.policy import protections
 from glance.api.v2 import schemas
 from glance.common import contract
 from glance.common import errors
@@ -21,17 +22,11 @@ READ_ONLY = frozenset(
 )
 #: Names that are nobody's: heritage of API v1.
 RESERVED = frozenset(('location', 'deleted', 'deleted_at'))
-#: Names that only the service writes begin like this.
-RESERVED_PREFIX = 'os_glance'
 FORMATS = ('disk_format', 'container_format')
 FORMATS_OPEN = ('queued', 'importing')
 #: Operations in one request; a whole image has some 30 members and at most
 #: a few hundred properties.
 MAX_OPERATIONS = 1000
-
-
-#: Whether the caller may create, read, update or delete a property.
-Allows = Callable[[str, str], bool]
 
 
 class Operation(NamedTuple):
@@ -117,7 +112,7 @@ def _name(path: Any) -> str:
 
 def is_reserved(name: str) -> bool:
     """Whether only the service may write the name."""
-    return name in RESERVED or name.startswith(RESERVED_PREFIX)
+    return name in RESERVED or name.startswith(protections.RESERVED_PREFIX)
 
 
 def checked(
@@ -141,7 +136,7 @@ def changes(
     operations: list[Operation],
     image: contract.Image,
     schema: schemas.ImageSchema,
-    allows: Allows | None = None,
+    allows: protections.Allows | None = None,
 ) -> contract.ImageChanges:
     """Apply the operations in order to a copy; what came of it.
 
@@ -218,7 +213,7 @@ def _change_base(
 def _change_property(
     operation: Operation,
     properties: dict[str, str | None],
-    allows: Allows,
+    allows: protections.Allows,
 ) -> None:
     op, name, _, value, strict_add = operation
     is_there = name in properties and allows('read', name)

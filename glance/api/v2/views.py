@@ -6,7 +6,6 @@ from typing import Any
 import webob
 
 from glance.api.policy import protections
-from glance.api.v2 import patch
 from glance.common import context
 from glance.common import contract
 from glance.common import wsgi
@@ -90,7 +89,9 @@ class Entities:
         self._view = view
         self._protected = protected
 
-    def allows(self, context: context.RequestContext) -> patch.Allows | None:
+    def allows(
+        self, context: context.RequestContext
+    ) -> protections.Allows | None:
         """What the caller may do to properties; None: everything."""
         return None if self._protected is None else self._protected.of(context)
 
