@@ -5,8 +5,18 @@
 properties.
 """
 
+from glance.api.policy.decision import of_image
+from glance.api.policy.decision import of_member
+from glance.api.policy.decision import of_new_image
 from glance.api.policy.decision import Policy
-from glance.api.policy.decision import target_of
+from glance.api.policy.decision import Target
 from glance.api.policy.decision import visibility_rules
 
-__all__ = ['Policy', 'target_of', 'visibility_rules']
+__all__ = [
+    'Policy',
+    'Target',
+    'of_image',
+    'of_member',
+    'of_new_image',
+    'visibility_rules',
+]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
@@ -16,6 +16,19 @@ from glance.common import wsgi
 LOG = logging.getLogger(__name__)
 
 
+class Target(NamedTuple):
+    """What an action is done to.
+
+    :ivar values: what the rules may look at
+    :ivar name: what messages call it
+    :ivar seen_by: the rule of who may know of it; None: everybody may
+    """
+
+    values: Mapping[str, Any]
+    name: str
+    seen_by: str | None = None
+
+
 class Policy:
     """Asks oslo.policy; knows what a caller may learn from a refusal."""
 
@@ -25,15 +38,19 @@ class Policy:
     def identify_admin(self, request: wsgi.Request) -> None:
         """Decide first whether the caller is an administrator."""
         context = request.context
-        context.is_admin = self.allows(context, 'context_is_admin', {})
+        context.is_admin = self.allows(
+            context, 'context_is_admin', Target({}, 'service')
+        )
 
     def allows(
         self,
         context: context.RequestContext,
         action: str,
-        target: Mapping[str, Any],
+        target: Target,
     ) -> bool:
-        return self._rules.allows(action, target, context.to_policy_values())
+        return self._rules.allows(
+            action, target.values, context.to_policy_values()
+        )
 
     def knows(self, name: str) -> bool:
         """Whether there is a rule of that name, be it only in a file."""
@@ -47,23 +64,24 @@ class Policy:
         self,
         context: context.RequestContext,
         action: str,
-        image: contract.Image,
+        target: Target,
     ) -> None:
-        """Permit ``action`` on an image that the registry showed.
+        """Permit ``action`` on what the registry showed or is to make.
 
-        :raises errors.Forbidden: not permitted
-        :raises errors.NotFound: not even to see the image (rule get_image)
+        :raises errors.Forbidden: not permitted, or the caller is anonymous
+            and would change something
+        :raises errors.NotFound: not even to see the target
         """
-        if context.read_only and action not in _READS:
-            raise errors.Forbidden('Anonymous callers may only read.')
-        target = target_of(image)
+        if action not in _READS:
+            self.refuse_anonymous(context)
         if self.allows(context, action, target):
             return
-        LOG.debug('Rule %s refused image %s', action, image['id'])
-        if action == 'get_image' or not self.allows(
-            context, 'get_image', target
+        LOG.debug('Rule %s refused the %s', action, target.name)
+        seen_by = target.seen_by
+        if seen_by is not None and (
+            action == seen_by or not self.allows(context, seen_by, target)
         ):
-            raise errors.NotFound(f'There is no image {image["id"]}.')
+            raise errors.NotFound(f'There is no {target.name}.')
         raise errors.Forbidden(f'You are not permitted to {action}.')
 
     def refuse_anonymous(self, context: context.RequestContext) -> None:
@@ -71,26 +89,12 @@ class Policy:
         if context.read_only:
             raise errors.Forbidden('Anonymous callers may only read.')
 
-    def require_new(
-        self, context: context.RequestContext, values: Mapping[str, Any]
-    ) -> None:
-        """Permit the creation of an image with these values.
-
-        :raises errors.Forbidden: anonymous, or not permitted
-        """
-        self.refuse_anonymous(context)
-        target = {**values, 'project_id': values['owner']}
-        if values['owner'] is None:
-            del target['owner'], target['project_id']
-        for action in ('add_image', *visibility_rules(values)):
-            if not self.allows(context, action, target):
-                raise errors.Forbidden(f'You are not permitted to {action}.')
-
     def require_list(self, context: context.RequestContext) -> None:
         """:raises errors.Forbidden: the caller may not list images"""
-        target = {}
+        values = {}
         if context.project_id:
-            target['project_id'] = context.project_id
+            values['project_id'] = context.project_id
+        target = Target(values, 'list of images')
         if not self.allows(context, 'get_images', target):
             raise errors.Forbidden('You are not permitted to list images.')
 
@@ -111,17 +115,32 @@ def visibility_rules(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def target_of(image: contract.Image) -> dict[str, Any]:
-    """What the rules may look at.
+def of_image(image: contract.Image) -> Target:
+    """An image that the registry showed.
 
     What is null is left out: a caller without a project is not the owner
     of an image without one.
     """
-    target: dict[str, Any] = dict(image['properties'])
-    target.update(image)
+    values: dict[str, Any] = dict(image['properties'])
+    values.update(image)
     ids = {'project_id': image['owner'], 'member_id': image['member']}
     for name, value in ids.items():
-        target.pop(name, None)
+        values.pop(name, None)
         if value is not None:
-            target[name] = value
-    return target
+            values[name] = value
+    return Target(values, f'image {image["id"]}', 'get_image')
+
+
+def of_member(image: contract.Image, member: contract.Member) -> Target:
+    """A member of an image; its ``member_id`` is not the caller's."""
+    member_id = member['member_id']
+    values = {**of_image(image).values, 'member_id': member_id}
+    return Target(values, f'member {member_id} of image {image["id"]}')
+
+
+def of_new_image(values: Mapping[str, Any]) -> Target:
+    """An image that is to be made with these values."""
+    wanted = {**values, 'project_id': values['owner']}
+    if values['owner'] is None:
+        del wanted['owner'], wanted['project_id']
+    return Target(wanted, 'new image')

@@ -46,10 +46,11 @@ class ImageActions:
         move: Callable[[context.RequestContext, str, contract.Expected], None],
     ) -> webob.Response:
         request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, action, image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, action, policy.of_image(image))
         expected = conditions.expected(request, image)
-        move(request.context, image_id, expected)
+        move(context, image_id, expected)
         if self._notifier is not None:
             status = 'active' if action == 'reactivate' else 'deactivated'
             self._notifier.updated(image, status=status)

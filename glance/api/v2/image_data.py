@@ -55,8 +55,9 @@ class ImageData:
         if self._unified is not None:
             self._policy.refuse_anonymous(request.context)
             self._unified.require_size(request.context, expected)
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'upload_image', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'upload_image', policy.of_image(image))
         _require_formats(image)
         _require_queued(image)
         data = streams.Measured(
@@ -65,15 +66,16 @@ class ImageData:
             expected_bytes=expected,
             hash_name=image['os_hash_algo'] or self._limits.hash_name,
         )
-        self._uploads.run(request.context, image_id, data, expected)
+        self._uploads.run(context, image_id, data, expected)
         return wsgi.empty()
 
     def get(self, request: wsgi.Request, image_id: str) -> webob.Response:
         """Send the data; to HEAD only what would be said of them."""
         request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'download_image', image)
-        if image['status'] == 'deactivated' and not request.context.is_admin:
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'download_image', policy.of_image(image))
+        if image['status'] == 'deactivated' and not context.is_admin:
             raise errors.Forbidden('The image is deactivated.')
         if not image['locations']:
             return _no_data()
@@ -91,7 +93,7 @@ class ImageData:
             return _described(webob.Response(), image, body.length, etag)
         if self._notifier is not None:
             ended = self._notifier.sent(
-                image, request.context, request.remote_addr, body.length
+                image, context, request.remote_addr, body.length
             )
             body = download.watched(body, ended)
         response = webob.Response(app_iter=body)

@@ -40,8 +40,10 @@ class ImageLocations:
 
     def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'fetch_image_location', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        target = policy.of_image(image)
+        self._policy.require(context, 'fetch_image_location', target)
         return wsgi.json_response(
             [views.location_document(each) for each in image['locations']]
         )
@@ -50,10 +52,11 @@ class ImageLocations:
         url, claimed = _read(request.document())
         context = request.context
         image = self._registry.get_image(context, image_id)
-        self._policy.require(context, 'get_image', image)
+        target = policy.of_image(image)
+        self._policy.require(context, 'get_image', target)
         if image['status'] != 'queued':
             raise errors.Conflict(f'The image is {image["status"]}.')
-        self._policy.require(context, 'add_image_location', image)
+        self._policy.require(context, 'add_image_location', target)
         self._check_url(context, url)
         if claimed and not locations.is_hash(
             claimed['os_hash_value'], claimed['os_hash_algo']

@@ -33,15 +33,17 @@ class ImageMembers:
 
     def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
-        found = self._registry.list_members(request.context, image_id)
-        self._require_shared(request.context, found['image'])
-        self._policy.require(request.context, 'get_members', found['image'])
+        context = request.context
+        found = self._registry.list_members(context, image_id)
+        image = found['image']
+        self._require_shared(context, image)
+        self._policy.require(context, 'get_members', policy.of_image(image))
         return wsgi.json_response(
             {
                 'members': [
                     views.member_document(member)
                     for member in found['members']
-                    if self._sees(request.context, found['image'], member)
+                    if self._sees(context, image, member)
                 ],
                 'schema': '/v2/schemas/members',
             }
@@ -60,11 +62,12 @@ class ImageMembers:
         if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
             raise errors.BadRequest('A member is a project id.')
         schemas.check_path_name(member, 'member')
-        image = self._registry.get_image(request.context, image_id)
-        self._require_shared(request.context, image)
-        self._policy.require(request.context, 'add_member', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._require_shared(context, image)
+        self._policy.require(context, 'add_member', policy.of_image(image))
         created = self._registry.create_member(
-            request.context,
+            context,
             image_id,
             {'member': member, 'quota': self._quota},
         )
@@ -104,7 +107,7 @@ class ImageMembers:
         """Show a member; whatever is in the way is 404."""
         found = self._registry.list_members(context, image_id)
         image = found['image']
-        self._policy.require(context, 'get_image', image)
+        self._policy.require(context, 'get_image', policy.of_image(image))
         if image['visibility'] == 'shared':
             for document in found['members']:
                 if document['member_id'] == member and self._sees(
@@ -119,9 +122,7 @@ class ImageMembers:
         image: contract.Image,
         member: contract.Member,
     ) -> bool:
-        """Ask get_member; its ``member_id`` is that of the member."""
-        target = policy.target_of(image)
-        target['member_id'] = member['member_id']
+        target = policy.of_member(image, member)
         return self._policy.allows(context, 'get_member', target)
 
     def _permit(
@@ -139,15 +140,15 @@ class ImageMembers:
         }
         if member not in known:
             raise errors.NotFound(f'{member} is not a member of the image.')
-        if not self._sees(context, image, known[member]):
-            raise errors.Forbidden('You are not permitted to get_member.')
-        self._policy.require(context, action, image)
+        target = policy.of_member(image, known[member])
+        self._policy.require(context, 'get_member', target)
+        self._policy.require(context, action, policy.of_image(image))
         return known[member]
 
     def _require_shared(
         self, context: context.RequestContext, image: contract.Image
     ) -> None:
-        self._policy.require(context, 'get_image', image)
+        self._policy.require(context, 'get_image', policy.of_image(image))
         if image['visibility'] != 'shared':
             raise errors.Forbidden('Only shared images have members.')
 

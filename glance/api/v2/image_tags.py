@@ -35,9 +35,10 @@ class ImageTags:
             )
         schemas.check_text(tag, 'tag')
         schemas.check_path_name(tag, 'tag')
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'modify_image', image)
-        self._registry.add_tag(request.context, image_id, tag, self._quota)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'modify_image', policy.of_image(image))
+        self._registry.add_tag(context, image_id, tag, self._quota)
         if self._notifier is not None:
             tags = [*(name for name in image['tags'] if name != tag), tag]
             self._notifier.updated(image, tags=tags)
@@ -48,9 +49,10 @@ class ImageTags:
     ) -> webob.Response:
         request.refuse_body()
         schemas.check_text(tag, 'tag')
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'modify_image', image)
-        self._registry.delete_tag(request.context, image_id, tag)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'modify_image', policy.of_image(image))
+        self._registry.delete_tag(context, image_id, tag)
         if self._notifier is not None:
             tags = [name for name in image['tags'] if name != tag]
             self._notifier.updated(image, tags=tags)

@@ -111,13 +111,14 @@ class ImageUpdate:
         """
         context = request.context
         image = self._registry.get_image(context, image_id)
+        target = policy.of_image(image)
         if not asked.operations and not asked.places:
-            self._policy.require(context, 'get_image', image)
+            self._policy.require(context, 'get_image', target)
             return image
         if asked.operations:
-            self._policy.require(context, 'modify_image', image)
+            self._policy.require(context, 'modify_image', target)
         for place in asked.places:
-            self._policy.require(context, _PLACE_RULES[place.op], image)
+            self._policy.require(context, _PLACE_RULES[place.op], target)
         conditions.expected(request, image)
         changes = patch.changes(
             asked.operations,
@@ -183,7 +184,7 @@ class ImageUpdate:
             raise errors.Forbidden('Only an admin may give an image away.')
         if values.get('visibility') != image['visibility']:
             for action in policy.visibility_rules(values):
-                self._policy.require(context, action, image)
+                self._policy.require(context, action, policy.of_image(image))
 
     def _check_quotas(
         self, image: contract.Image, changes: contract.ImageChanges

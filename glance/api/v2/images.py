@@ -103,12 +103,13 @@ class Images:
 
     def show(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'get_image', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'get_image', policy.of_image(image))
         version = str(image['row_version'])
         if conditions.is_known(request, version):
             return conditions.not_modified(version)
-        return self._entities.answer(request.context, image)
+        return self._entities.answer(context, image)
 
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
@@ -124,10 +125,11 @@ class Images:
 
     def delete(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
-        image = self._registry.get_image(request.context, image_id)
-        self._policy.require(request.context, 'delete_image', image)
+        context = request.context
+        image = self._registry.get_image(context, image_id)
+        self._policy.require(context, 'delete_image', policy.of_image(image))
         expected = conditions.expected(request, image)
-        image = self._deletions.run(request.context, image, expected)
+        image = self._deletions.run(context, image, expected)
         if self._notifier is not None:
             self._notifier.deleted(image)
         return wsgi.empty()
@@ -135,7 +137,7 @@ class Images:
     def _shows(
         self, context: context.RequestContext, image: contract.Image
     ) -> bool:
-        target = policy.target_of(image)
+        target = policy.of_image(image)
         return self._policy.allows(context, 'get_image', target)
 
     def _new_image(self, request: wsgi.Request) -> contract.NewImage:
@@ -144,9 +146,9 @@ class Images:
         values, properties = self._split(document)
         values.setdefault('owner', request.context.project_id)
         values.setdefault('visibility', 'shared')
-        self._policy.require_new(
-            request.context, {**properties, **values, 'tags': []}
-        )
+        target = policy.of_new_image({**properties, **values, 'tags': []})
+        for action in ('add_image', *policy.visibility_rules(values)):
+            self._policy.require(request.context, action, target)
         if self._unified is not None:
             self._unified.require_image(request.context)
         protections.require_create(

@@ -1,7 +1,8 @@
-"""Which file overrides the rules of the code."""
+"""Which file overrides the rules of the code; what a refusal tells."""
 
 import pathlib
 import tempfile
+from typing import Any
 import unittest
 
 from oslo_config import cfg
@@ -57,3 +58,35 @@ class FilesTestCase(unittest.TestCase):
         self.assertTrue(
             self.may_list([], policy_yaml=OPEN, policy_json=CLOSED)
         )
+
+
+class TargetTestCase(unittest.TestCase):
+    """Targets that are no images: a namespace, as an example."""
+
+    def require(self, action: str, project_id: str, **caller: Any) -> None:
+        """:param project_id: whose private namespace it is"""
+        conf = cfg.ConfigOpts()
+        api_conf.register(conf)
+        conf(args=[], default_config_files=[], project='glance')
+        asking = context.RequestContext(
+            project_id='p1', roles=['reader'], overwrite=False, **caller
+        )
+        values = {'project_id': project_id, 'visibility': 'private'}
+        target = policy.Target(values, 'namespace n', 'get_metadef_namespace')
+        policy.Policy(conf).require(asking, action, target)
+
+    def test_what_the_rule_permits(self) -> None:
+        self.require('get_metadef_namespace', 'p1')
+
+    def test_who_sees_it_is_told_that_it_is_forbidden(self) -> None:
+        with self.assertRaisesRegex(errors.Forbidden, 'modify_metadef'):
+            self.require('modify_metadef_namespace', 'p1')
+
+    def test_who_does_not_see_it_is_told_that_there_is_none(self) -> None:
+        for action in ('get_metadef_namespace', 'modify_metadef_namespace'):
+            with self.assertRaisesRegex(errors.NotFound, 'no namespace n'):
+                self.require(action, 'p2')
+
+    def test_an_anonymous_caller_changes_nothing(self) -> None:
+        with self.assertRaisesRegex(errors.Forbidden, 'Anonymous'):
+            self.require('modify_metadef_namespace', 'p1', read_only=True)
