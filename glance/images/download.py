@@ -33,9 +33,11 @@ def open_data(
 
 
 def watched(
-    body: store_base.Body, ended: Callable[[int], None]
+    body: store_base.Body, ended: Callable[[int], None] | None
 ) -> store_base.Body:
     """The same data; ``ended(bytes)`` is called when its sending ends."""
+    if ended is None:
+        return body
     if isinstance(body, filebody.FileBody):
         body.on_close = ended  # the server sends it in ways of its own
         return body

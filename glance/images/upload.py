@@ -32,7 +32,6 @@ class Uploads:
     :param keys: where certificates of signed images are
     :param quota_bytes: most bytes that one owner may keep; 0: any
     :param unified: None: Keystone knows no limits
-    :param notifier: None: nobody wants to know
     """
 
     def __init__(
@@ -43,9 +42,9 @@ class Uploads:
         node: str,
         rules: formats.Rules,
         keys: key_manager.Keys,
-        quota_bytes: int = 0,
-        unified: limits.UnifiedLimits | None = None,
-        notifier: notifications.Notifier | None = None,
+        quota_bytes: int,
+        unified: limits.UnifiedLimits | None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -85,8 +84,7 @@ class Uploads:
                 self._unified.require_uploading(context)
             if 'room' in claimed:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
-            if self._notifier is not None:
-                self._notifier.prepared(claimed['image'])
+            self._notifier.prepared(claimed['image'])
             self._examine(context, claimed['image'], data)
             url = self._write(image_id, transfer, data, expected_bytes)
             image = self._finish(context, image_id, transfer, data, url)
@@ -95,8 +93,7 @@ class Uploads:
             raise
         finally:
             self._transfers.drop(transfer)
-        if self._notifier is not None:
-            self._notifier.uploaded(image)
+        self._notifier.uploaded(image)
 
     def _claim(
         self, transfer: transfers.Transfer, expected_bytes: int | None
@@ -188,8 +185,7 @@ class Uploads:
             cause,
             cause.__cause__,
         )
-        if self._notifier is not None:
-            self._notifier.upload_failed(image_id, cause)
+        self._notifier.upload_failed(image_id, cause)
         abandoned: contract.Abandoned = {
             'transfer_id': transfer.id,
             'reason': f'The upload failed: {errors.public_text(cause)}',

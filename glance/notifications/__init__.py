@@ -2,6 +2,6 @@
 
 ``notifier`` is what handlers call, ``payloads`` what consumers get,
 ``outbox`` the queue between a request and the bus, ``bus`` oslo.messaging.
-Without a driver in ``[oslo_messaging_notifications]`` there is no notifier,
-and nothing of it runs or is imported but this.
+Without a driver in ``[oslo_messaging_notifications]`` the notifier is one that
+does nothing, and ``bus`` is not imported.
 """

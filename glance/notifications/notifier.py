@@ -65,8 +65,11 @@ class Notifier:
         context: context.RequestContext,
         address: str | None,
         wanted_bytes: int,
-    ) -> Callable[[int], None]:
-        """To be called with the number of bytes when a download ends."""
+    ) -> Callable[[int], None] | None:
+        """To be called with the number of bytes when a download ends.
+
+        :returns: None: nobody wants to know
+        """
 
         def ended(sent_bytes: int) -> None:
             payload = {
@@ -104,3 +107,17 @@ class Notifier:
             event == name or event.startswith(f'{name}.')
             for name in self._disabled
         )
+
+
+class NoNotifier(Notifier):
+    """Does nothing, where no driver is configured."""
+
+    def __init__(self) -> None:
+        pass
+
+    def _ignore(self, *_arguments: Any, **_values: Any) -> None:
+        pass
+
+    created = updated = deleted = prepared = uploaded = activated = _ignore
+    upload_failed = sent = _ignore
+    member_created = member_updated = member_deleted = _ignore

@@ -77,7 +77,7 @@ class LocationImports:
         places: locations.Locations,
         node: str,
         options: Options,
-        notifier: notifications.Notifier | None = None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -202,8 +202,7 @@ class LocationImports:
             job.context, job.image['id'], registered
         )
         self._transfers.drop(job.transfer)
-        if self._notifier is not None:
-            self._notifier.activated(answer['image'])
+        self._notifier.activated(answer['image'])
         if later is not None:
             self._transfers.hold(later, answer['lease_seconds'], since)
             step = functools.partial(self._hash, size=size)

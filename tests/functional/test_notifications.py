@@ -311,7 +311,12 @@ class TestOptions(base.ServiceTestCase):
 
     def test_off_is_nothing(self) -> None:
         for drivers in ((), ('',), ('noop',)):
-            self.assertIsNone(self.start(*drivers))
+            found = self.start(*drivers)
+            self.assertIsInstance(found, notifier.NoNotifier)
+
+    def test_off_leaves_no_event_to_do(self) -> None:
+        events = {name for name in vars(notifier.Notifier) if name[0] != '_'}
+        self.assertLessEqual(events, vars(notifier.NoNotifier).keys())
 
     def test_a_driver_that_is_none_is_refused(self) -> None:
         with self.assertRaisesRegex(errors.ConfigurationError, 'pigeon'):

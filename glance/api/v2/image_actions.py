@@ -20,7 +20,7 @@ class ImageActions:
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
-        notifier: notifications.Notifier | None = None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -51,7 +51,6 @@ class ImageActions:
         self._policy.require(context, action, policy.of_image(image))
         expected = conditions.expected(request, image)
         move(context, image_id, expected)
-        if self._notifier is not None:
-            status = 'active' if action == 'reactivate' else 'deactivated'
-            self._notifier.updated(image, status=status)
+        status = 'active' if action == 'reactivate' else 'deactivated'
+        self._notifier.updated(image, status=status)
         return wsgi.empty()

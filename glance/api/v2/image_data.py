@@ -37,8 +37,8 @@ class ImageData:
         store: stores.Stores,
         uploads: upload.Uploads,
         limits: DataLimits,
-        unified: unified_limits.UnifiedLimits | None = None,
-        notifier: notifications.Notifier | None = None,
+        unified: unified_limits.UnifiedLimits | None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -91,11 +91,10 @@ class ImageData:
         if request.method == 'HEAD':
             body.close()
             return _described(webob.Response(), image, body.length, etag)
-        if self._notifier is not None:
-            ended = self._notifier.sent(
-                image, context, request.remote_addr, body.length
-            )
-            body = download.watched(body, ended)
+        ended = self._notifier.sent(
+            image, context, request.remote_addr, body.length
+        )
+        body = download.watched(body, ended)
         response = webob.Response(app_iter=body)
         if part is not None:
             last = offset + length - 1

@@ -24,7 +24,7 @@ class ImageMembers:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         quota: int,
-        notifier: notifications.Notifier | None = None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -71,8 +71,7 @@ class ImageMembers:
             image_id,
             {'member': member, 'quota': self._quota},
         )
-        if self._notifier is not None:
-            self._notifier.member_created(created)
+        self._notifier.member_created(created)
         return wsgi.json_response(views.member_document(created))
 
     def update(
@@ -87,8 +86,7 @@ class ImageMembers:
         changed = self._registry.update_member(
             request.context, image_id, member, status
         )
-        if self._notifier is not None:
-            self._notifier.member_updated(changed)
+        self._notifier.member_updated(changed)
         return wsgi.json_response(views.member_document(changed))
 
     def delete(
@@ -97,8 +95,7 @@ class ImageMembers:
         request.refuse_body()
         gone = self._permit(request.context, 'delete_member', image_id, member)
         self._registry.delete_member(request.context, image_id, member)
-        if self._notifier is not None:
-            self._notifier.member_deleted(gone)
+        self._notifier.member_deleted(gone)
         return wsgi.empty()
 
     def _find(

@@ -18,7 +18,7 @@ class ImageTags:
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         quota: int,
-        notifier: notifications.Notifier | None = None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -39,9 +39,8 @@ class ImageTags:
         image = self._registry.get_image(context, image_id)
         self._policy.require(context, 'modify_image', policy.of_image(image))
         self._registry.add_tag(context, image_id, tag, self._quota)
-        if self._notifier is not None:
-            tags = [*(name for name in image['tags'] if name != tag), tag]
-            self._notifier.updated(image, tags=tags)
+        tags = [*(name for name in image['tags'] if name != tag), tag]
+        self._notifier.updated(image, tags=tags)
         return wsgi.empty()
 
     def delete(
@@ -53,7 +52,6 @@ class ImageTags:
         image = self._registry.get_image(context, image_id)
         self._policy.require(context, 'modify_image', policy.of_image(image))
         self._registry.delete_tag(context, image_id, tag)
-        if self._notifier is not None:
-            tags = [name for name in image['tags'] if name != tag]
-            self._notifier.updated(image, tags=tags)
+        tags = [name for name in image['tags'] if name != tag]
+        self._notifier.updated(image, tags=tags)
         return wsgi.empty()

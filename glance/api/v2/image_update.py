@@ -48,7 +48,7 @@ class ImageUpdate:
         entities: views.Entities,
         places: locations.Locations | None,
         left: leftovers.Leftovers,
-        notifier: notifications.Notifier | None,
+        notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
         self._policy = permission
@@ -76,7 +76,7 @@ class ImageUpdate:
                 if not tries_left:
                     raise
         changed = asked.operations or asked.places
-        if changed and self._notifier is not None:
+        if changed:
             self._notifier.updated(image)
         return self._entities.answer(request.context, image)
 

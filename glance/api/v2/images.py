@@ -64,7 +64,7 @@ class Images:
         limits: Limits,
         entities: views.Entities,
         unified: unified_limits.UnifiedLimits | None,
-        notifier: notifications.Notifier | None,
+        notifier: notifications.Notifier,
         public_endpoint: str | None,
     ) -> None:
         self._registry = registry
@@ -114,8 +114,7 @@ class Images:
     def create(self, request: wsgi.Request) -> webob.Response:
         new = self._new_image(request)
         image = self._registry.create_image(request.context, new)
-        if self._notifier is not None:
-            self._notifier.created(image)
+        self._notifier.created(image)
         base = links.base(request, self._public_endpoint)
         return wsgi.json_response(
             self._entities.document(request.context, image),
@@ -130,8 +129,7 @@ class Images:
         self._policy.require(context, 'delete_image', policy.of_image(image))
         expected = conditions.expected(request, image)
         image = self._deletions.run(context, image, expected)
-        if self._notifier is not None:
-            self._notifier.deleted(image)
+        self._notifier.deleted(image)
         return wsgi.empty()
 
     def _shows(
