@@ -223,9 +223,9 @@ def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
 
 def _unified_limits(
     conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
-) -> unified_limits.UnifiedLimits | None:
+) -> unified_limits.UnifiedLimits:
     if not conf.use_keystone_limits:
-        return None
+        return unified_limits.NoLimits()
     return unified_limits.UnifiedLimits(conf, registry)
 
 

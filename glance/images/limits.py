@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from glance import registry_client
 from glance.common import context
+from glance.common import errors
 
 MIB = 1024 * 1024
 #: Resource, what the registry calls it, and how much of that is one.
@@ -50,7 +51,10 @@ class UnifiedLimits:
 
         :param size_bytes: None: unknown, then there must be none too many
         :raises errors.LimitExceeded: there is no room for so much
+        :raises errors.Forbidden: anonymous callers have no project to ask for
         """
+        if context.read_only:
+            raise errors.Forbidden('Anonymous callers may only read.')
         delta = -(-(size_bytes or 0) // MIB)
         self._service.require(context.project_id, 'image_size_total', delta)
 
@@ -77,3 +81,20 @@ class UnifiedLimits:
             for name, (key, unit) in RESOURCES.items()
             if name in names
         }
+
+
+class NoLimits(UnifiedLimits):
+    """Does nothing, where use_keystone_limits is off."""
+
+    def __init__(self) -> None:
+        pass
+
+    def _ignore(self, *_arguments: Any, **_values: Any) -> None:
+        pass
+
+    require_image = require_size = require_uploading = _ignore
+
+    def usage(
+        self, context: context.RequestContext
+    ) -> dict[str, dict[str, int]]:
+        return {}

@@ -31,7 +31,6 @@ class Uploads:
     :param rules: about the content of images
     :param keys: where certificates of signed images are
     :param quota_bytes: most bytes that one owner may keep; 0: any
-    :param unified: None: Keystone knows no limits
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class Uploads:
         rules: formats.Rules,
         keys: key_manager.Keys,
         quota_bytes: int,
-        unified: limits.UnifiedLimits | None,
+        unified: limits.UnifiedLimits,
         notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
@@ -80,8 +79,7 @@ class Uploads:
         )
         self._transfers.hold(transfer, claimed['lease_seconds'], since)
         try:
-            if self._unified is not None:
-                self._unified.require_uploading(context)
+            self._unified.require_uploading(context)
             if 'room' in claimed:
                 data.narrow(claimed['room'], transfers.NO_ROOM)
             self._notifier.prepared(claimed['image'])

@@ -24,7 +24,7 @@ ROOTS = [
 LOGIN = {'glance/common/context.py', 'glance/common/middleware.py'}
 ONE_STOP = ('glance/images/formats/', 'glance/registry_client/client/')
 #: Classes that do nothing where an option is off: no stops either.
-NULL_OBJECTS = ('NoNotifier.',)
+NULL_OBJECTS = ('NoNotifier.', 'NoLimits.')
 
 
 def files_run(journey: Callable[[], Any]) -> list[str]:

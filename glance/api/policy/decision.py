@@ -72,8 +72,8 @@ class Policy:
             and would change something
         :raises errors.NotFound: not even to see the target
         """
-        if action not in _READS:
-            self.refuse_anonymous(context)
+        if context.read_only and action not in _READS:
+            raise errors.Forbidden('Anonymous callers may only read.')
         if self.allows(context, action, target):
             return
         LOG.debug('Rule %s refused the %s', action, target.name)
@@ -83,11 +83,6 @@ class Policy:
         ):
             raise errors.NotFound(f'There is no {target.name}.')
         raise errors.Forbidden(f'You are not permitted to {action}.')
-
-    def refuse_anonymous(self, context: context.RequestContext) -> None:
-        """:raises errors.Forbidden: the caller is anonymous"""
-        if context.read_only:
-            raise errors.Forbidden('Anonymous callers may only read.')
 
     def require_list(self, context: context.RequestContext) -> None:
         """:raises errors.Forbidden: the caller may not list images"""

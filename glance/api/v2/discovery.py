@@ -11,13 +11,12 @@ from glance.images import limits
 class Discovery:
     """Documents about the service itself; no rule stands before them.
 
-    :param unified: None: unified limits are off
     :param features: see doc/features.md
     """
 
     def __init__(
         self,
-        unified: limits.UnifiedLimits | None,
+        unified: limits.UnifiedLimits,
         features: dict[str, dict[str, Any]],
     ) -> None:
         self._unified = unified
@@ -26,9 +25,7 @@ class Discovery:
     def usage(self, request: wsgi.Request) -> webob.Response:
         """Usage and limits of the caller's project (section 15.5)."""
         request.refuse_body()
-        usage = {}
-        if self._unified is not None:
-            usage = self._unified.usage(request.context)
+        usage = self._unified.usage(request.context)
         return wsgi.json_response({'usage': usage})
 
     def features(self, request: wsgi.Request) -> webob.Response:

@@ -37,7 +37,7 @@ class ImageData:
         store: stores.Stores,
         uploads: upload.Uploads,
         limits: DataLimits,
-        unified: unified_limits.UnifiedLimits | None,
+        unified: unified_limits.UnifiedLimits,
         notifier: notifications.Notifier,
     ) -> None:
         self._registry = registry
@@ -52,10 +52,8 @@ class ImageData:
         if request.content_type.lower() != OCTETS:
             raise errors.UnsupportedMediaType(f'Image data is {OCTETS}.')
         expected = _expected_bytes(request)
-        if self._unified is not None:
-            self._policy.refuse_anonymous(request.context)
-            self._unified.require_size(request.context, expected)
         context = request.context
+        self._unified.require_size(context, expected)
         image = self._registry.get_image(context, image_id)
         self._policy.require(context, 'upload_image', policy.of_image(image))
         _require_formats(image)

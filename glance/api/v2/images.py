@@ -63,7 +63,7 @@ class Images:
         schema: schemas.ImageSchema,
         limits: Limits,
         entities: views.Entities,
-        unified: unified_limits.UnifiedLimits | None,
+        unified: unified_limits.UnifiedLimits,
         notifier: notifications.Notifier,
         public_endpoint: str | None,
     ) -> None:
@@ -147,8 +147,7 @@ class Images:
         target = policy.of_new_image({**properties, **values, 'tags': []})
         for action in ('add_image', *policy.visibility_rules(values)):
             self._policy.require(request.context, action, target)
-        if self._unified is not None:
-            self._unified.require_image(request.context)
+        self._unified.require_image(request.context)
         protections.require_create(
             properties, self._entities.allows(request.context)
         )
