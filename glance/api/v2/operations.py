@@ -35,26 +35,26 @@ def _json(name: str) -> Content:
 
 
 ANSWERS = {
-    200: 'It is done, or here it is.',
-    201: 'It is made.',
-    202: 'It is going to be done.',
-    204: 'It is done; of data: there is none.',
-    206: 'A part of the data.',
-    304: 'It is still what If-None-Match names.',
+    200: 'The request succeeded.',
+    201: 'The image was created.',
+    202: 'The request was accepted; the work continues.',
+    204: 'The request succeeded; the response has no content.',
+    206: 'The requested part of the data.',
+    304: 'The image still has the ETag in If-None-Match.',
 }
 ERRORS = {
     400: 'The request is malformed.',
-    401: 'There is no valid token.',
-    403: 'Visible, but not permitted.',
-    404: 'Not there, or not visible.',
-    409: 'The state does not allow it.',
-    410: 'The image vanished meanwhile.',
-    412: 'The image is not what If-Match names.',
+    401: 'The request has no valid token.',
+    403: 'The caller is not permitted to do this.',
+    404: 'The resource does not exist or is not visible.',
+    409: 'The state of the resource does not allow this.',
+    410: 'The image was deleted during the request.',
+    412: 'The image does not have the ETag in If-Match.',
     413: 'A quota or a limit is exceeded.',
-    415: 'The content type, or the content, is not supported.',
+    415: 'The content type or the content is not supported.',
     416: 'The range is malformed or outside of the data.',
-    431: 'A header is too large.',
-    503: 'Something behind the service is away for the moment.',
+    431: 'A request header is too large.',
+    503: 'The service is unavailable at the moment; try again later.',
 }
 
 _TEXT = {'type': 'string'}
@@ -88,30 +88,42 @@ def _one_of(*words: str) -> dict[str, Any]:
     return {'type': 'string', 'enum': list(words)}
 
 
-_WORD = ('VALUE, eq:VALUE or in:VALUE,VALUE', _TEXT)
-_MOMENT = ('TIME or OPERATOR:TIME, gt:2026-01-01T00:00:00Z', _TEXT)
+_WORD = ('Value to match: VALUE, eq:VALUE or in:VALUE,VALUE.', _TEXT)
+_MOMENT = (
+    'Time to match: TIME or OPERATOR:TIME, like gt:2026-01-01T00:00:00Z.',
+    _TEXT,
+)
 _LIST = {
-    'limit': ('Images on a page.', {'type': 'integer', 'minimum': 0}),
-    'marker': ('The last image of the page before.', _TEXT),
-    'sort': ('KEY:DIRECTION, joined by commas.', _TEXT),
-    'sort_key': ('A key to sort by.', _one_of(*query.SORT_KEYS)),
-    'sort_dir': ('Its direction.', _one_of('asc', 'desc')),
+    'limit': (
+        'Maximum number of images on a page.',
+        {'type': 'integer', 'minimum': 0},
+    ),
+    'marker': ('Id of the last image of the previous page.', _TEXT),
+    'sort': ('Sort order: KEY:DIRECTION, separated by commas.', _TEXT),
+    'sort_key': ('Key to sort by.', _one_of(*query.SORT_KEYS)),
+    'sort_dir': ('Direction of sort_key.', _one_of('asc', 'desc')),
     'visibility': (
-        'Which of the visible images.',
+        'List only images with this visibility.',
         _one_of(*image_schema.VISIBILITIES, 'all'),
     ),
     'member_status': (
-        'Which of the images that are shared with the caller.',
+        'List shared images with this status of the caller as a member.',
         _one_of(*member_schema.STATUSES, 'all'),
     ),
-    'os_hidden': ('Hidden images, and no others.', _one_of('true', 'false')),
-    'protected': ('Protected images or others.', _one_of('true', 'false')),
-    'tag': ('A tag of the image.', _TEXT),
-    'size_min': ('Least bytes.', _INTEGER),
-    'size_max': ('Most bytes.', _INTEGER),
+    'os_hidden': (
+        'List only hidden images (true) or only others (false).',
+        _one_of('true', 'false'),
+    ),
+    'protected': (
+        'List only protected images (true) or only others (false).',
+        _one_of('true', 'false'),
+    ),
+    'tag': ('Tag that the image must have.', _TEXT),
+    'size_min': ('Minimum size of the data in bytes.', _INTEGER),
+    'size_max': ('Maximum size of the data in bytes.', _INTEGER),
     **dict.fromkeys(sorted(query.WITH_OPERATORS), _WORD),
-    **dict.fromkeys(sorted(query.EXACT_TEXTS), ('The value.', _TEXT)),
-    **dict.fromkeys(sorted(query.NUMBERS), ('The value.', _INTEGER)),
+    **dict.fromkeys(sorted(query.EXACT_TEXTS), ('Value to match.', _TEXT)),
+    **dict.fromkeys(sorted(query.NUMBERS), ('Value to match.', _INTEGER)),
     **dict.fromkeys(sorted(query.TIMES), _MOMENT),
 }
 
@@ -127,11 +139,19 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         f'list_{name}': _in_query(name, description, schema)
         for name, (description, schema) in _LIST.items()
     },
-    'if_match': _in_header('If-Match', 'ETag the image must have.', _TEXT),
-    'if_none_match': _in_header('If-None-Match', 'ETag known already.', _TEXT),
-    'range': _in_header('Range', 'bytes=FIRST-LAST', _TEXT),
+    'if_match': _in_header(
+        'If-Match', 'ETag that the image must have.', _TEXT
+    ),
+    'if_none_match': _in_header(
+        'If-None-Match',
+        'ETag that the client has; 304 if the image still has it.',
+        _TEXT,
+    ),
+    'range': _in_header(
+        'Range', 'Part of the data to send: bytes=FIRST-LAST.', _TEXT
+    ),
     'size': _in_header(
-        'x-openstack-image-size', 'Bytes of the body.', _INTEGER
+        'x-openstack-image-size', 'Size of the body in bytes.', _INTEGER
     ),
 }
 
@@ -202,7 +222,7 @@ TABLE: dict[tuple[str, str], Operation] = {
         'Show a member', {200: _json('Member')}, (404,)
     ),
     ('PUT', f'{_ONE}/members/{{member}}'): Operation(
-        'Accept or reject',
+        'Accept or reject membership',
         {200: _json('Member')},
         (403, 404, 409),
         _json('MemberStatus'),
@@ -220,13 +240,13 @@ TABLE: dict[tuple[str, str], Operation] = {
         _json('NewLocation'),
     ),
     ('POST', f'{_ONE}/actions/deactivate'): Operation(
-        'Take the data away from users',
+        'Deactivate an image: only admins can download its data',
         {204: {}},
         _CHANGE,
         parameters=('if_match',),
     ),
     ('POST', f'{_ONE}/actions/reactivate'): Operation(
-        'Give the data back to users',
+        'Reactivate an image',
         {204: {}},
         _CHANGE,
         parameters=('if_match',),
@@ -235,13 +255,13 @@ TABLE: dict[tuple[str, str], Operation] = {
         'Show usage and limits of the project', {200: _json('Usage')}
     ),
     ('GET', '/v2/info/features'): Operation(
-        'Show what goes beyond the Images API', {200: _json('Features')}
+        'Show features that extend the Images API', {200: _json('Features')}
     ),
     ('GET', '/v2/schemas/{name}'): Operation(
         'Show a JSON Schema', {200: _json('Object')}, (404,)
     ),
     ('GET', '/v2/openapi.json'): Operation(
-        'Show this document', {200: _json('Object')}
+        'Show the OpenAPI document', {200: _json('Object')}
     ),
 }
 #: For a route that nobody described; a test finds it.
