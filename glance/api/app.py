@@ -91,7 +91,8 @@ def root_factory(loader: Any, global_conf: Any, **mounts: str) -> wsgi.WSGIApp:
     """
     if '/' not in mounts:
         raise errors.ConfigurationError(
-            'A composite of the paste file has no application for "/".'
+            '[paste_deploy] config_file: a composite of the paste file has '
+            'no application for "/"; add one.'
         )
     apps = {
         _MISSPELT.get(prefix, prefix).rstrip('/'): loader.get_app(

@@ -108,8 +108,8 @@ class Bytes(types.ConfigType):
         found = re.fullmatch('([0-9]{1,19})([KMGT]?B)?', str(value), re.ASCII)
         if found is None:
             raise ValueError(
-                'Should be a number, with B, KB, MB, GB or TB right behind '
-                f'it or without (B); {value!r} is not'
+                'Should be a number of bytes, or a number directly followed '
+                f'by B, KB, MB, GB or TB; {value!r} is not'
             )
         size: int = int(found[1]) * _UNITS[found[2] or 'B']
         if size > _MOST_BYTES:

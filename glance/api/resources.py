@@ -210,8 +210,8 @@ def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
     vmdk_types = frozenset(name.lower() for name in options.vmdk_allowed_types)
     if vmdk_types - formats.VMDK_TYPES:
         LOG.warning(
-            'vmdk_allowed_types: %s are never accepted, they name further '
-            'files',
+            'vmdk_allowed_types: ignored %s, because VMDK files of these '
+            'types refer to other files',
             ', '.join(sorted(vmdk_types - formats.VMDK_TYPES)),
         )
     return formats.Rules(

@@ -32,7 +32,11 @@ def source(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
             found: str | None = auth.get_token(session)
         except keystone_exceptions.ClientException as error:
             if trouble.is_due():
-                LOG.error('No service token: %s%s', error, trouble.untold())
+                LOG.error(
+                    'Could not get a service token from Keystone: %s%s',
+                    error,
+                    trouble.untold(),
+                )
             raise errors.RegistryUnavailable from error
         if found is None:
             raise errors.RegistryUnavailable

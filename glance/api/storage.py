@@ -36,12 +36,12 @@ def around(conf: cfg.ConfigOpts, file_store: base.Writable) -> stores.Stores:
         names = {_DRIVERS[name.strip()] for name in options.stores}
     except KeyError as error:
         raise errors.ConfigurationError(
-            f'stores in [glance_store]: there is no store {error}.'
+            f'[glance_store] stores: the store {error} is not known.'
         ) from error
     if _DRIVERS.get(options.default_store) != 'file' or 'file' not in names:
         raise errors.ConfigurationError(
-            'default_store in [glance_store] must be file, and stores must '
-            'list it.'
+            '[glance_store] default_store must be file, and [glance_store] '
+            'stores must contain file.'
         )
     others = [_http_store(conf)] if 'http' in names else []
     return stores.Stores(file_store, others)
@@ -53,7 +53,7 @@ def _file_store(conf: cfg.ConfigOpts) -> base.Writable:
         mode = int(str(options.filesystem_store_file_perm), 8)
     except ValueError as error:
         raise errors.ConfigurationError(
-            'filesystem_store_file_perm must be octal digits.'
+            'filesystem_store_file_perm must consist of octal digits.'
         ) from error
     return filesystem.FilesystemStore(
         options.filesystem_store_datadir,

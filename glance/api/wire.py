@@ -20,8 +20,9 @@ def client(conf: cfg.ConfigOpts) -> registry_client.RegistryClient:
     """
     if not conf.use_user_token:
         raise errors.ConfigurationError(
-            'use_user_token = False would make every user an admin in '
-            'glance-registry (OSSN-0060): remove it.'
+            'use_user_token must be True, because False would make every '
+            'user an admin in glance-registry (OSSN-0060); remove the '
+            'option.'
         )
     names_caller = _names_caller(conf)
     client_of = functools.partial(
@@ -107,7 +108,7 @@ def _endpoint(conf: cfg.ConfigOpts, url: str) -> registry_client.Endpoint:
         host = port = None
     if parts.scheme not in ('http', 'https') or not host or not port:
         raise errors.ConfigurationError(
-            f'registry_endpoints: {url} is not http://HOST:PORT, '
+            f'registry_endpoints: {url} must have the form http://HOST:PORT, '
             'https://HOST:PORT or unix:/PATH.'
         )
     if parts.scheme == 'http':

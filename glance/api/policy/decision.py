@@ -73,7 +73,9 @@ class Policy:
         :raises errors.NotFound: not even to see the target
         """
         if context.read_only and action not in _READS:
-            raise errors.Forbidden('Anonymous callers may only read.')
+            raise errors.Forbidden(
+                'Requests without a token may only read; send a token.'
+            )
         if self.allows(context, action, target):
             return
         LOG.debug('Rule %s refused the %s', action, target.name)

@@ -95,7 +95,9 @@ def require_create(names: Iterable[str], allows: Allows | None) -> None:
         return
     for name in names:
         if not allows('create', name):
-            raise errors.Forbidden(f'You may not add the property {name}.')
+            raise errors.Forbidden(
+                f'You are not permitted to add the property {name}.'
+            )
 
 
 def from_configuration(
@@ -128,7 +130,7 @@ def _sections(path: str, reader: Reader) -> list[Section]:
     with open(path, 'rb') as file:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
-        raise ValueError(f'it has more than {MAX_FILE_BYTES} bytes')
+        raise ValueError(f'the file has more than {MAX_FILE_BYTES} bytes')
     parser.read_string(raw.decode('utf-8-sig'), path)
     found = [
         _section(title, dict(parser.items(title)), reader)
@@ -136,7 +138,7 @@ def _sections(path: str, reader: Reader) -> list[Section]:
         if not title.startswith(RESERVED_PREFIX)
     ]
     if not found:
-        raise ValueError('it has no section')
+        raise ValueError('the file has no section')
     return found
 
 
@@ -144,7 +146,7 @@ def _section(title: str, values: dict[str, str], reader: Reader) -> Section:
     try:
         if set(values) != set(ACTIONS):
             raise ValueError(
-                f'its keys must be {", ".join(ACTIONS)}, not '
+                f'the keys must be {", ".join(ACTIONS)}; they are '
                 f'{", ".join(values) or "none"}'
             )
         checks = {action: _check(values[action], reader) for action in ACTIONS}
@@ -179,7 +181,7 @@ def _rule_reader(permission: decision.Policy) -> Reader:
         """The name of one rule of the policy."""
         name = value.strip()
         if ',' in name or not permission.knows(name):
-            raise ValueError(f'{name} is no rule of the policy')
+            raise ValueError(f'the policy has no rule {name}')
         return lambda context: permission.passes(context, name)
 
     return rule

@@ -66,8 +66,8 @@ class Rules:
             named not in USUAL_FILES
         ):
             LOG.warning(
-                '[oslo_policy] policy_file: %s is not there; the rules of '
-                'the code count',
+                '[oslo_policy] policy_file: %s does not exist; the default '
+                'rules of the code apply',
                 named,
             )
         try:
@@ -126,11 +126,12 @@ class Rules:
         except Exception:
             # A typo in a file must not open or close anything.
             LOG.exception(
-                'The policy files are wrong. What they said before stays in '
-                'force until they are right; a restart would fail'
+                'The policy files are wrong. The rules that were loaded '
+                'before stay in force; correct the files before the next '
+                'restart, which would fail'
             )
             return
-        LOG.info('The policy rules have changed')
+        LOG.info('Loaded the changed policy rules')
         self._enforcer = enforcer
         self._compile()
 
@@ -161,8 +162,9 @@ class Rules:
         ]
         if opened:
             LOG.warning(
-                'The policy files let everybody pass %s, as those of old '
-                'releases do; what belongs to a project stays its own',
+                'The policy files permit everybody %s, as the files of old '
+                'releases do; only the project that owns a resource may '
+                'still change it',
                 ', '.join(opened),
             )
         return opened
@@ -300,14 +302,18 @@ def _load(enforcer: policy.Enforcer) -> None:
     try:
         enforcer.load_rules()
     except (AttributeError, TypeError) as error:
-        raise ValueError('a file is no object of rules') from error
+        raise ValueError(
+            'a policy file must contain an object whose members are rules'
+        ) from error
     except OSError as error:
         raise ValueError(str(error)) from error
     for name, rule in enforcer.file_rules.items():
         # The library closes what it cannot read, opens what refers to
         # nothing, and goes on.
         if '!' in str(rule.check) and '!' not in str(rule.check_str):
-            raise ValueError(f'{name} cannot be read: {rule.check_str}')
+            raise ValueError(
+                f'the rule {name} cannot be parsed: {rule.check_str}'
+            )
         _check_references(enforcer.rules, name, ())
 
 
@@ -319,9 +325,11 @@ def _check_references(
     :raises ValueError: one refers to itself, or to one that is not there
     """
     if name in behind:
-        raise ValueError(f'{name} refers to itself')
+        raise ValueError(f'the rule {name} refers to itself')
     if name not in known:
-        raise ValueError(f'{behind[-1]} refers to {name}, which is no rule')
+        raise ValueError(
+            f'the rule {behind[-1]} refers to {name}, which is not defined'
+        )
     for reference in _references(known[name]):
         _check_references(known, reference, (*behind, name))
 

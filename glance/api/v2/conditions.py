@@ -27,7 +27,7 @@ def expected(
     version = str(image['row_version'])
     if is_known(request, version):
         raise errors.PreconditionFailed(
-            'If-None-Match names the version that the image has.'
+            'The image still has the version that If-None-Match names.'
         )
     if 'If-Match' not in request.headers:
         return {'row_version': None}

@@ -50,7 +50,9 @@ class ImageData:
 
     def put(self, request: wsgi.Request, image_id: str) -> webob.Response:
         if request.content_type.lower() != OCTETS:
-            raise errors.UnsupportedMediaType(f'Image data is {OCTETS}.')
+            raise errors.UnsupportedMediaType(
+                f'The Content-Type of image data must be {OCTETS}.'
+            )
         expected = _expected_bytes(request)
         context = request.context
         self._unified.require_size(context, expected)
@@ -74,7 +76,9 @@ class ImageData:
         image = self._registry.get_image(context, image_id)
         self._policy.require(context, 'download_image', policy.of_image(image))
         if image['status'] == 'deactivated' and not context.is_admin:
-            raise errors.Forbidden('The image is deactivated.')
+            raise errors.Forbidden(
+                'The image is deactivated; its data cannot be downloaded.'
+            )
         if not image['locations']:
             return _no_data()
         size = image['size'] or 0
@@ -133,7 +137,9 @@ def _expected_bytes(request: wsgi.Request) -> int | None:
     if given is None:
         return request.known_length
     if not re.fullmatch('[0-9]{1,19}', given, re.ASCII):
-        raise errors.BadRequest('x-openstack-image-size must be a number.')
+        raise errors.BadRequest(
+            'x-openstack-image-size must be a number of 1 to 19 digits.'
+        )
     return int(given)
 
 

@@ -55,13 +55,19 @@ class ImageLocations:
         target = policy.of_image(image)
         self._policy.require(context, 'get_image', target)
         if image['status'] != 'queued':
-            raise errors.Conflict(f'The image is {image["status"]}.')
+            raise errors.Conflict(
+                f'The image is {image["status"]}; a location can be '
+                'registered only while the image is queued.'
+            )
         self._policy.require(context, 'add_image_location', target)
         self._check_url(context, url)
         if claimed and not locations.is_hash(
             claimed['os_hash_value'], claimed['os_hash_algo']
         ):
-            raise errors.BadRequest('os_hash_value is no such hash.')
+            raise errors.BadRequest(
+                'os_hash_value has not the length or the digits of a hash '
+                'of os_hash_algo.'
+            )
         self._imports.start(
             context, image_id, {'url': url, 'metadata': {}}, claimed
         )
@@ -77,7 +83,9 @@ class ImageLocations:
         if not (is_web and self._store.knows(url)) and (
             'service' not in (*context.roles, *context.service_roles)
         ):
-            raise errors.Forbidden('Only services may name such a place.')
+            raise errors.Forbidden(
+                'Only services may register a URL that is not on a web server.'
+            )
         self._store.check(url)
 
 
@@ -87,15 +95,16 @@ def _read(document: Any) -> tuple[str, dict[str, str]]:
     :raises errors.BadRequest: malformed
     """
     if not isinstance(document, dict):
-        raise errors.BadRequest('A location is an object.')
+        raise errors.BadRequest('A location must be an object.')
     url, claimed = document.get('url'), document.get('validation_data', {})
     if not isinstance(url, str) or len(url) > schema.MAX_URL_LENGTH:
         raise errors.BadRequest(
-            f'url: at most {schema.MAX_URL_LENGTH} characters are required.'
+            f'url must be a string of at most {schema.MAX_URL_LENGTH} '
+            'characters.'
         )
     schemas.check_text(url, 'url')
     if not isinstance(claimed, dict):
-        raise errors.BadRequest('validation_data is an object.')
+        raise errors.BadRequest('validation_data must be an object.')
     if not claimed:
         return url, {}
     if (
@@ -103,10 +112,14 @@ def _read(document: Any) -> tuple[str, dict[str, str]]:
         or claimed['os_hash_algo'] not in schema.HASHES
     ):
         raise errors.BadRequest(
-            'validation_data has os_hash_value and os_hash_algo, which is '
-            f'one of {", ".join(schema.HASHES)}.'
+            'validation_data must have os_hash_value and os_hash_algo and '
+            'no other member; os_hash_algo must be one of '
+            f'{", ".join(schema.HASHES)}.'
         )
     value = claimed['os_hash_value']
     if not isinstance(value, str) or len(value) > schema.MAX_HASH_LENGTH:
-        raise errors.BadRequest('os_hash_value is a hash in hex.')
+        raise errors.BadRequest(
+            'os_hash_value must be a string of at most '
+            f'{schema.MAX_HASH_LENGTH} hexadecimal digits.'
+        )
     return url, {**claimed, 'os_hash_value': value.lower()}

@@ -60,7 +60,7 @@ class ImageMembers:
         member = _text_of(request, 'member')
         # With a slash it would be no part of the path of its own URL.
         if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
-            raise errors.BadRequest('A member is a project id.')
+            raise errors.BadRequest('"member" must be the id of a project.')
         schemas.check_path_name(member, 'member')
         context = request.context
         image = self._registry.get_image(context, image_id)
@@ -80,7 +80,7 @@ class ImageMembers:
         status = _text_of(request, 'status')
         if status not in member_schema.STATUSES:
             raise errors.BadRequest(
-                f'A status is one of {", ".join(member_schema.STATUSES)}.'
+                f'"status" must be one of {", ".join(member_schema.STATUSES)}.'
             )
         self._permit(request.context, 'modify_member', image_id, member)
         changed = self._registry.update_member(
@@ -147,13 +147,18 @@ class ImageMembers:
     ) -> None:
         self._policy.require(context, 'get_image', policy.of_image(image))
         if image['visibility'] != 'shared':
-            raise errors.Forbidden('Only shared images have members.')
+            raise errors.Forbidden(
+                'The image has no members, because its visibility is not '
+                '"shared".'
+            )
 
 
 def _text_of(request: wsgi.Request, name: str) -> str:
     document = request.document()
     value = document.get(name) if isinstance(document, dict) else None
     if not isinstance(value, str):
-        raise errors.BadRequest(f'The body is an object with a {name}.')
+        raise errors.BadRequest(
+            f'The body must be an object with the member "{name}".'
+        )
     schemas.check_text(value, name)
     return value

@@ -31,7 +31,7 @@ class ImageTags:
         request.refuse_body()
         if len(tag) > schemas.MAX_NAME_LENGTH:
             raise errors.BadRequest(
-                f'A tag may have {schemas.MAX_NAME_LENGTH} characters.'
+                f'A tag may have at most {schemas.MAX_NAME_LENGTH} characters.'
             )
         schemas.check_text(tag, 'tag')
         schemas.check_path_name(tag, 'tag')

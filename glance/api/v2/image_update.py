@@ -64,7 +64,8 @@ class ImageUpdate:
         media_type = request.content_type.lower()
         if media_type not in patch.MEDIA_TYPES:
             raise errors.UnsupportedMediaType(
-                f'A patch is one of {", ".join(patch.MEDIA_TYPES)}.',
+                'The Content-Type of a patch must be one of '
+                f'{", ".join(patch.MEDIA_TYPES)}.',
                 {'Accept-Patch': ', '.join(patch.MEDIA_TYPES)},
             )
         asked = request.work(self._parse, media_type, request.document())
@@ -181,7 +182,9 @@ class ImageUpdate:
         if values.get('owner', image['owner']) != image['owner'] and (
             not context.is_admin
         ):
-            raise errors.Forbidden('Only an admin may give an image away.')
+            raise errors.Forbidden(
+                'Only an admin may change the owner of an image.'
+            )
         if values.get('visibility') != image['visibility']:
             for action in policy.visibility_rules(values):
                 self._policy.require(context, action, policy.of_image(image))

@@ -167,7 +167,9 @@ class Images:
         :raises errors.Error: a limit, a constraint or a name forbids it
         """
         if not isinstance(document, dict):
-            raise errors.BadRequest('An image is an object.')
+            raise errors.BadRequest(
+                'The body must be an object that describes an image.'
+            )
         _refuse(document, _LINKS)
         tags = document.get('tags')
         if isinstance(tags, list):
@@ -193,7 +195,8 @@ class Images:
             self._schema.is_base(bare) or patch.is_reserved(bare)
         ):
             raise errors.BadRequest(
-                f'A property cannot be the name {bare} with blanks around.'
+                f'A property cannot be named like {bare} with blanks around '
+                'it.'
             )
 
     def _split(
@@ -208,11 +211,19 @@ class Images:
         return values, properties
 
 
+#: What is counted -> the option that limits it.
+_QUOTA_OPTIONS = {
+    'tags': 'image_tag_quota',
+    'properties': 'image_property_quota',
+}
+
+
 def check_quota(what: str, count: int, quota: int) -> None:
     """:raises errors.LimitExceeded: an image may not have so many"""
     if 0 <= quota < count:
         raise errors.LimitExceeded(
-            f'An image may have {quota} {what}, not {count}.'
+            f'The image would have {count} {what}; the limit is {quota} '
+            f'({_QUOTA_OPTIONS[what]}).'
         )
 
 
@@ -226,7 +237,9 @@ def _pairs(request: wsgi.Request) -> query.Pairs:
     try:
         return list(request.GET.items())
     except UnicodeDecodeError as error:
-        raise errors.BadRequest('The query is not UTF-8.') from error
+        raise errors.BadRequest(
+            'The query string is not valid UTF-8.'
+        ) from error
 
 
 def _link(pairs: query.Pairs, marker: str | None = None) -> str:

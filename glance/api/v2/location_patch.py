@@ -66,24 +66,28 @@ def _operation(
 ) -> locations.Operation:
     op, _, _ = patch.READERS[media_type](item)
     if op not in patch.OPS:
-        raise errors.BadRequest(f'An op is one of {", ".join(patch.OPS)}.')
+        raise errors.BadRequest(f'"op" must be one of {", ".join(patch.OPS)}.')
     if len(segments) != (1 if op == 'replace' else 2):
         raise errors.BadRequest(
-            'Locations are replaced at /locations, added and removed at '
-            '/locations/POSITION.'
+            'The path must be /locations to replace locations, and '
+            '/locations/POSITION to add or remove one.'
         )
     if op == 'remove':
         return locations.Operation(op, _position(segments[1]), [])
     if 'value' not in item:
-        raise errors.BadRequest(f'The {op} operation needs a value.')
+        raise errors.BadRequest(f'The operation "{op}" needs a "value".')
     value = item['value']
     if op == 'replace':
         if isinstance(value, list) and 0 <= quota < len(value):
             raise errors.LimitExceeded(
-                f'An image may have {quota} locations, not {len(value)}.'
+                f'The image would have {len(value)} locations; the limit is '
+                f'{quota} (image_location_quota).'
             )
         if value == []:
-            raise errors.Forbidden('An image cannot lose its locations.')
+            raise errors.Forbidden(
+                'The locations of an image cannot be replaced by an empty '
+                'list.'
+            )
         return locations.Operation(op, None, _checked(value, schema))
     return locations.Operation(
         op, _position(segments[1]), _checked([value], schema)
@@ -96,7 +100,9 @@ def _position(segment: str) -> int | None:
     if text == '-':
         return None
     if not re.fullmatch('[0-9]{1,9}', text, re.ASCII):
-        raise errors.BadRequest('A position is a number, or - for the end.')
+        raise errors.BadRequest(
+            'The position of a location must be a number, or - for the end.'
+        )
     return int(text)
 
 
@@ -118,8 +124,8 @@ def location(item: dict[str, Any]) -> contract.Location:
         len(orjson.dumps(metadata)) > MAX_METADATA_BYTES
     ):
         raise errors.BadRequest(
-            f'metadata: at most {MAX_METADATA_BYTES} bytes, nested at most '
-            f'{MAX_METADATA_DEPTH} times.'
+            f'metadata may have at most {MAX_METADATA_BYTES} bytes and '
+            f'{MAX_METADATA_DEPTH} levels.'
         )
     found: contract.Location = {'url': item['url'], 'metadata': metadata}
     if 'validation_data' in item:

@@ -49,7 +49,7 @@ def parse(media_type: str, document: Any) -> list[Operation]:
     :raises errors.Forbidden: a member that clients may not touch
     """
     if not isinstance(document, list):
-        raise errors.BadRequest('A patch is an array of operations.')
+        raise errors.BadRequest('A patch must be an array of operations.')
     check_count(document)
     read = READERS[media_type]
     return [_operation(item, read) for item in document]
@@ -58,7 +58,9 @@ def parse(media_type: str, document: Any) -> list[Operation]:
 def check_count(document: list[Any]) -> None:
     """:raises errors.LimitExceeded: too many operations"""
     if len(document) > MAX_OPERATIONS:
-        raise errors.LimitExceeded(f'At most {MAX_OPERATIONS} operations.')
+        raise errors.LimitExceeded(
+            f'A patch may have at most {MAX_OPERATIONS} operations.'
+        )
 
 
 _Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
@@ -66,12 +68,12 @@ _Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
 
 def _operation(item: Any, read: _Read) -> Operation:
     if not isinstance(item, dict):
-        raise errors.BadRequest('An operation is an object.')
+        raise errors.BadRequest('An operation of a patch must be an object.')
     op, path, strict_add = read(item)
     if op not in OPS:
-        raise errors.BadRequest(f'An op is one of {", ".join(OPS)}.')
+        raise errors.BadRequest(f'"op" must be one of {", ".join(OPS)}.')
     if op != 'remove' and 'value' not in item:
-        raise errors.BadRequest(f'The {op} operation needs a value.')
+        raise errors.BadRequest(f'The operation "{op}" needs a "value".')
     exact = _name(path)
     name = exact.strip()
     if name in READ_ONLY or is_reserved(name):
@@ -81,14 +83,19 @@ def _operation(item: Any, read: _Read) -> Operation:
 
 def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
     if 'op' not in item or 'path' not in item:
-        raise errors.BadRequest('An operation has an op and a path.')
+        raise errors.BadRequest(
+            'An operation of a patch must have "op" and "path".'
+        )
     return item['op'], item['path'], False
 
 
 def _read_v20(item: dict[str, Any]) -> tuple[str, Any, bool]:
     ops = [op for op in OPS if op in item]
     if len(ops) != 1:
-        raise errors.BadRequest('An operation has one of add, replace, remove')
+        raise errors.BadRequest(
+            'An operation of a patch must have exactly one of "add", '
+            '"replace" and "remove".'
+        )
     return ops[0], item[ops[0]], True
 
 
@@ -98,15 +105,19 @@ READERS: dict[str, _Read] = {V21: _read_v21, V20: _read_v20}
 def _name(path: Any) -> str:
     """The one segment of a path, decoded, with blanks around."""
     if not isinstance(path, str) or not path.startswith('/'):
-        raise errors.BadRequest('A path is a string that begins with /.')
+        raise errors.BadRequest('"path" must be a string that begins with /.')
     segments = path.lstrip('/').split('/') if path != '/' else ['']
     if segments[0].strip() == 'locations':
-        raise errors.Forbidden('Locations are not visible here.')
+        raise errors.Forbidden(
+            'Clients of this service cannot see or change locations.'
+        )
     if len(segments) > 1 or path.endswith('//'):
-        raise errors.BadRequest(f'{path}: a path has one segment.')
+        raise errors.BadRequest(f'{path}: the path must have one segment.')
     segment = segments[0]
     if re.search('~(?![01])', segment):
-        raise errors.BadRequest(f'{path}: ~ must be followed by 0 or 1.')
+        raise errors.BadRequest(
+            f'{path}: the character ~ must be followed by 0 or 1.'
+        )
     return segment.replace('~1', '/').replace('~0', '~')
 
 
@@ -204,9 +215,13 @@ def _change_base(
     if op == 'remove':
         raise errors.Forbidden(f'{name} cannot be removed.')
     if op == 'add' and strict_add:
-        raise errors.Conflict(f'{name} exists already; replace it.')
+        raise errors.Conflict(
+            f'{name} exists already; use "replace" to change it.'
+        )
     if name in FORMATS and image['status'] not in FORMATS_OPEN:
-        raise errors.Forbidden(f'{name} cannot be changed once there is data.')
+        raise errors.Forbidden(
+            f'{name} cannot be changed once the image has data.'
+        )
     values[name] = value
 
 
@@ -218,12 +233,16 @@ def _change_property(
     op, name, _, value, strict_add = operation
     is_there = name in properties and allows('read', name)
     if op == 'add' and is_there and strict_add:
-        raise errors.Conflict(f'{name} exists already; replace it.')
+        raise errors.Conflict(
+            f'{name} exists already; use "replace" to change it.'
+        )
     if op != 'add' and not is_there:
-        raise errors.Conflict(f'There is no property {name}.')
+        raise errors.Conflict(f'The image has no property {name}.')
     action = 'delete' if op == 'remove' else 'update'
     if not allows(action if is_there else 'create', name):
-        raise errors.Forbidden(f'You may not {op} the property {name}.')
+        raise errors.Forbidden(
+            f'You are not permitted to {op} the property {name}.'
+        )
     if op == 'remove':
         del properties[name]
     else:

@@ -74,16 +74,25 @@ def parse(
 
 def _check_pairs(pairs: Pairs) -> None:
     if len(pairs) > MAX_FILTERS:
-        raise errors.BadRequest(f'At most {MAX_FILTERS} parameters.')
+        raise errors.BadRequest(
+            f'The query may have at most {MAX_FILTERS} parameters.'
+        )
     seen = set()
     for name, value in pairs:
         if name in _SINGLE and name in seen:
-            raise errors.BadRequest(f'{name} is given twice.')
+            raise errors.BadRequest(
+                f'The parameter {name} may be given only once.'
+            )
         seen.add(name)
         if '\x00' in name or '\x00' in value:
-            raise errors.BadRequest('NUL characters are not supported.')
+            raise errors.BadRequest(
+                'The query contains a NUL character, which is not supported.'
+            )
         if max(len(name), len(value)) > schemas.MAX_VALUE_BYTES:
-            raise errors.BadRequest(f'{name[:40]} is too long.')
+            raise errors.BadRequest(
+                f'The parameter {name[:40]} may have at most '
+                f'{schemas.MAX_VALUE_BYTES} characters.'
+            )
 
 
 def _read(
@@ -151,7 +160,7 @@ def _visibility(value: str) -> str:
 
 def _choice(name: str, value: str, choices: Iterable[str]) -> str:
     if value not in choices:
-        raise errors.BadRequest(f'{name} is one of {", ".join(choices)}.')
+        raise errors.BadRequest(f'{name} must be one of {", ".join(choices)}.')
     return value
 
 
@@ -180,7 +189,8 @@ def _with_operator(name: str, value: str) -> contract.Filter:
     if op == 'in':
         return _filter(name, 'in', _items(name, rest))
     raise errors.BadRequest(
-        f'{name}: {op} is no operator; write eq:{value} for the text itself.'
+        f'{name}: the operator {op} is not known; write eq:{value} to '
+        'compare with the whole text.'
     )
 
 
@@ -197,13 +207,18 @@ def _items(name: str, text: str) -> list[str]:
         )
         position = item.end()
         if len(found) > MAX_ITEMS:
-            raise errors.BadRequest(f'{name}: in: takes {MAX_ITEMS} values.')
+            raise errors.BadRequest(
+                f'{name}: the list after in: may have at most {MAX_ITEMS} '
+                'values.'
+            )
         if position == len(text):
             return [value for value in found if value] or ['']
         if text[position] != ',':
             break
         position += 1
-    raise errors.BadRequest(f'{name}: the quotes of in: do not fit.')
+    raise errors.BadRequest(
+        f'{name}: the quotes in the list after in: do not match.'
+    )
 
 
 def _time(name: str, value: str) -> contract.Filter:
@@ -213,12 +228,14 @@ def _time(name: str, value: str) -> contract.Filter:
     elif op and op[0].isdigit():
         op = 'eq'
     else:
-        raise errors.BadRequest(f'{name}: {op} is no operator.')
+        raise errors.BadRequest(f'{name}: the operator {op} is not known.')
     try:
         moment = timeutils.parse_isotime(value)
         moment = moment.astimezone(datetime.UTC)
     except (ValueError, OverflowError) as error:
-        raise errors.BadRequest(f'{name}: {value} is no time.') from error
+        raise errors.BadRequest(
+            f'{name}: {value} is not a time in ISO 8601.'
+        ) from error
     text = moment.strftime('%Y-%m-%dT%H:%M:%SZ').rjust(20, '0')
     return _filter(name, op, text)
 
@@ -230,13 +247,17 @@ def _sort(pairs: Pairs) -> list[tuple[str, str]]:
     ways = [value for name, value in pairs if name == 'sort_dir']
     if compact:
         if keys or ways:
-            raise errors.BadRequest('Use sort, or sort_key and sort_dir.')
+            raise errors.BadRequest(
+                'Use either sort, or sort_key and sort_dir.'
+            )
         found = _compact(compact[0])
         return _complete(found, found[0][1] if len(found) == 1 else 'desc')
     if not keys and len(ways) > 1 or len(ways) > max(len(keys), 1):
-        raise errors.BadRequest('There are more sort_dir than sort_key.')
+        raise errors.BadRequest('The query has more sort_dir than sort_key.')
     if len(ways) not in (0, 1, len(keys)):
-        raise errors.BadRequest('There must be a sort_dir for each sort_key.')
+        raise errors.BadRequest(
+            'The query must have one sort_dir, or one for each sort_key.'
+        )
     default = ways[0] if len(ways) == 1 else 'desc'
     ways = ways if len(ways) == len(keys) else [default] * len(keys)
     return _complete(list(zip(keys, ways, strict=True)), default)
@@ -261,5 +282,5 @@ def _complete(
         _choice('sort_key', key, SORT_KEYS)
         _choice('sort_dir', way, ('asc', 'desc'))
     if len(dict(keys)) != len(keys):
-        raise errors.BadRequest('A sort key is given twice.')
+        raise errors.BadRequest('A sort key may be given only once.')
     return keys

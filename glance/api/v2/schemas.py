@@ -129,7 +129,8 @@ class ImageSchema:
 def _check_custom(name: str, value: Any) -> None:
     if len(name) > MAX_NAME_LENGTH:
         raise errors.BadRequest(
-            f'A property name may have {MAX_NAME_LENGTH} characters.'
+            f'The name of a property may have at most {MAX_NAME_LENGTH} '
+            'characters.'
         )
     if not isinstance(value, str):
         raise errors.BadRequest(f'{name}: the value must be a string.')
@@ -151,7 +152,7 @@ def check_text(value: Any, what: str) -> None:
     # In this order: a search in megabytes would stop the event loop.
     if len(value) > MAX_VALUE_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
         raise errors.BadRequest(
-            f'{what}: a text may have {MAX_VALUE_BYTES} bytes.'
+            f'{what}: a text may have at most {MAX_VALUE_BYTES} bytes.'
         )
     if value and (max(value) > '\uffff' or '\x00' in value):
         raise errors.BadRequest(
@@ -171,9 +172,10 @@ def check_path_name(name: str, what: str) -> None:
     edges = (parts[0], parts[-1])
     if '' in edges or {'.', '..'}.intersection(parts) or name[-1] == '\n':
         raise errors.BadRequest(
-            f'A {what} is not empty, does not begin or end with a slash or '
-            'end with a line feed, and has no part "." or ".." between '
-            'slashes, because it could not be removed by its URL.'
+            f'A {what} must not be empty, must not begin or end with a '
+            'slash, must not end with a line feed, and must not have a part '
+            '"." or ".." between slashes, because it could not be removed '
+            'by its URL.'
         )
 
 
@@ -225,5 +227,5 @@ class Schemas:
     def show(self, request: wsgi.Request, name: str) -> webob.Response:
         request.refuse_body()
         if name not in self._documents:
-            raise errors.NotFound(f'There is no schema {name}.')
+            raise errors.NotFound(f'The schema {name} does not exist.')
         return wsgi.json_response(self._documents[name])

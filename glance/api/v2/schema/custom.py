@@ -84,7 +84,7 @@ def load(path: str | None) -> Custom:
         with open(path, 'rb') as file:
             raw = file.read(MAX_FILE_BYTES + 1)
         if len(raw) > MAX_FILE_BYTES:
-            raise ValueError(f'it has more than {MAX_FILE_BYTES} bytes')
+            raise ValueError(f'the file has more than {MAX_FILE_BYTES} bytes')
         return _custom(orjson.loads(raw))
     except (OSError, ValueError) as error:
         raise errors.ConfigurationError(
@@ -97,18 +97,21 @@ def _custom(document: Any) -> Custom:
     if _has_required(document):
         found, required = document['properties'], document.get('required', [])
     if not isinstance(found, dict):
-        raise ValueError('it is no object')
+        raise ValueError('the file must contain an object')
     for name, constraints in found.items():
         _check(name, constraints)
     base = image.properties((), ())
     if both := sorted(set(found) & set(base)):
-        raise ValueError(f'{both[0]} is a member of every image')
+        raise ValueError(
+            f'{both[0]} is a member of every image, so it cannot be a '
+            'custom property'
+        )
     if not isinstance(required, list):
-        raise ValueError('required is no array')
+        raise ValueError('required must be an array')
     for name in map(str, required):
         known = {**base, **found}.get(name, {'readOnly': True})
         if known.get('readOnly'):
-            raise ValueError(f'required: {name} is no property to give')
+            raise ValueError(f'required: clients cannot set {name}')
     return Custom(found, tuple(map(str, required)))
 
 
@@ -126,7 +129,7 @@ def _has_required(document: Any) -> bool:
 
 def _check(name: str, constraints: Any) -> None:
     if not isinstance(constraints, dict):
-        raise ValueError(f'{name}: the constraints are no object')
+        raise ValueError(f'{name}: the constraints must be an object')
     try:
         keywords.Validator.check_schema(constraints)
         validator = keywords.Validator(constraints)
@@ -139,4 +142,6 @@ def _check(name: str, constraints: Any) -> None:
     types = constraints.get('type', 'string')
     types = {types} if isinstance(types, str) else set(types)
     if 'string' not in types or not types <= {'string', 'null'}:
-        raise ValueError(f'{name}: a property is a string, or null besides')
+        raise ValueError(
+            f'{name}: the type must be "string", or "string" and "null"'
+        )
