@@ -305,9 +305,9 @@ def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
     except OSError as error:
         name = 'log_file' if conf.log_file else 'log_dir'
         raise errors.ConfigurationError(
-            f'{name} in [DEFAULT]: {error.filename} cannot be written: '
-            f'{error.strerror}. The directory must exist, and the user of '
-            'the service must be allowed to write there.'
+            f'[DEFAULT] {name}: {error.filename} cannot be written: '
+            f'{error.strerror}. Create the directory and let the user of the '
+            'service write there.'
         ) from error
     # Looking for the thread is a fifth of a line's cost in a green one.
     logging.logThreads = bool(conf.log_config_append) or any(

@@ -186,8 +186,9 @@ def _check_forwarded(
         or not _PREFIX.fullmatch(prefix)
     ):
         error = errors.BadRequest(
-            'Forwarded or X-Forwarded-* names no valid host, no http or '
-            'https, or no path.'
+            'The header Forwarded or X-Forwarded-* is malformed: it needs a '
+            'valid host, the protocol http or https, and a path that begins '
+            'with /.'
         )
         refused = wsgi.public_error(wsgi.Request(environ), error)
         app = refused

@@ -65,7 +65,7 @@ class BadRequest(Error):
 
 class InvalidMarker(BadRequest):
     code = 'invalid_marker'
-    text = 'The marker names no image that you can see.'
+    text = 'The marker is not the id of an image that is visible to you.'
 
 
 class Unauthorized(Error):
@@ -108,18 +108,21 @@ class Conflict(Error):
 
 class Duplicate(Conflict):
     code = 'duplicate'
-    text = 'It exists already.'
+    text = 'The resource exists already.'
 
 
 class Busy(Conflict):
     code = 'busy'
-    text = 'Others changed it at the same time; try again.'
+    text = (
+        'The resource was changed by other requests at the same time; try '
+        'again.'
+    )
 
 
 class Gone(Error):
     status = 410
     code = 'gone'
-    text = 'The resource vanished while it was worked on.'
+    text = 'The resource was deleted while the request was handled.'
 
 
 class PreconditionFailed(Error):
@@ -137,7 +140,7 @@ class LimitExceeded(Error):
 class UnsupportedMediaType(Error):
     status = 415
     code = 'unsupported_media_type'
-    text = 'The content type is not supported here.'
+    text = 'The content type is not supported by this resource.'
 
 
 class RangeNotSatisfiable(Error):
@@ -155,7 +158,7 @@ class HeaderTooLarge(Error):
 class NotImplementedMethod(Error):
     status = 501
     code = 'not_implemented'
-    text = 'The method is not known.'
+    text = 'The HTTP method is not known.'
 
 
 class DatabaseFault(Error):
@@ -171,7 +174,7 @@ class DatabaseFault(Error):
 class Unavailable(Error):
     status = 503
     code = 'unavailable'
-    text = 'The service is unavailable for the moment; try again later.'
+    text = 'The service is unavailable at the moment; try again later.'
 
     def __init__(
         self, message: str = '', headers: dict[str, str] | None = None
@@ -201,7 +204,7 @@ class KeystoneUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     code = 'store_unavailable'
-    text = 'The image store does not work for the moment; try again later.'
+    text = 'The image store does not work at the moment; try again later.'
 
 
 class ConfigurationError(Error):

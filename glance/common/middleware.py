@@ -107,8 +107,9 @@ class Context:
             if environ.get(_VETTED) or 'keystone.token_auth' in environ:
                 return self._confirmed(environ, request_id)
             LOG.error(
-                'Identity headers came, but nothing in the pipeline vets '
-                'them: put authtoken or trusted_auth before context'
+                'Ignored identity headers, because no filter of the '
+                'pipeline verifies them: put authtoken or trusted_auth '
+                'before context in the paste file'
             )
         elif self._allow_anonymous:
             return context.RequestContext(
@@ -133,10 +134,14 @@ class Context:
         longest = self._max_request_id_length
         if longest and len(given) > longest:
             raise errors.HeaderTooLarge(
-                f'A request id may have {longest} characters.'
+                f'X-OpenStack-Request-ID may have at most {longest} '
+                'characters (max_request_id_length).'
             )
         if not given.isprintable() or not given.isascii():
-            raise errors.BadRequest('The request id is not plain text.')
+            raise errors.BadRequest(
+                'X-OpenStack-Request-ID must consist of printable ASCII '
+                'characters.'
+            )
         return given if given.startswith('req-') else f'req-{given}'
 
 
@@ -169,7 +174,10 @@ class TrustedAuth:
         if self._believes(environ):
             environ[_VETTED] = True
         else:
-            LOG.warning('Refused identity headers without the shared secret')
+            LOG.warning(
+                'Refused a request with identity headers, because it did '
+                'not carry trusted_auth_secret'
+            )
             for name in _CLAIMED:
                 environ.pop(name, None)
         return self._app(environ, start_response)
@@ -239,8 +247,9 @@ def classic_context_factory(options: wsgi.Options, **local: str) -> Factory:
 def _warn_no_login(address: str) -> None:
     """Warn once in a process; workers inherit that it was said."""
     LOG.warning(
-        'There is no login: whoever reaches %s is an administrator. For '
-        'logins with Keystone set flavor = keystone in [paste_deploy].',
+        'Authentication is off: everybody who can connect to %s is an '
+        'administrator. Set flavor = keystone in [paste_deploy] to '
+        'authenticate with Keystone.',
         address,
     )
 
@@ -255,9 +264,10 @@ def unauthenticated_context_factory(
     conf = wsgi.configuration(options)
     if not listens_locally(conf):
         raise errors.ConfigurationError(
-            'Without a flavor everybody is an admin, so bind_host must be a '
-            'loopback address (or bind_socket be set). Set flavor = keystone '
-            'in [paste_deploy], or bind_host = 127.0.0.1.'
+            'Without a flavor every caller is an admin, so the service '
+            'listens on loopback or a Unix socket only. Set flavor = '
+            'keystone in [paste_deploy], or bind_host = 127.0.0.1, or '
+            'bind_socket.'
         )
     _warn_no_login(
         str(conf.bind_socket or f'{conf.bind_host}:{conf.bind_port}')
@@ -281,7 +291,8 @@ def trusted_auth_factory(options: wsgi.Options, **_local: str) -> Factory:
         )
     if secret is None and not listens_locally(conf):
         raise errors.ConfigurationError(
-            'The flavor trusted-auth believes identity headers: set '
-            'trusted_auth_secret, or bind_socket, or a loopback bind_host.'
+            'The flavor trusted-auth trusts identity headers, so forged '
+            'ones must be excluded: set trusted_auth_secret, or '
+            'bind_socket, or a loopback address as bind_host.'
         )
     return lambda app: TrustedAuth(app, secret)

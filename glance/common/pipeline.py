@@ -181,8 +181,8 @@ def _require(parser: Any, path: str, app_name: str, name: str) -> None:
     prefix = f'{app_name}-'
     known = sorted(n.removeprefix(prefix) for n in names if prefix in n)
     raise errors.ConfigurationError(
-        f'[paste_deploy] flavor: {path} has no application "{name}"; '
-        f'flavors it has: {", ".join(known) or "none"}'
+        f'[paste_deploy] flavor: {path} has no application "{name}"; its '
+        f'flavors are: {", ".join(known) or "none"}'
     )
 
 
@@ -198,8 +198,8 @@ def flavor_factory(
     flavor = conf.paste_deploy.flavor or 'default'
     if flavor not in pipelines:
         raise errors.ConfigurationError(
-            f'[paste_deploy] flavor: no pipeline "{flavor}"; there are: '
-            f'{", ".join(sorted(pipelines))}'
+            f'[paste_deploy] flavor: there is no pipeline "{flavor}"; the '
+            f'pipelines are: {", ".join(sorted(pipelines))}'
         )
     *filters, last = pipelines[flavor].split()
     app: WSGIApplication = loader.get_app(last, global_conf=global_conf)
@@ -212,5 +212,8 @@ def absent_factory(
     global_conf: dict[str, Any], absent: str, **local_conf: str
 ) -> Filter:
     """Stand in for a filter this service does not have: pass through."""
-    LOG.warning('The filter "%s" of the paste file does nothing here', absent)
+    LOG.warning(
+        'The filter "%s" of the paste file has no effect in this service',
+        absent,
+    )
     return lambda app: app

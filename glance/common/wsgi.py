@@ -157,7 +157,7 @@ class Request(webob.Request):
     def refuse_body(self) -> None:
         """:raises errors.BadRequest: a body where none belongs"""
         if self.has_body:
-            raise errors.BadRequest('This request takes no body.')
+            raise errors.BadRequest('This request must not have a body.')
 
 
 class BodySource:
@@ -202,7 +202,9 @@ class BodySource:
                 return int(readinto(view))
             piece = self._input.read(len(view))
         except (OSError, ValueError) as error:
-            raise errors.BadRequest('The body could not be read.') from error
+            raise errors.BadRequest(
+                'The request body could not be read to its end.'
+            ) from error
         view[: len(piece)] = piece
         return len(piece)
 
@@ -215,7 +217,7 @@ _WORK = 'glance.large_checks'
 
 def _too_large(limit: int) -> errors.LimitExceeded:
     return errors.LimitExceeded(
-        f'A JSON body may have {limit} bytes (max_json_body_size).'
+        f'A JSON body may have at most {limit} bytes (max_json_body_size).'
     )
 
 
@@ -231,7 +233,9 @@ def _check_values(body: bytes, limit: int) -> None:
     if body.count(b'"') > 4 * limit or (
         _separators(b''.join(body.split(b'"')[::2])) > limit
     ):
-        raise errors.LimitExceeded(f'A JSON body may have {limit} values.')
+        raise errors.LimitExceeded(
+            f'A JSON body may have at most {limit} values.'
+        )
 
 
 def _separators(text: bytes) -> int:
@@ -243,7 +247,9 @@ def _read(source: Any, size_bytes: int) -> bytes:
         piece: bytes = source.read(size_bytes)
     except (OSError, ValueError) as error:
         # OSError: the client is gone; ValueError: a bad chunk size.
-        raise errors.BadRequest('The body could not be read.') from error
+        raise errors.BadRequest(
+            'The request body could not be read to its end.'
+        ) from error
     return piece
 
 
@@ -360,7 +366,9 @@ class Router:
         try:
             path = request.path_info
         except UnicodeDecodeError as error:
-            raise errors.BadRequest('The path is not UTF-8.') from error
+            raise errors.BadRequest(
+                'The path of the URL is not valid UTF-8.'
+            ) from error
         found = self._match(path)
         if found is None:
             raise _unknown_path(request.method)

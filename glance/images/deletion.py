@@ -107,7 +107,7 @@ class Deletions:
             self._store.delete_unregistered(image_id)
         except errors.Error as error:
             LOG.error(
-                'Could not look for data of deleted image %s: %s',
+                'Could not look up the remaining data of deleted image %s: %s',
                 image_id,
                 base.reason(error),
             )
@@ -120,8 +120,8 @@ class Deletions:
                 self._store.delete(location['url'], gone['id'])
         except errors.Error as error:
             LOG.error(
-                'Data of deleted image %s is left over; it will be tried '
-                'again to remove it: %s',
+                'Could not remove the data of deleted image %s; the removal '
+                'will be tried again: %s',
                 gone['id'],
                 base.reason(error),
             )

@@ -47,14 +47,17 @@ class Keys:
             found = self._backend.get(context, _checked(certificate_id))
             kind, data = found.format, found.get_encoded()
         except Exception as error:  # a backend raises what it likes
-            LOG.warning('No certificate from the key manager: %r', error)
+            LOG.warning(
+                'Could not get a certificate from the key manager: %r', error
+            )
             raise errors.BadRequest(
-                'The certificate of the signature cannot be had from the '
-                'key manager.'
+                'The certificate of the signature could not be read from '
+                'the key manager; check img_signature_certificate_uuid.'
             ) from error
         if kind != 'X.509':
             raise errors.BadRequest(
-                'img_signature_certificate_uuid is not of a certificate.'
+                'img_signature_certificate_uuid is not the id of a '
+                'certificate.'
             )
         return bytes(data)
 
@@ -68,5 +71,5 @@ class Keys:
 
 def _checked(object_id: str) -> str:
     if not _ID.fullmatch(object_id):
-        raise ValueError('not an id')
+        raise ValueError('the id is malformed')
     return object_id

@@ -61,7 +61,9 @@ class Leftovers:
                 _service(), {'done': [], 'failed': [removal_id]}
             )
         except errors.Error as error:
-            LOG.warning('Could not postpone %s: %s', removal_id, error)
+            LOG.warning(
+                'Could not postpone the removal %s: %s', removal_id, error
+            )
 
     def look(self) -> None:
         """Work on all that is due; what fails is logged."""
@@ -70,18 +72,26 @@ class Leftovers:
             while len(self._take()) == BATCH:
                 pass
         except errors.Error as error:
-            LOG.warning('Could not look for leftover data: %s', error)
+            LOG.warning(
+                'Could not look up data that is still to be removed: %s', error
+            )
         try:
             self._store.remove_unfinished()
         except errors.Error as error:
-            LOG.warning('Could not look for unfinished files: %s', error)
+            LOG.warning(
+                'Could not look for files of interrupted uploads: %s', error
+            )
 
     def forget_removed(self) -> None:
         """The same at the end of a worker, without any new work."""
         try:
             self._forget_removed()
         except errors.Error as error:
-            LOG.info('Could not forget removed data: %s', error)
+            LOG.info(
+                'Could not record that data was removed; it will be tried '
+                'again: %s',
+                error,
+            )
 
     def remove_stored(self, leftover_id: str, image_id: str) -> None:
         """Remove what an upload that failed may just have stored.
@@ -143,8 +153,8 @@ class Leftovers:
             step(leftover)
         except errors.Error as error:
             LOG.error(
-                'Data of image %s is left over, and it will be tried again to '
-                'remove it (it has failed %s times): %s',
+                'Could not remove data of image %s (failed %s times); the '
+                'removal will be tried again: %s',
                 leftover['image_id'],
                 leftover['tries'] + 1,
                 base.reason(error),
@@ -152,7 +162,9 @@ class Leftovers:
             return False
         except Exception:  # a bug of a store ends no other work
             LOG.exception(
-                'Data of image %s is left over', leftover['image_id']
+                'Could not remove data of image %s; the removal will be '
+                'tried again',
+                leftover['image_id'],
             )
             return False
         if leftover['tries']:
@@ -215,7 +227,8 @@ class Leftovers:
                 outcome['done'].append(leftover_id)
             elif self._attempt(leftover, lambda it: held[it['id']].remove()):
                 LOG.warning(
-                    'Removed data that an upload of image %s left', image_id
+                    'Removed data of an interrupted upload of image %s',
+                    image_id,
                 )
                 outcome['done'].append(leftover_id)
             else:

@@ -44,13 +44,13 @@ def check_options(conf: cfg.ConfigOpts) -> None:
     options = conf.oslo_limit
     if not options.auth_type:
         raise errors.ConfigurationError(
-            'use_keystone_limits needs auth_type and the credentials in '
-            '[oslo_limit].'
+            'use_keystone_limits needs auth_type and credentials; set them '
+            'in [oslo_limit].'
         )
     if not any(options.get(name) for name in _ENDPOINT):
         raise errors.ConfigurationError(
-            f'use_keystone_limits needs one of {", ".join(_ENDPOINT)} in '
-            '[oslo_limit].'
+            'use_keystone_limits needs an endpoint; set one of '
+            f'{", ".join(_ENDPOINT)} in [oslo_limit].'
         )
 
 
@@ -77,9 +77,9 @@ class LimitService:
         except limit_exceptions.ProjectOverLimit as error:
             over = error.over_limit_info_list[0]
             raise errors.LimitExceeded(
-                f'The limit of {over.resource_name} is {over.limit}; '
-                f'{over.current_usage} are used, {over.delta} more are '
-                'needed.'
+                f'The limit of {over.resource_name} is {over.limit}; the '
+                f'project uses {over.current_usage}, and the request needs '
+                f'{over.delta} more.'
             ) from error
 
     def usage(
@@ -105,7 +105,11 @@ class LimitService:
             return question(enforcer)
         except _TROUBLE as error:
             self._enforcer = None
-            LOG.error('No answer about limits, see [oslo_limit]: %s', error)
+            LOG.error(
+                'Could not get the limits from Keystone; check '
+                '[oslo_limit]: %s',
+                error,
+            )
             raise errors.Unavailable(
                 'The limits of the project cannot be looked up; try again '
                 'later.'

@@ -76,20 +76,21 @@ class Locations:
             size = self._store.size(url)
         except errors.Error as error:
             LOG.info(
-                'The location %s is refused: %s',
+                'Refused the location %s: %s',
                 stores.described(url),
                 base.reason(error),
             )
             raise errors.BadRequest(base.UNUSABLE) from error
         if not size:
             LOG.info(
-                'The location %s is refused: it has no data',
+                'Refused the location %s: it has no data',
                 stores.described(url),
             )
             raise errors.BadRequest(base.UNUSABLE)
         if size > self._limits.size_cap_bytes:
             raise errors.LimitExceeded(
-                f'An image may have {self._limits.size_cap_bytes} bytes.'
+                f'The image has more than {self._limits.size_cap_bytes} '
+                'bytes (image_size_cap).'
             )
         return size
 
@@ -109,7 +110,8 @@ class Locations:
         for operation in operations:
             if status not in _OPEN[operation.op]:
                 raise errors.Conflict(
-                    f'The locations of an image that is {status} stay.'
+                    'Locations cannot be changed in this way while the '
+                    f'image is {status}.'
                 )
             present = self._applied(operation, present)
             status = 'active'
@@ -149,7 +151,8 @@ class Locations:
         _refuse_twins(wanted)
         if 0 <= self._limits.locations < len(wanted):
             raise errors.LimitExceeded(
-                f'An image may have {self._limits.locations} locations.'
+                f'The image would have {len(wanted)} locations; the limit is '
+                f'{self._limits.locations} (image_location_quota).'
             )
         return wanted
 
@@ -175,19 +178,26 @@ class Locations:
         }
         if new and image['status'] != 'queued':
             raise errors.Conflict(
-                'validation_data is for the first location of an image.'
+                'validation_data with new hashes is accepted only for the '
+                'first location of a queued image.'
             )
         return new
 
     def _check_claim(self, claimed: dict[str, str]) -> None:
         if claimed['os_hash_algo'] != self._limits.hash_name:
             raise errors.Conflict(
-                f'os_hash_algo must be {self._limits.hash_name}.'
+                f'os_hash_algo must be {self._limits.hash_name} '
+                '(hashing_algorithm).'
             )
         if not is_hash(claimed['os_hash_value'], self._limits.hash_name):
-            raise errors.Conflict('os_hash_value is no such hash.')
+            raise errors.Conflict(
+                'os_hash_value has not the length or the digits of a hash '
+                'of os_hash_algo.'
+            )
         if not is_hash(claimed.get('checksum', '0' * 32), 'md5'):
-            raise errors.Conflict('checksum is no MD5 in hex.')
+            raise errors.Conflict(
+                'checksum must be an MD5 hash of 32 hexadecimal digits.'
+            )
 
     def _common_size(
         self,
@@ -208,7 +218,10 @@ class Locations:
             if url not in sizes:
                 sizes[url] = self.size(url)
             if size is not None and sizes[url] != size:
-                raise errors.Conflict('The data of a location is not as long.')
+                raise errors.Conflict(
+                    'The data of the location does not have the size of '
+                    'the image.'
+                )
             size = sizes[url]
         return size
 
@@ -220,7 +233,7 @@ def require_formats(image: contract.Image) -> None:
     """:raises errors.BadRequest: one is missing"""
     for name in _FORMATS:
         if not image[name]:  # type: ignore[literal-required]
-            raise errors.BadRequest(f'Set {name} before giving a location.')
+            raise errors.BadRequest(f'Set {name} before adding a location.')
 
 
 def is_hash(value: str, hash_name: str) -> bool:
@@ -234,17 +247,22 @@ def is_hash(value: str, hash_name: str) -> bool:
 def _merge(claims: dict[str, str], others: dict[str, str]) -> None:
     for name, value in others.items():
         if claims.setdefault(name, value).lower() != value.lower():
-            raise errors.Conflict(f'{name} contradicts what is known.')
+            raise errors.Conflict(
+                f'{name} differs from the value that the image or another '
+                'location has.'
+            )
 
 
 def _without(
     present: list[contract.Location], position: int | None
 ) -> list[contract.Location]:
     if len(present) == 1:
-        raise errors.Forbidden('The only location of an image stays.')
+        raise errors.Forbidden(
+            'The only location of an image cannot be removed.'
+        )
     place = len(present) - 1 if position is None else position
     if not 0 <= place < len(present):
-        raise errors.BadRequest('There is no location at this position.')
+        raise errors.BadRequest('The image has no location at this position.')
     return present[:place] + present[place + 1 :]
 
 
@@ -258,7 +276,9 @@ def _replaced(
     if not present:
         return list(given)
     if {each['url'] for each in present} != {each['url'] for each in given}:
-        raise errors.BadRequest('A replacement has the URLs that are there.')
+        raise errors.BadRequest(
+            'A replacement must have the same URLs as the present locations.'
+        )
     return [
         next((each for each in present if _is_twin(each, wanted)), wanted)
         for wanted in given
@@ -268,7 +288,7 @@ def _replaced(
 def _refuse_twins(wanted: list[contract.Location]) -> None:
     for number, location in enumerate(wanted):
         if any(_is_twin(location, other) for other in wanted[:number]):
-            raise errors.BadRequest('A location is there twice.')
+            raise errors.BadRequest('The image would have a location twice.')
 
 
 def _is_twin(one: contract.Location, other: contract.Location) -> bool:

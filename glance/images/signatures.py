@@ -47,7 +47,7 @@ def verifier(
         )
     verifying = key_type.create_verifier(signature, method, public_key)
     if verifying is None:
-        raise errors.BadRequest(f'{SIGNATURE} is empty.')
+        raise errors.BadRequest(f'{SIGNATURE} must not be empty.')
     return Verifier(verifying)
 
 
@@ -69,7 +69,7 @@ def _public_key(data: bytes) -> Any:
         ) from error
     if not certificate_utils.is_within_valid_dates(certificate):
         raise errors.BadRequest(
-            'The certificate of the signature is not valid now.'
+            'The certificate of the signature has expired or is not yet valid.'
         )
     return public_key
 

@@ -83,7 +83,9 @@ class Measured:
         hash_name: str,
     ) -> None:
         if hash_name not in HASH_NAMES:  # another release made the image
-            raise errors.Conflict(f'os_hash_algo {hash_name} is unknown here.')
+            raise errors.Conflict(
+                f'os_hash_algo {hash_name} is not supported.'
+            )
         self._source = source
         self._cap_bytes = cap_bytes
         self._cap_reason = ''
@@ -143,7 +145,8 @@ class Measured:
         expected = self._expected_bytes
         if expected is not None and self.size_bytes != expected:
             raise errors.BadRequest(
-                f'{expected} bytes were announced, {self.size_bytes} came.'
+                f'The request announced {expected} bytes, but its body has '
+                f'{self.size_bytes}.'
             )
         threads.call(self._conclude)
 
@@ -160,7 +163,8 @@ class Measured:
         known = self._known.get(name)
         if known is not None and known != value:
             raise errors.BadRequest(
-                f'The {name} of the image is {known}, of the data {value}.'
+                f'The {name} of the image is {known}, but the {name} of the '
+                f'data is {value}.'
             )
 
     def _check_size(self) -> None:
@@ -168,7 +172,8 @@ class Measured:
         expected = self._expected_bytes
         if expected is not None and self.size_bytes > expected:
             raise errors.BadRequest(
-                f'{expected} bytes were announced, and more came.'
+                f'The request announced {expected} bytes, but its body has '
+                'more.'
             )
 
     @property

@@ -24,7 +24,10 @@ DELETED = 'The image was deleted during the upload.'
 #: How long stored data waits for a renewal, at least.
 CONFIRM_SECONDS = 30.0
 CONFIRM_PAUSE_SECONDS = 0.05
-NO_ROOM = 'The storage quota of the owner is used up.'
+NO_ROOM = (
+    'The project of the image has no storage left (user_storage_quota); '
+    'delete images first.'
+)
 
 
 class Transfer:
@@ -50,7 +53,10 @@ class Transfer:
         :raises errors.Gone: the image was deleted
         """
         if self.is_lost:
-            raise errors.Conflict('The claim on this upload was lost.')
+            raise errors.Conflict(
+                'The upload was given up, because it took too long without '
+                'a sign of life or the image was changed; start it again.'
+            )
         if self.refusal is not None:
             raise self.refusal
 
@@ -122,7 +128,9 @@ class Transfers:
             try:
                 self._renew(running, lease_seconds)
             except errors.Error as error:
-                LOG.warning('Could not renew transfers: %s', error)
+                LOG.warning(
+                    'Could not renew the leases of running uploads: %s', error
+                )
                 continue
             if any(map(_is_late, running.values())):
                 pause_seconds = 0.0  # the response took a whole lease

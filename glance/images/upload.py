@@ -178,7 +178,8 @@ class Uploads:
         respond at all, it does the same when the lease lapses.
         """
         LOG.warning(
-            'The upload of image %s failed: %r (%r)',
+            'The upload of image %s failed; the image is queued again: %r '
+            '(%r)',
             image_id,
             cause,
             cause.__cause__,
@@ -196,8 +197,8 @@ class Uploads:
                 self._left.remove_stored(transfer.id, image_id)
         except errors.Error as error:
             LOG.error(
-                'Could not undo the upload of image %s, it will be done '
-                'later: %s',
+                'Could not undo the failed upload of image %s; it will be '
+                'tried again: %s',
                 image_id,
                 error,
             )

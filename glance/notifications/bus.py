@@ -44,11 +44,11 @@ def check(conf: cfg.ConfigOpts) -> None:
     for driver in filter(None, options.driver):
         if driver not in known:
             raise errors.ConfigurationError(
-                f'driver in [{GROUP}] is one of {", ".join(sorted(known))}; '
-                f'{driver} is none.'
+                f'[{GROUP}] driver must be one of '
+                f'{", ".join(sorted(known))}, not {driver}.'
             )
     if not any(options.topics):
-        raise errors.ConfigurationError(f'topics in [{GROUP}] is empty.')
+        raise errors.ConfigurationError(f'[{GROUP}] topics must not be empty.')
     _transport(conf).cleanup()
 
 
@@ -90,7 +90,10 @@ def _patient(transport: Any) -> Any:
                 if pause is None:
                     raise
                 LOG.warning(
-                    'No message bus: %s; next try in %s s', error, pause
+                    'Could not connect to the message bus: %s; the next try '
+                    'is in %s s',
+                    error,
+                    pause,
                 )
                 time.sleep(pause)
 
@@ -115,6 +118,6 @@ def _transport(conf: cfg.ConfigOpts) -> Any:
     ) as error:
         # The library's message has the URL, and that has the password.
         raise errors.ConfigurationError(
-            f'transport_url in [{GROUP}] (or else in [DEFAULT]) is wrong, '
-            f'or its driver is not installed: {type(error).__name__}.'
+            f'transport_url in [{GROUP}] or in [DEFAULT] is wrong, or its '
+            f'driver is not installed: {type(error).__name__}.'
         ) from error

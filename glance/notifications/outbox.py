@@ -78,7 +78,11 @@ class Outbox:
                 if left <= 0 or not self._changed.wait(left):
                     break
             if lost := len(self._waiting) + self._is_sending:
-                LOG.error('%s notifications are not sent at the end', lost)
+                LOG.error(
+                    'Dropped %s notifications that could not be sent '
+                    'before the end of the process',
+                    lost,
+                )
 
     def _has_room(self, size_bytes: int) -> bool:
         return (
@@ -91,8 +95,8 @@ class Outbox:
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._reported_at = time.monotonic()
             LOG.error(
-                'The message bus takes no notifications: %s wait, %s are '
-                'dropped so far',
+                'The message bus does not accept notifications: %s are '
+                'waiting, %s have been dropped',
                 len(self._waiting),
                 self.dropped,
             )

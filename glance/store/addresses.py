@@ -251,7 +251,7 @@ def _refused(place: str, reason: str) -> Refused:
 
     :param place: without user information, path and query
     """
-    LOG.info('The location %s is refused: %s', place, reason)
+    LOG.info('Refused the location %s: %s', place, reason)
     return Refused()
 
 

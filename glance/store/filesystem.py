@@ -68,7 +68,8 @@ class FilesystemStore:
         self._warmer = warming.Warmer(warm_percent) if warm_percent else None
         if not mode & stat.S_IRUSR:
             raise errors.ConfigurationError(
-                'filesystem_store_file_perm must let the owner read.'
+                'filesystem_store_file_perm must let the owner read, for '
+                'instance 640.'
             )
         self._mode = mode
         path = pathlib.Path(os.path.abspath(directory))
@@ -111,7 +112,8 @@ class FilesystemStore:
             confirm()
             if not _for_writing(file.publish, path):
                 LOG.warning(
-                    'Replaced data that another upload of image %s left',
+                    'Replaced the data that an interrupted upload of image '
+                    '%s left',
                     path.name,
                 )
                 _require(_for_writing(file.replace, path))
@@ -142,10 +144,12 @@ class FilesystemStore:
         try:
             _translated(self._path(url).unlink)
         except errors.NotFound:
-            LOG.info('There was no data to delete')
+            LOG.info('The data to delete did not exist')
 
     def check(self, url: str) -> None:
-        raise errors.BadRequest('No client names a file of this host.')
+        raise errors.BadRequest(
+            'Clients cannot register a file of this host as a location.'
+        )
 
     def size(self, url: str) -> int:
         path = self._path(url)
@@ -201,11 +205,18 @@ class FilesystemStore:
                 with regular.open_file(path) as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink(missing_ok=True)
-                LOG.warning('Removed the unfinished upload %s', path.name)
+                LOG.warning(
+                    'Removed the file of an interrupted upload: %s', path.name
+                )
             except (BlockingIOError, FileNotFoundError):
                 continue  # another process writes it, or was faster here
             except OSError as error:
-                LOG.error('The unfinished upload %s stays: %s', path, error)
+                LOG.error(
+                    'Could not remove the file %s of an interrupted '
+                    'upload: %s',
+                    path,
+                    error,
+                )
 
 
 class _Held:
@@ -248,7 +259,9 @@ def _for_writing(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return _translated(func, *args, **kwargs)
     except errors.NotFound as error:
-        LOG.error('filesystem_store_datadir is gone')
+        LOG.error(
+            'The directory filesystem_store_datadir does not exist any more'
+        )
         raise errors.StoreUnavailable from error
 
 
@@ -258,8 +271,13 @@ def _translated(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result: T = threads.call(func, *args, **kwargs)
         return result
     except FileNotFoundError as error:
-        raise errors.NotFound('There is no such data.') from error
+        raise errors.NotFound(
+            'The data of the image was not found in the store.'
+        ) from error
     except OSError as error:
         if error.errno in _FULL:
-            raise errors.LimitExceeded('The image store is full.') from error
+            raise errors.LimitExceeded(
+                'The image store has no space left; ask the operator to '
+                'free some.'
+            ) from error
         raise errors.StoreUnavailable from error

@@ -51,8 +51,8 @@ class HTTPStore:
         size = self._announced(url)
         if size and self._lacks_last(url, size):
             LOG.info(
-                'A web server announces %s bytes of data and does not have '
-                'the last one',
+                'A web server announces %s bytes of image data but does not '
+                'deliver the last one',
                 size,
             )
             raise outbound.Unreachable
@@ -106,7 +106,10 @@ class HTTPStore:
             raise
 
     def delete(self, url: str) -> None:
-        LOG.info('Data on a web server is not ours to delete')
+        LOG.info(
+            'Did not delete image data on a web server, because this '
+            'service only reads there'
+        )
 
     def delete_unregistered(self, image_id: str) -> None:
         """There is none."""
@@ -127,7 +130,10 @@ class HTTPStore:
         if answer.status not in (200, 206):
             raise _error(answer)
         if answer.header('Content-Encoding') not in (None, 'identity'):
-            LOG.error('A web server encodes image data')
+            LOG.error(
+                'A web server sends image data with a content encoding, '
+                'which is not supported'
+            )
             raise outbound.Unreachable
         if answer.status == 206:
             _check_range(answer, offset)
@@ -137,7 +143,7 @@ class HTTPStore:
         if length is None:
             length = present
         if length is None or (present is not None and present < length):
-            LOG.error('A web server has less data than an image')
+            LOG.error('A web server has less data than the image has bytes')
             raise outbound.Unreachable
         body = readahead.ReadAhead(answer, length, outbound.Unreachable)
         # Before the response begins: its status can tell of a failure.
@@ -152,8 +158,13 @@ def _any(last: int) -> str:
 
 def _error(answer: outbound.Answer) -> errors.Error:
     if answer.status in _MISSING:
-        return errors.NotFound('There is no such data.')
-    LOG.info('A web server answered %s', answer.status)
+        return errors.NotFound(
+            'The data of the image was not found in the store.'
+        )
+    LOG.info(
+        'A web server with image data responded with the status %s',
+        answer.status,
+    )
     return outbound.Unreachable()
 
 
@@ -161,7 +172,10 @@ def _check_range(answer: outbound.Answer, offset: int) -> None:
     """:raises outbound.Unreachable: another part than was asked for"""
     place = answer.header('Content-Range') or ''
     if not offset or not place.startswith(f'bytes {offset}-'):
-        LOG.error('A web server gave another range than was asked for')
+        LOG.error(
+            'A web server with image data sent another range than the '
+            'requested one'
+        )
         raise outbound.Unreachable
 
 

@@ -172,10 +172,17 @@ class Answer:
                     break
                 got += amount
         except _TROUBLES as error:
-            LOG.info('%s broke off: %r', self._connection.host, error)
+            LOG.info(
+                'The connection to %s failed in the middle of the data: %r',
+                self._connection.host,
+                error,
+            )
             raise Unreachable from error
         if got < len(piece) and self._response.length:
-            LOG.info('%s ended too early', self._connection.host)
+            LOG.info(
+                '%s closed the connection before the end of the data',
+                self._connection.host,
+            )
             raise Unreachable
         return got
 

@@ -66,7 +66,7 @@ class ReadAhead:
     def __iter__(self) -> Iterator[bytes]:
         with self._lock:
             if self._started or self._closed:
-                raise ValueError('a body is read once')
+                raise ValueError('the body can be read only once')
             self._started = True
         threading.Thread(
             target=self._read, args=(len(self._first),), daemon=True

@@ -61,8 +61,8 @@ def identity(directory: pathlib.Path) -> str | None:
             raise
         except OSError as error:
             LOG.info(
-                '%s keeps no extended attributes (%s): data that uploads left '
-                'there is removed by this host only',
+                '%s does not support extended attributes (%s); data of '
+                'interrupted uploads there is removed by this host only',
                 directory,
                 error.strerror,
             )

@@ -65,7 +65,7 @@ class Stores:
             self.of(url).delete(url)
         except base.Elsewhere as error:
             LOG.error(
-                'Data of image %s stays behind at %s: %s',
+                'Could not remove the data of image %s at %s: %s',
                 image_id,
                 described(url),
                 error.reason,
@@ -79,11 +79,14 @@ class Stores:
         scheme = scheme_of(url)
         if scheme in LOCAL_SCHEMES or scheme not in self._by_scheme:
             LOG.info(
-                'A location with the scheme %.20s is refused: clients may '
-                'only name URLs of read-only stores in [glance_store] stores',
+                'Refused a location with the scheme %.20s: clients may only '
+                'register URLs of the read-only stores in [glance_store] '
+                'stores',
                 scheme,
             )
-            raise errors.BadRequest('No store for clients has this scheme.')
+            raise errors.BadRequest(
+                'Clients cannot register URLs with this scheme as locations.'
+            )
         self._by_scheme[scheme].check(url)
 
     def hold(self, image_id: str) -> base.Held | None:

@@ -48,7 +48,11 @@ class Warmer:
         try:
             reader = os.open(f'/proc/self/fd/{fd}', os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            LOG.debug('The new file cannot be read behind: %s', error)
+            LOG.debug(
+                'Could not read a new image file into memory during its '
+                'upload: %s',
+                error,
+            )
             return None
         return Warming(self, reader)
 
@@ -67,7 +71,8 @@ class Warmer:
                     self._fill(file, end, sink.fileno())
                 except OSError as error:
                     LOG.warning(
-                        'A new file could not be read into memory: %s', error
+                        'Could not read a new image file into memory: %s',
+                        error,
                     )
                     file.is_wanted = False
                 if is_last:

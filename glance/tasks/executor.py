@@ -38,7 +38,9 @@ class Executor:
         """
         with self._lock:
             if len(self._waiting) >= self._most_waiting:
-                raise errors.Unavailable('Too many tasks are waiting.')
+                raise errors.Unavailable(
+                    'Too many tasks are waiting; try again later.'
+                )
             self._waiting.append(job)
             if self._running == self._workers:
                 return

@@ -144,7 +144,7 @@ class LocationImports:
         known = isinstance(error, errors.Error)
         LOG.log(
             logging.WARNING if known else logging.ERROR,
-            'The location of image %s was not taken: %s',
+            'Could not register the location of image %s: %s',
             image_id,
             error,
             exc_info=None if known else error,
@@ -157,7 +157,9 @@ class LocationImports:
                 {'transfer_id': job.transfer.id, 'reason': reason},
             )
         except errors.Error as trouble:
-            LOG.error('Could not give image %s back: %s', image_id, trouble)
+            LOG.error(
+                'Could not set image %s back to queued: %s', image_id, trouble
+            )
 
     def _look(self, job: _Job) -> None:
         """See what is there; let the hashes be compared if they must."""
@@ -177,7 +179,9 @@ class LocationImports:
     def _compare(self, job: _Job, size: int) -> None:
         found = self._hashes(job, size, job.claimed['os_hash_algo'])
         if found['os_hash_value'] != job.claimed['os_hash_value'].lower():
-            raise errors.Conflict('The data does not have this hash.')
+            raise errors.Conflict(
+                'The data does not have the hash os_hash_value.'
+            )
         self._finish(job, size, found)
 
     def _finish(self, job: _Job, size: int, hashes: Hashes) -> None:
@@ -232,7 +236,12 @@ class LocationImports:
                 job.transfer.check()
                 if not tries_left:
                     raise
-                LOG.info('Hashing %s again: %s', job.image['id'], error)
+                LOG.info(
+                    'Reading the data of image %s failed; hashing starts '
+                    'again: %s',
+                    job.image['id'],
+                    error,
+                )
                 time.sleep(RETRY_SECONDS)
         raise AssertionError('not reached')
 
@@ -268,7 +277,9 @@ def _require_pace(done_bytes: int, seconds: float) -> None:
     """:raises errors.Conflict: it would take for ever"""
     least = LEAST_BYTES_PER_SECOND * (seconds - PATIENCE_SECONDS)
     if done_bytes < least:
-        raise errors.Conflict('The data comes too slowly.')
+        raise errors.Conflict(
+            'The server that holds the data sends it too slowly.'
+        )
 
 
 class _Pieces:

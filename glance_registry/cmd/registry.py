@@ -79,7 +79,7 @@ def _check_texts(conf: cfg.ConfigOpts) -> None:
             LOG.error('%s', fault)
         engine.dispose()
     except (sa.exc.SQLAlchemyError, db_exception.DBError) as error:
-        LOG.warning('The columns of the database were not checked: %s', error)
+        LOG.warning('Could not check the columns of the database: %s', error)
 
 
 if __name__ == '__main__':

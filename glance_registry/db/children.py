@@ -105,8 +105,9 @@ def _insert_beside_twins(
             connection.execute(_INSERT_PROPERTY, row)
         elif name.startswith(OURS):
             LOG.warning(
-                'Image %s: %s is not stored, because the collation of '
-                'image_properties.name takes the property %r for the same',
+                'Image %s: the property %s was not stored, because the '
+                'collation of image_properties.name takes it for the '
+                'property %r',
                 row['image_id'],
                 name,
                 twin.name,

@@ -100,7 +100,8 @@ class Gate:
                 self._give_up(turn)
         if not came:
             LOG.error(
-                'All %s connections were busy for %s s',
+                'All %s database connections were in use for %s s; see '
+                'max_pool_size and max_overflow',
                 self._most,
                 self._patience_seconds,
             )
@@ -312,7 +313,8 @@ def _explain(error: Exception) -> None:
     refused = (db_exception.DBDataError, sa.exc.DataError)
     if isinstance(error, refused) or isinstance(inner, refused):
         raise errors.BadRequest(
-            'The database cannot store a value of the request.'
+            'The database cannot store a value of the request: it is too '
+            'long or has characters that the database does not support.'
         ) from error
     LOG.error('The database failed: %s', _line(error))
     if isinstance(error, (_CommitLost, sa.exc.TimeoutError)):

@@ -286,7 +286,7 @@ def move(
         image = get(connection, context, image_id)
         require_expected(image, expected)
         raise errors.Forbidden(
-            f'An image that is {image["status"]} cannot become {step.after}.'
+            f'The image is {image["status"]}; it cannot become {step.after}.'
         )
 
 

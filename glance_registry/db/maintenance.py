@@ -104,7 +104,7 @@ def _wait_for(attempt: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + LOCK_TIMEOUT_SECONDS
     if attempt():
         return
-    LOG.info('Another command is at work on this database; waiting.')
+    LOG.info('Waiting until another command on this database has finished.')
     while not attempt():
         if time.monotonic() >= give_up_at:
             raise Locked('Another command holds the lock of this database.')

@@ -58,12 +58,13 @@ def create(
     same = [row for row in rows if row.member == new['member']]
     if any(not row.deleted for row in same):
         raise errors.Duplicate(
-            f'{new["member"]} is a member of the image already.'
+            f'{new["member"]} is already a member of the image.'
         )
     count = sum(not row.deleted for row in rows)
     if 0 <= new['quota'] < count + 1:
         raise errors.LimitExceeded(
-            f'An image may have {new["quota"]} members.'
+            f'The image would have {count + 1} members; the limit is '
+            f'{new["quota"]} (image_member_quota).'
         )
     if same:
         _revive(connection, same[0].id)
@@ -81,7 +82,9 @@ def update(
 ) -> contract.Member:
     """:raises errors.NotFound: no image, or no such member of it"""
     if status not in STATUSES:
-        raise errors.BadRequest(f'A status is one of {", ".join(STATUSES)}.')
+        raise errors.BadRequest(
+            f'"status" must be one of {", ".join(STATUSES)}.'
+        )
     _lock_shared(connection, context, image_id)
     _one(connection, image_id, member)
     connection.execute(
@@ -133,7 +136,9 @@ def _lock_shared(
     if row is None:
         raise errors.NotFound(f'There is no image {image_id}.')
     if row.visibility != 'shared':
-        raise errors.Forbidden('Only shared images have members.')
+        raise errors.Forbidden(
+            'The image has no members, because its visibility is not "shared".'
+        )
 
 
 def _insert(connection: sa.Connection, image_id: str, member: str) -> None:

@@ -127,7 +127,9 @@ def _read(engine: sa.Engine) -> list[str]:
 
 def _rename(engine: sa.Engine, found: list[str]) -> None:
     old = next(name for name in _RENAMED if name in found)
-    LOG.info('Revision %s is called %s now.', old, _RENAMED[old])
+    LOG.info(
+        'Replaced the old name of revision %s with %s.', old, _RENAMED[old]
+    )
     with engine.begin() as connection:
         connection.execute(
             sa.update(_stored)
@@ -144,7 +146,11 @@ def _adopt_number(engine: sa.Engine) -> None:
             f'This database stands at the old migration {number}; only '
             'Liberty (42) to Ocata (45) are known. Upgrade it with Liberty.'
         )
-    LOG.info('Old migration %s is revision %s.', number, _NUMBERED[number])
+    LOG.info(
+        'Replaced the number of migration %s with the revision %s.',
+        number,
+        _NUMBERED[number],
+    )
     _stamp(engine, _NUMBERED[number])
 
 

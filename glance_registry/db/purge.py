@@ -143,7 +143,7 @@ def _in_batches(
                 delete = sa.delete(key.table).where(key.in_(found))
                 connection.execute(delete)
         total += len(found)
-        LOG.info('%s: %d rows purged', table, total)
+        LOG.info('%s: purged %d rows', table, total)
         if len(found) < size:
             break
     return total

@@ -229,7 +229,10 @@ def without_room(
 
 
 def exceeded() -> errors.LimitExceeded:
-    return errors.LimitExceeded('The storage quota of the owner is used up.')
+    return errors.LimitExceeded(
+        'The project of the image has no storage left '
+        '(user_storage_quota); delete images first.'
+    )
 
 
 def get_usage(connection: sa.Connection, owner: str | None) -> contract.Usage:

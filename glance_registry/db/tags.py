@@ -22,7 +22,10 @@ def add(
     if tag in present:
         return
     if 0 <= quota < len(present) + 1:
-        raise errors.LimitExceeded(f'An image may have {quota} tags.')
+        raise errors.LimitExceeded(
+            f'The image would have {len(present) + 1} tags; the limit is '
+            f'{quota} (image_tag_quota).'
+        )
     children.insert_tags(connection, image_id, [tag], engine.now())
 
 

@@ -368,7 +368,10 @@ def _give_back(connection: sa.Connection, image_id: str) -> bool:
 
 
 def _lost() -> errors.Conflict:
-    return errors.Conflict('The claim on this upload was lost.')
+    return errors.Conflict(
+        'The upload was given up, because it took too long without a sign '
+        'of life or the image was changed; start it again.'
+    )
 
 
 def _of(image_id: str) -> sa.ColumnElement[bool]:

@@ -52,7 +52,12 @@ class TestStoreFailures(base.ServiceTestCase):
         # covers 8.1-15..16, 8.1-20
         for after in (0, 1, None):
             for trouble, status in (
-                (errors.LimitExceeded('The image store is full.'), 413),
+                (
+                    errors.LimitExceeded(
+                        'The image store has no space left; ask the operator to free some.'
+                    ),
+                    413,
+                ),
                 (errors.StoreUnavailable(), 503),
                 (RuntimeError('a bug with /a/path in it'), 500),
             ):

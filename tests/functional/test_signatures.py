@@ -137,12 +137,21 @@ class TestSignatures(VaultTestCase):
     def test_bad_certificates(self) -> None:
         by = signer('RSA-PSS')
         for why, certificate_id in (
-            ('cannot be had', 'f' * 32),
+            ('could not be read from the key manager', 'f' * 32),
             ('cannot be read', self.vault.add(b'no certificate')),
             ('cannot be read', self.vault.add(by.certificate()[:-9])),
-            ('not of a certificate', self.vault.add(b'k' * 32, 'symmetric')),
-            ('not valid now', self.vault.add(by.certificate(1, 2))),
-            ('not valid now', self.vault.add(by.certificate(-2, -1))),
+            (
+                'not the id of a certificate',
+                self.vault.add(b'k' * 32, 'symmetric'),
+            ),
+            (
+                'expired or is not yet valid',
+                self.vault.add(by.certificate(1, 2)),
+            ),
+            (
+                'expired or is not yet valid',
+                self.vault.add(by.certificate(-2, -1)),
+            ),
         ):
             with self.subTest(why):
                 image_id = self.signed(
@@ -165,13 +174,15 @@ class TestSignatures(VaultTestCase):
             image_id = self.signed(
                 img_signature_certificate_uuid=certificate_id
             )
-            self.assert_refused(image_id, 'cannot be had')
+            self.assert_refused(
+                image_id, 'could not be read from the key manager'
+            )
         self.assertEqual([], self.vault.requests)
 
     def test_key_manager_that_refuses(self) -> None:
         image_id = self.signed()
         self.vault.token = 'another'
-        self.assert_refused(image_id, 'cannot be had')
+        self.assert_refused(image_id, 'could not be read from the key manager')
 
     def test_key_manager_that_is_not_there(self) -> None:
         image_id = self.signed()
@@ -183,7 +194,9 @@ class TestSignatures(VaultTestCase):
             self.service.conf.set_override(
                 'vault_url', 'http://127.0.0.1:1', 'vault'
             )
-            self.assert_refused(image_id, 'cannot be had')
+            self.assert_refused(
+                image_id, 'could not be read from the key manager'
+            )
 
     def test_unsafe_data_that_is_signed(self) -> None:
         data = b'QED\0'.ljust(4096, b'\0')
@@ -284,7 +297,7 @@ class TestBarbican(base.ServiceTestCase):
     def test_certificate_of_somebody_else(self) -> None:
         response = self.put_as('bob', 't-bob')
         self.assert_status(400, response)
-        self.assertIn('cannot be had', response.text)
+        self.assertIn('could not be read from the key manager', response.text)
 
     def test_token_that_is_none(self) -> None:
         for token in ('t-expired', None):

@@ -200,7 +200,10 @@ class Limits(unittest.TestCase):
                 self.assertEqual(503, status, body)
                 self.assertIn('retry-after', headers)
                 self.assertNotIn(value, body.decode())
-                self.assertIn('No answer about limits', self.glance.api.tail())
+                self.assertIn(
+                    'Could not get the limits from Keystone',
+                    self.glance.api.tail(),
+                )
                 config.write_text(before)
         self.restart_with({})
         self.usage('alice')

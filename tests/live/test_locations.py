@@ -155,7 +155,9 @@ class Locations(unittest.TestCase):
         self.await_image(
             self.post(wrong),
             status='queued',
-            os_glance_failed_reason='The data does not have this hash.',
+            os_glance_failed_reason=(
+                'The data does not have the hash os_hash_value.'
+            ),
         )
         sha512 = hashlib.sha512(DATA).hexdigest()
         self.await_image(self.post(), status='active', os_hash_value=sha512)

@@ -68,5 +68,5 @@ class TestRefusedStarts(unittest.TestCase):
         self.assert_refused(
             {'DEFAULT': {'log_file': self.directory / 'log/api.log'}},
             'log_file in [DEFAULT]',
-            'The directory must exist',
+            'Create the directory',
         )

@@ -94,7 +94,10 @@ class _Quiet:
     """
 
     def info(self, message: str) -> None:
-        LOG.info('Not sent: %s', message.rstrip().rpartition('\n')[2])
+        LOG.info(
+            'Could not send the response: %s',
+            message.rstrip().rpartition('\n')[2],
+        )
 
     debug = error = info
 
@@ -343,13 +346,17 @@ class Connection(wsgi.HttpProtocol):
                     self._announced is not None
                     and self._sent > self._announced
                 ):
-                    raise ValueError('more bytes than Content-Length says')
+                    raise ValueError(
+                        'the response has more bytes than its Content-Length'
+                    )
                 yield chunk
             if self._sent < (self._announced or 0):
-                raise ValueError('fewer bytes than Content-Length says')
+                raise ValueError(
+                    'the response has fewer bytes than its Content-Length'
+                )
         except (Exception, eventlet.Timeout) as error:
             LOG.error(
-                '%s: the response is cut: %s',
+                '%s: closed the connection in the middle of the response: %s',
                 self.requestline,
                 error,
                 exc_info=None if isinstance(error, errors.Error) else error,
@@ -367,7 +374,9 @@ class Connection(wsgi.HttpProtocol):
                 self._write(b'')
                 files.send(self.connection, body, self.server.socket_timeout)
         except (OSError, EOFError, filebody.TruncatedFile) as error:
-            LOG.info('%s: the transfer is cut: %s', self.requestline, error)
+            LOG.info(
+                '%s: the transfer was interrupted: %s', self.requestline, error
+            )
             self._broken = self.close_connection = True
         finally:
             self._sent = body.sent_bytes
@@ -383,7 +392,9 @@ class Connection(wsgi.HttpProtocol):
             else:
                 self._say_goodbye()
         except (OSError, EOFError, ValueError):
-            LOG.debug('%s was gone already', self.client_address)
+            LOG.debug(
+                '%s had closed the connection already', self.client_address
+            )
         finally:
             for stream in (self.wfile, self.rfile, self.connection):
                 with contextlib.suppress(OSError, ValueError):

@@ -339,7 +339,10 @@ class Body(io.RawIOBase):
     def _ready(self, limit: int | None) -> int:
         """Be at bytes of the body: how many may be read; 0 at its end."""
         if self.broken:
-            raise errors.BadRequest('The request body is broken.')
+            raise errors.BadRequest(
+                'The request body is malformed: its chunked encoding is '
+                'wrong or it is incomplete.'
+            )
         if self.finished or limit == 0:
             return 0
         if self._invite is not None:

@@ -120,12 +120,15 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
     """TLS as configured; None: plain HTTP."""
     if not conf.cert_file and not conf.key_file:
         if conf.ca_file:
-            raise errors.ConfigurationError('ca_file needs cert_file')
+            raise errors.ConfigurationError(
+                'ca_file has no effect without TLS; set cert_file and '
+                'key_file too'
+            )
         return None
     if not conf.cert_file or not conf.key_file:
         missing = 'key_file' if conf.cert_file else 'cert_file'
         raise errors.ConfigurationError(
-            f'{missing} is not set: TLS needs cert_file and key_file'
+            f'{missing} is not set; TLS needs both cert_file and key_file'
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -135,8 +138,8 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
         context.load_cert_chain(conf.cert_file, conf.key_file)
     except OSError as error:
         raise errors.ConfigurationError(
-            f'cert_file {conf.cert_file}, key_file {conf.key_file}: '
-            f'not usable: {error}'
+            f'cert_file {conf.cert_file} and key_file {conf.key_file} cannot '
+            f'be used: {error}'
         ) from error
     if conf.ca_file:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -144,7 +147,7 @@ def tls_context(conf: cfg.ConfigOpts) -> Any:
             context.load_verify_locations(conf.ca_file)
         except OSError as error:
             raise errors.ConfigurationError(
-                f'ca_file {conf.ca_file}: not usable: {error}'
+                f'ca_file {conf.ca_file} cannot be used: {error}'
             ) from error
     return context
 

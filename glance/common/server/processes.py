@@ -172,7 +172,7 @@ class Supervisor:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             code = self._plan.work(Lifeline(self._alive, self._pid, pulse))
         except BaseException:
-            LOG.exception('The worker failed')
+            LOG.exception('The worker failed and ends')
         finally:
             logging.shutdown()
             os._exit(code)
@@ -229,8 +229,8 @@ class Supervisor:
         elif not worker.was_killed:
             worker.was_killed = True
             LOG.error(
-                'Worker %s has not responded for %d s '
-                '(worker_response_timeout): killed and replaced',
+                'Killed worker %s, because it had not responded for %d s '
+                '(worker_response_timeout); a new one replaces it',
                 pid,
                 worker.silent_seconds,
             )
@@ -252,23 +252,31 @@ class Supervisor:
         self._young_deaths = self._young_deaths + 1 if young else 0
         if self._young_deaths > 1:
             pause = min(2.0 ** (self._young_deaths - 2), LONGEST_PAUSE_SECONDS)
-            LOG.error('Workers die young; the next starts in %ss', pause)
+            LOG.error(
+                'Workers die soon after their start; the next one starts '
+                'in %s s',
+                pause,
+            )
             self._not_before = _now() + pause
 
     def _cut_late(self) -> None:
         for pid, worker in self._workers.items():
             if worker.deadline is not None and worker.deadline <= _now():
-                LOG.error('Worker %s did not finish in time: killed', pid)
+                LOG.error(
+                    'Killed worker %s, because it did not finish in time', pid
+                )
                 os.kill(pid, signal.SIGKILL)
                 worker.deadline = math.inf
 
     def _stop(self) -> None:
         if self._stopping:
-            LOG.warning('Told to stop again: running requests are cut')
+            LOG.warning(
+                'Received a second signal to stop: aborting running requests'
+            )
             for worker in self._workers.values():
                 worker.deadline = 0.0
             return
-        LOG.info('Stopping: running requests may finish')
+        LOG.info('Stopping after the running requests have finished')
         self._stopping = True
         self._plan.release()
         for pid, worker in self._workers.items():

@@ -125,13 +125,15 @@ class _Service:
         """Take the configuration as it is in the files now, or refuse it."""
         LOG.info('Reloading the configuration')
         if not self._probe():
-            LOG.error('The new configuration is wrong: the old one stays')
+            LOG.error(
+                'The new configuration is wrong; the old one stays in force'
+            )
             return False
         self._conf.reload_config_files()
         try:
             config.start_logging(self._conf)
         except errors.ConfigurationError as error:
-            LOG.error('%s The log stays as it was.', error)
+            LOG.error('%s Logging continues as before.', error)
         try:
             self.listen()
         except errors.ConfigurationError as error:
@@ -197,7 +199,10 @@ class _Service:
         def reload() -> None:
             if not served.draining and self.reload():
                 if self.worker_count() > 1:
-                    LOG.warning('workers: more than one need a restart')
+                    LOG.warning(
+                        'workers: a change from one process to several '
+                        'takes effect after a restart'
+                    )
                 served.renew(self._conf, self._socket, self._own_app())
                 startup.run()
 

@@ -119,7 +119,10 @@ class Worker:
         """Drain once the main process is gone."""
         hubs.trampoline(main_fd, read=True)
         if not self.draining:
-            LOG.error('The main process is gone: draining')
+            LOG.error(
+                'The main process has died: this worker finishes its '
+                'requests and ends'
+            )
         self.drain()
 
     def drain(self) -> None:
@@ -148,7 +151,11 @@ class Worker:
 
     def _give_up(self) -> None:
         if not self._drained.ready():
-            LOG.error('%s requests are cut', len(self._connections))
+            LOG.error(
+                'Aborted the requests of %s connections, because the time '
+                'to finish is over',
+                len(self._connections),
+            )
             self._drained.send(1)
 
     # Connections.
@@ -161,7 +168,7 @@ class Worker:
                 except OSError as error:
                     self._cannot_accept(listener, error)
                 except Exception:
-                    LOG.exception('A connection could not be taken')
+                    LOG.exception('Could not accept a connection')
                     eventlet.sleep(ACCEPT_PAUSE_SECONDS)
         finally:
             listener.close()
@@ -233,7 +240,11 @@ class Worker:
 
         Closed with unread data the client would see a reset and no answer.
         """
-        LOG.warning('Too many connections: %s is refused', address)
+        LOG.warning(
+            'Refused the connection of %s: too many connections '
+            '(client_connections)',
+            address,
+        )
         try:
             with eventlet.Timeout(http.LINGER_SECONDS, False):
                 if tls is not None:
@@ -309,4 +320,4 @@ def _logged(action: Callable[[], None]) -> None:
     try:
         action()
     except Exception:
-        LOG.exception('A signal could not be obeyed')
+        LOG.exception('Could not handle a signal')

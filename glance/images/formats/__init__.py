@@ -117,7 +117,9 @@ class Inspection:
         except errors.UnsupportedMediaType as error:
             if self._rules.must_match:
                 raise
-            LOG.info('Accepted without a virtual size: %s', error)
+            LOG.info(
+                'Accepted image data whose virtual size is unknown: %s', error
+            )
             return None
 
     def _found(self) -> dict[str, kinds.Kind]:
@@ -135,7 +137,7 @@ class Inspection:
         names = ', '.join(found) or 'raw, or of no known format'
         if len(found) > 1:
             raise errors.UnsupportedMediaType(
-                f'The data is of several formats at once: {names}.'
+                f'The data matches several formats at once: {names}.'
             )
         if self._declared == 'raw':
             return self._data.size_bytes

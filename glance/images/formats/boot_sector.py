@@ -38,7 +38,11 @@ class Gpt:
             return
         if 'mbr' not in rules.nonfatal_gpt_checks:
             raise kinds.Unsafe(f'mbr ({why})')
-        LOG.warning('Accepted a partition table although %s', why)
+        LOG.warning(
+            'Accepted image data with an unsafe partition table '
+            '(gpt_safety_checks_nonfatal): %s',
+            why,
+        )
 
     def virtual_size(self, data: sample.Sample) -> int | None:
         return data.size_bytes

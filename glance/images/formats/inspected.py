@@ -65,7 +65,7 @@ class Inspected:
         try:
             return bool(self._inspector.format_match)
         except Exception as error:
-            LOG.info('No %s after all: %r', self.name, error)
+            LOG.info('The data is not in the format %s: %r', self.name, error)
             return False
 
     def check(self, data: sample.Sample, rules: kinds.Rules) -> None:

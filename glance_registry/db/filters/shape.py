@@ -106,7 +106,7 @@ def sort_keys(sort: Sequence[Sequence[str]]) -> Keys:
     keys = tuple((key, way) for key, way in sort)
     for key, way in keys:
         if key not in SORT_KEYS or way not in ('asc', 'desc'):
-            raise errors.BadRequest(f'Cannot sort by {key} {way}.')
+            raise errors.BadRequest(f'Images cannot be sorted by {key} {way}.')
     if 'id' not in dict(keys):
         raise errors.BadRequest('The sort keys must end with id.')
     return keys
@@ -145,11 +145,13 @@ def _value(field: Field, value: Any) -> Any:
             return max(min(value, _MOST), -_MOST)
         if name in _FLAGS and isinstance(value, bool):
             return value
-    raise errors.BadRequest(f'Cannot filter {name} by {op}.')
+    raise errors.BadRequest(f'Images cannot be filtered by {name} with {op}.')
 
 
 def _time(value: Any) -> datetime.datetime:
     try:
         return datetime.datetime.strptime(value, '%Y-%m-%dT%H:%M:%SZ')
     except (TypeError, ValueError) as error:
-        raise errors.BadRequest(f'{value!r} is not a time.') from error
+        raise errors.BadRequest(
+            f'{value!r} is not a time in ISO 8601.'
+        ) from error

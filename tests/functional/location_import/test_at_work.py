@@ -175,7 +175,9 @@ class TestAtWork(importing.ImportTestCase):
 
     def test_when_too_much_waits_the_client_is_told(self) -> None:
         image_id = self.image()
-        full = errors.Unavailable('Too many tasks are waiting.')
+        full = errors.Unavailable(
+            'Too many tasks are waiting; try again later.'
+        )
         with mock.patch.object(executor.Executor, 'submit', side_effect=full):
             response = self.post(image_id)
         self.assert_status(503, response)

@@ -178,7 +178,7 @@ class TestChecks(importing.ImportTestCase):
         image_id = self.image(disk_format=None)
         self.assert_status(202, self.post(image_id))
         self.assert_failed(
-            image_id, 'Set disk_format before giving a location.'
+            image_id, 'Set disk_format before adding a location.'
         )
 
     def test_a_bug_is_not_told(self) -> None:

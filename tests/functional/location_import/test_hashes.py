@@ -54,7 +54,9 @@ class TestSecureHash(importing.ImportTestCase):
         # covers 14.1-10
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=importing.WRONG))
-        self.assert_failed(image_id, 'The data does not have this hash.')
+        self.assert_failed(
+            image_id, 'The data does not have the hash os_hash_value.'
+        )
         self.assert_status(202, self.post(image_id, claim=importing.CLAIM))
         self.assert_image(
             image_id, status='active', os_glance_failed_reason=None
@@ -116,7 +118,9 @@ class TestSecureHash(importing.ImportTestCase):
         self.patched(location_import, 'PATIENCE_SECONDS', -1000.0)
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=importing.CLAIM))
-        self.assert_failed(image_id, 'The data comes too slowly.')
+        self.assert_failed(
+            image_id, 'The server that holds the data sends it too slowly.'
+        )
 
 
 class TestPlainHash(importing.ImportTestCase):

@@ -111,7 +111,7 @@ class TestFiles(cases.Shared):
         ):
             sock.sendall(daemon.request('/unreadable'))
             daemon.read_all(sock)
-        cut = 'GET /unreadable HTTP/1.1: the transfer is cut: [Errno'
+        cut = 'GET /unreadable HTTP/1.1: the transfer was interrupted: [Errno'
         daemon.eventually(lambda: cut in self.running.log())
 
     def test_slow_readers_do_not_hold_others_up(self) -> None:
@@ -128,7 +128,7 @@ class TestFiles(cases.Shared):
         with self.running.connect() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.sendall(daemon.request(f'/file?2,{len(self.data) - 2}'))
-            cut = 'GET /file?2,{} HTTP/1.1: the transfer is cut'
+            cut = 'GET /file?2,{} HTTP/1.1: the transfer was interrupted'
             daemon.eventually(
                 lambda: cut.format(len(self.data) - 2) in self.running.log()
             )
@@ -138,7 +138,7 @@ class TestFiles(cases.Shared):
         with self.running.connect() as sock:
             sock.sendall(daemon.request(path))
             sock.recv(1000)
-        cut = f'GET {path} HTTP/1.1: the transfer is cut'
+        cut = f'GET {path} HTTP/1.1: the transfer was interrupted'
         daemon.eventually(lambda: cut in self.running.log())
         log = self.running.log()
         (line,) = [line for line in log.splitlines() if cut in line]

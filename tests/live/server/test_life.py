@@ -57,7 +57,7 @@ class TestLife(cases.Case):
             lambda: len(found := running.workers() - {stopped}) == 2 and found
         )
         self.assertLess(before - {stopped}, after)
-        self.assertIn(f'Worker {stopped} has not responded', running.log())
+        self.assertIn(f'Killed worker {stopped}', running.log())
         os.kill(min(after), signal.SIGSTOP)
         running.signal(signal.SIGTERM)
         running.wait()

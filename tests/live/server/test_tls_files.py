@@ -319,7 +319,7 @@ class TestKernel(Secured):
                 with self.assertRaises(OSError):
                     daemon.read_answer(sock)
         log = self.running.log()
-        cut = 'GET /unreadable HTTP/1.1: the transfer is cut: [Errno'
+        cut = 'GET /unreadable HTTP/1.1: the transfer was interrupted: [Errno'
         self.assertEqual(2, log.count(cut))
         self.assertNotIn('" 500 ', log)
 

@@ -58,7 +58,7 @@ class TestStores(unittest.TestCase):
             found.open('http://a/', 0, None)
         with self.assertLogs(stores.LOG, 'ERROR') as logged:
             found.delete('http://a/', 'an-id')
-        self.assertIn('an-id stays behind', logged.output[0])
+        self.assertIn('remove the data of image an-id', logged.output[0])
 
     def test_what_cannot_be(self) -> None:
         bad = pathlib.Path(self.directory, 'bad.pem')

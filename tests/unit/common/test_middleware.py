@@ -264,7 +264,9 @@ class TestFactories(unittest.TestCase):
             for _ in range(3):
                 middleware.unauthenticated_context_factory(options)
         (line,) = logs.output
-        self.assertIn('whoever reaches 127.0.0.1:4711 is an admin', line)
+        self.assertIn(
+            'everybody who can connect to 127.0.0.1:4711 is an admin', line
+        )
         self.assertIn('flavor = keystone', line)
 
     def test_trusted_headers_only_locally_or_with_a_secret(self) -> None:

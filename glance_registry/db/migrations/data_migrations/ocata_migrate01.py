@@ -90,4 +90,4 @@ def migrate(engine: sa.Engine) -> int:
             return total
         last = ids[-1]
         total += len(ids)
-        LOG.info('ocata_migrate01: %d images have a visibility now', total)
+        LOG.info('ocata_migrate01: set the visibility of %d images', total)

@@ -69,5 +69,5 @@ def migrate(engine: sa.Engine) -> int:
             for row in rows:
                 _rename(connection, row)
         total += len(rows)
-        LOG.info('train_migrate01: %d locations name their store', total)
+        LOG.info('train_migrate01: added the store to %d locations', total)
     return total
