@@ -1,4 +1,4 @@
-"""/ and /versions, and the version in a path (images-v2 section 3)."""
+"""/ and /versions, and the version in a path."""
 
 from collections.abc import Callable, Iterable
 import re

@@ -11,7 +11,7 @@ from glance.images import leftovers
 from glance.store import base
 from glance.store import stores
 
-#: Cinder's properties of an encrypted volume's image (section 7.5).
+#: Cinder's properties of an encrypted volume's image.
 _KEY_ID = 'cinder_encryption_key_id'
 _KEY_POLICY = 'cinder_encryption_key_deletion_policy'
 
@@ -136,7 +136,7 @@ class Deletions:
         held: list[contract.Location],
         removal_id: str,
     ) -> None:
-        """Delete the data, or bring the image back (trap 42).
+        """Delete the data, or bring the image back.
 
         Who may refuse is asked first: what is deleted stays deleted.
         """

@@ -1,4 +1,4 @@
-"""Unified limits: what Keystone lets a project have (images-v2 section 18).
+"""Unified limits: what Keystone lets a project have.
 
 Keystone has the limits, the registry counts, ``limit_service`` compares. The
 checks are soft: of requests at the same time all may pass.

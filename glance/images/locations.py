@@ -104,7 +104,7 @@ class Locations:
 
         :param image: with what else the patch changes
         :param sizes: of URLs that were asked for, in an earlier try too
-        :raises errors.Error: as section 7.4.5 says
+        :raises errors.Error: an operation is refused
         """
         status, present = image['status'], list(image['locations'])
         for operation in operations:

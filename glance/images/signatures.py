@@ -1,4 +1,4 @@
-"""Signatures of image data (images-v2 section 19.4).
+"""Signatures of image data.
 
 The properties mean what the library ``cursive`` says, as in Nova and
 Cinder, which verify again what they download. The signature is of the data

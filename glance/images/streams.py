@@ -13,7 +13,7 @@ from glance.common import errors
 from glance.common import threads
 
 #: Bytes in one piece. What crosses to a native thread costs 73 us, the
-#: hashes of a MiB some 2.5 ms (speed-lab sections 2 and 8).
+#: hashes of a MiB some 2.5 ms.
 CHUNK_BYTES = 1024 * 1024
 #: Without helpers: one small buffer, for there may be many of these.
 SMALL_CHUNK_BYTES = 256 * 1024

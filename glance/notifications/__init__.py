@@ -1,4 +1,4 @@
-"""Notifications on the message bus (images-v2 section 22).
+"""Notifications on the message bus.
 
 ``notifier`` is what handlers call, ``payloads`` what consumers get,
 ``outbox`` the queue between a request and the bus, ``bus`` oslo.messaging.

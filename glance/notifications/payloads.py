@@ -1,4 +1,4 @@
-"""What consumers get of an event (operator-runtime section 5).
+"""What consumers get of an event.
 
 Never a location: its URL may hold a password. Times are ISO 8601 with Z.
 """

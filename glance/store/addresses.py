@@ -1,8 +1,8 @@
 """Which addresses that a client names may be asked (outbound rules).
 
-operator-security section 5, rules 1 to 7: a URL is parsed once, its parts
-go through the operator's filter, and every address that its host has is
-judged. Whoever connects takes the judged addresses, not the name.
+A URL is parsed once, its parts pass the operator's filter, and every address
+of its host is checked. Connections use the checked addresses, not the name,
+because the name may resolve to another address the second time.
 """
 
 from collections.abc import Callable, Iterable

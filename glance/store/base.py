@@ -6,9 +6,9 @@ from typing import Protocol
 from glance.common import errors
 
 Buffer = bytes | memoryview
-#: All that a client learns of a place that is refused, unknown or down:
-#: not which rule, not whether a port is open (operator-security section 5,
-#: rule 10).
+#: The only message that a client gets about a location that is refused,
+#: unknown or down. It must not reveal which rule refused it or whether a port
+#: is open, because clients could explore the internal network with it.
 UNUSABLE = 'The location cannot be used.'
 
 

@@ -1,8 +1,8 @@
 """HTTP requests to servers that clients name.
 
-operator-security section 5, rules 7 to 10: connections go to addresses
-that were judged, redirects are followed by hand and judged like the first
-URL, everything ends in time, and a failure tells nothing of the network.
+Connections go only to addresses that were checked. Redirects are followed
+here and checked like the first URL. Every request has a time limit, and its
+error reveals nothing about the network.
 
 The sockets are those of the standard library, which wait green where the
 server is eventlet's: nothing here stops an event loop.

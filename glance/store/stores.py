@@ -105,7 +105,7 @@ class Stores:
         return store is not None and store.is_read_only
 
     def may_refuse_deletion(self, urls: Sequence[str]) -> bool:
-        """Whether data at one of them can be in use (trap 42)."""
+        """Whether data at one of them can be in use."""
         if not self.can_refuse_deletion:
             return False
         found = [self._by_scheme.get(scheme_of(url)) for url in urls]

@@ -1,11 +1,11 @@
 """The task ``location_import``: data that lies in a store becomes an image.
 
-images-v2 section 14.1. The request claims the image (*queued → importing*)
-and is answered; here its place is looked at and hashed, and the image
-becomes active, or queued again with a reason. Hashes that nobody claimed
-are worked out when the image is active already. Both hold leases in the
-registry, as uploads do: a worker that dies leaves nothing stuck, and the
-deletion of the image ends them.
+The request claims the image (*queued → importing*) and gets its response.
+Then this task checks and hashes the data at the location, and the image
+becomes active, or queued again with a reason. Hashes that the request did
+not state are calculated after the image has become active. Both hold leases
+in the registry, as uploads do, so nothing stays blocked when a worker dies.
+The deletion of the image ends them.
 """
 
 from collections.abc import Callable, Iterator

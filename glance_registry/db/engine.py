@@ -10,7 +10,7 @@ what the holder before committed. (The default of MariaDB would show it the
 tables as they were before it waited.)
 
 Drivers that block in C would stop every request of an eventlet worker, so
-with them a whole operation runs in a native thread (speed-lab: 73 us per
+with them a whole operation runs in a native thread (73 us per
 operation, and a lock wait can no longer freeze the worker). Nothing there
 may wait for a lock of Python: it is green, and one that is held in another
 native thread never wakes who waits. PyMySQL and psycopg2 wait green by

@@ -1,7 +1,7 @@
 """Queries on images. Each function is one operation of one transaction.
 
 Statements that do not depend on the request are module constants: building
-one costs as much as executing it (speed-lab section 3). The children of all
+one costs as much as executing it. The children of all
 images of an answer come in one statement.
 """
 

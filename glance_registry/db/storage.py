@@ -1,11 +1,11 @@
 """How much an owner keeps, and whether there is room for more.
 
-``user_storage_quota`` counts size times locations of the owner's images
-(images-v2 section 18), and what running uploads have announced or moved: of
-two that begin at once the second must see the first. Whoever may take room
-first writes the owner's row in ``storage_owners``. That is a write and no
-mere lock, so that on Galera too, where locks end at the node, one of two
-nodes has to try again.
+``user_storage_quota`` counts size times locations of the owner's images, and
+what running uploads have announced or moved. If two uploads begin at the same
+time, the second must see the first. Therefore every transaction that may use
+more storage first writes the owner's row in ``storage_owners``. It writes the
+row instead of only locking it, because locks of Galera end at the node; the
+write makes one of two nodes try again.
 
 An image's lock is taken before the owner's, and that before the lock of any
 transfer; a renewal, which holds locks of several transfers, takes neither.

@@ -1,4 +1,4 @@
-"""user_storage_quota as the registry decides it (images-v2 section 18)."""
+"""user_storage_quota as the registry decides it."""
 
 import datetime
 from typing import Any
@@ -120,7 +120,7 @@ class Quota(racing.Races):
         self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
 
     def test_a_deleted_upload_counts_until_it_is_given_up(self) -> None:
-        """OSSA-2015-003 (operator-security section 4, no. 11)."""
+        """OSSA-2015-003."""
         image_id, transfer_id = self.begin(None)
         self.moved(**{transfer_id: 60})
         self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
@@ -235,7 +235,6 @@ class Quota(racing.Races):
         )
 
     def test_usage_that_unified_limits_count(self) -> None:
-        """images-v2 section 18, the second table."""
         self.keep(7)
         self.queued()
         self.begin(5)

@@ -8,7 +8,7 @@ by a marker, in a comment or its docstring, in YAML and in Python alike:
         # covers 8.1-9, 5-8..10
 
 It belongs to the test that it stands in, before the first one to the class
-or the file. A name with ``trap_NN`` claims trap NN, that is ``25-NN``.
+or the file.
 
     python -m tests.coverage.api    writes the page
 """
@@ -30,7 +30,6 @@ PAGE = ROOT / 'doc' / 'api-coverage.md'
 NAMES_SHOWN = 3
 _ID = r'[0-9]+(?:\.[0-9]+)*-[0-9]+(?:\.\.[0-9]+)?'
 _MARKER = re.compile(rf'\bcovers ({_ID}(?:, {_ID})*)')
-_TRAP = re.compile(r'(?<![a-z0-9])trap_([0-9]{2})')
 _YAML_TEST = re.compile(r'  - name: (.*?)(?:\s+# .*)?$')
 _PYTHON_CLASS = re.compile(r'class (\w+)')
 _PYTHON_TEST = re.compile(r'    (?:async )?def (test_\w+)')
@@ -106,11 +105,8 @@ def _claims_of(path: pathlib.Path) -> Iterator[tuple[str, Claim]]:
     name = str(path.relative_to(ROOT))
     where = ('', '')
     for line in path.read_text().splitlines():
-        before, where = where, place(line, where)
+        where = place(line, where)
         claim = Claim(name, where[1] or where[0])
-        if where != before:
-            for found in _TRAP.finditer(where[1]):
-                yield f'25-{int(found[1])}', claim
         for marker in _MARKER.finditer(line):
             for statement in _expanded(marker[1]):
                 yield statement, claim
@@ -217,7 +213,7 @@ _HEAD = """\
 # What of the API is tested where
 
 Made by `tools/coverage-of-api`; do not edit. The numbers are those that tests
-quote as "images-v2 section N"; `tests/coverage/statements.yaml` has the
+name in their markers; `tests/coverage/statements.yaml` has the
 statements, and `tests/coverage/api.py` says how a test claims one. A test
 fails when a statement has no test, and when this page is out of date.
 

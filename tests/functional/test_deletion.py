@@ -1,7 +1,4 @@
-"""Deletion with data in use, delayed, and with lost answers.
-
-images-v2 section 7.5, operator-runtime section 3.1.
-"""
+"""Deletion with data in use, delayed, and with lost answers."""
 
 import threading
 from typing import Any
@@ -60,8 +57,8 @@ class TestInUse(DeletionTestCase):
     def wrap_store(store: Any) -> Any:
         return refusing.RefusingStore(store)
 
-    def test_trap_42_an_image_in_use_stays_whole(self) -> None:
-        # covers 7.5-7
+    def test_an_image_in_use_stays_whole(self) -> None:
+        # covers 7.5-7, 25-42
         for status in ('active', 'deactivated'):
             for trouble, answer in (
                 (IN_USE, 409),

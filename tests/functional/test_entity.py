@@ -1,7 +1,4 @@
-"""The image's document: what is in it, and what never is.
-
-images-v2 sections 2.5, 4, 7.2.4, 17.2 and 18.
-"""
+"""The image's document: what is in it, and what never is."""
 
 from typing import Any
 
@@ -214,7 +211,7 @@ class TestOwnNames(QuotaTestCase):
 
 
 class TestListed(base.ServiceTestCase):
-    """Section 7.2.4: what a list leaves out."""
+    """What a list leaves out."""
 
     def setUp(self) -> None:
         rules = {'get_image': "role:reader and not 'yes':%(secret)s"}

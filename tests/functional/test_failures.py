@@ -53,9 +53,7 @@ class TestStoreFailures(base.ServiceTestCase):
         for after in (0, 1, None):
             for trouble, status in (
                 (
-                    errors.LimitExceeded(
-                        'The image store has no space left; ask the operator to free some.'
-                    ),
+                    errors.LimitExceeded('The image store has no space left.'),
                     413,
                 ),
                 (errors.StoreUnavailable(), 503),

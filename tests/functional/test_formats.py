@@ -1,4 +1,4 @@
-"""Uploads of data that is not what it should be (images-v2 section 19)."""
+"""Uploads of data that is not what it should be."""
 
 import hashlib
 from typing import Any
@@ -75,8 +75,8 @@ class TestUpload(FormatsTestCase):
             image_id = self.image(data=b'anything', **values)
             self.assertIsNone(self.show(image_id)['virtual_size'])
 
-    def test_trap_11_trap_13_mismatch_leaves_nothing(self) -> None:
-        # covers 8.1-14, 19.2-1
+    def test_mismatch_leaves_nothing(self) -> None:
+        # covers 8.1-14, 19.2-1, 25-11, 25-13
         image_id = self.image(disk_format='qcow2')
         self.assert_refused(
             image_id,
@@ -107,7 +107,8 @@ class TestUpload(FormatsTestCase):
             self.image(disk_format='vmdk'), flat.encode(), 'in other files'
         )
 
-    def test_trap_52_boot_sector_with_a_wrong_table(self) -> None:
+    def test_boot_sector_with_a_wrong_table(self) -> None:
+        # covers 25-52
         image_id = self.image()
         bad = disks.mbr(disks.partition(0x83, boot=7))
         self.assert_refused(image_id, bad, 'invalid boot flag')
@@ -123,7 +124,8 @@ class TestUpload(FormatsTestCase):
         self.assert_refused(image_id, disks.vdi(), 'is qcow2, but')
         self.assert_status(204, self.put_data(image_id, disks.qcow2()))
 
-    def test_trap_10_checksum_is_filled(self) -> None:
+    def test_checksum_is_filled(self) -> None:
+        # covers 25-10
         data = disks.vdi()
         image_id = self.image(disk_format='vdi', data=data)
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -197,7 +199,7 @@ class TestOptions(FormatsTestCase):
 
 
 class TestKnown(FormatsTestCase):
-    """Size and hashes that an image has before its data (section 19.3)."""
+    """Size and hashes that an image has before its data."""
 
     def know(self, image_id: str, **values: Any) -> None:
         """As API v1 and older releases leave an image."""

@@ -97,15 +97,15 @@ class TestUpload(UploadTestCase):
         self.assertLessEqual(max(asked), streams.CHUNK_BYTES)
         self.assertGreater(min(asked), 0)
 
-    def test_trap_44_fewer_bytes_than_the_length(self) -> None:
-        # covers 8.1-13
+    def test_fewer_bytes_than_the_length(self) -> None:
+        # covers 8.1-13, 25-44
         image_id = self.image()
         response = self.put(image_id, base.Source(b'1234'), length=5)
         self.assert_status(400, response)
         self.assert_untouched(image_id)
 
-    def test_trap_44_chunks_that_miss_the_size_header(self) -> None:
-        # covers 8.1-13
+    def test_chunks_that_miss_the_size_header(self) -> None:
+        # covers 8.1-13, 25-44
         for size in ('4', '6'):
             image_id = self.image()
             response = self.put(
@@ -118,7 +118,8 @@ class TestUpload(UploadTestCase):
                 self.assertEqual('queued', self.show(image_id)['status'])
                 self.assertEqual([], self.files())
 
-    def test_trap_44_the_size_header_fits(self) -> None:
+    def test_the_size_header_fits(self) -> None:
+        # covers 25-44
         image_id = self.image()
         response = self.put(
             image_id,
@@ -178,8 +179,8 @@ class TestUpload(UploadTestCase):
             self.put(image_id, base.Source(b'x' * MIB, Killed()))
         self.assert_untouched(image_id)
 
-    def test_trap_13_a_failed_upload_was_saving_and_is_queued(self) -> None:
-        # covers 5-2..3, 8.1-20
+    def test_a_failed_upload_was_saving_and_is_queued(self) -> None:
+        # covers 5-2..3, 8.1-20, 25-13
         image_id = self.image()
         seen = []
         source = base.Source(
@@ -235,8 +236,8 @@ class TestSizeCap(UploadTestCase):
 class TestOtherHash(UploadTestCase):
     api_options = {'hashing_algorithm': 'sha256'}
 
-    def test_trap_10_both_hashes(self) -> None:
-        # covers 19.3-1
+    def test_both_hashes(self) -> None:
+        # covers 19.3-1, 25-10
         image = self.show(self.image(data=b'hello'))
         self.assertEqual('sha256', image['os_hash_algo'])
         self.assertEqual(
@@ -316,8 +317,8 @@ class TestDownload(base.ServiceTestCase):
         self.assert_status(503, response)
         self.assertIn('Retry-After', response.headers)
 
-    def test_trap_43_deactivated_data_is_for_admins(self) -> None:
-        # covers 8.2-9
+    def test_deactivated_data_is_for_admins(self) -> None:
+        # covers 8.2-9, 25-43
         image_id = self.image(data=b'hello')
         self.call('POST', f'/v2/images/{image_id}/actions/deactivate')
         response = self.call('GET', f'/v2/images/{image_id}/file')

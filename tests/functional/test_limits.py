@@ -1,4 +1,4 @@
-"""Unified limits and /v2/info (images-v2 sections 15.5 and 18).
+"""Unified limits and /v2/info.
 
 oslo.limit is the real one; its fixture answers in Keystone's place.
 tests/live/test_limits.py has a real Keystone.
@@ -60,7 +60,7 @@ class LimitsTestCase(base.ServiceTestCase):
     def assert_over(self, name: str, response: Any) -> None:
         self.assert_status(413, response)
         self.assertIn(name, response.text)
-        self.assertNotIn('Retry-After', response.headers)  # trap 46
+        self.assertNotIn('Retry-After', response.headers)
 
 
 class TestUnifiedLimits(LimitsTestCase):
@@ -97,7 +97,7 @@ class TestUnifiedLimits(LimitsTestCase):
         self.assert_status(403, response)
 
     def test_sizes_are_counted_at_upload(self) -> None:
-        """images-v2 section 8.1, row 4: before the image is looked up."""
+        """They are counted before the image is looked up."""
         # covers 8.1-4, 18-8
         self.image(data=b'x' * 9 * MIB)
         source = base.Source(b'x' * (MIB + 1))
@@ -122,7 +122,7 @@ class TestUnifiedLimits(LimitsTestCase):
         self.assert_over('image_size_total', response)
 
     def test_uploads_at_once_are_counted(self) -> None:
-        """images-v2 section 8.1, row 11: this one already counts."""
+        """An upload that has begun already counts."""
         # covers 8.1-11, 18-8
         answers: list[Any] = []
         second = self.image()

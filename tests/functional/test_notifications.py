@@ -1,4 +1,4 @@
-"""What goes to the message bus, and when (images-v2 section 22)."""
+"""What goes to the message bus, and when."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from glance.notifications import outbox
 from tests import base
 
 DRIVER = 'oslo_messaging_notifications.driver'
-#: Members of an image's payload (operator-runtime section 5).
+#: Members of an image's payload.
 IMAGE = {
     *('id', 'name', 'status', 'created_at', 'updated_at', 'min_disk'),
     *('min_ram', 'protected', 'checksum', 'owner', 'disk_format'),
@@ -254,7 +254,7 @@ class TestDisabled(EventsTestCase):
     disabled = ['image.member', 'image.create']
 
     def test_groups_and_single_events(self) -> None:
-        """operator.md section 4, no. 13: a group of two words works."""
+        """A group of two words works."""
         image_id = self.image()
         path = f'/v2/images/{image_id}/members'
         self.call('POST', path, {'member': 'p2'})

@@ -1,4 +1,4 @@
-"""oslo.policy's own commands know our rules (operator-config section 15)."""
+"""oslo.policy's own commands know our rules."""
 
 import configparser
 import json

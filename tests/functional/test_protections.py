@@ -1,4 +1,4 @@
-"""Property protections over HTTP (images-v2 sections 20 and 24)."""
+"""Property protections over HTTP."""
 
 import json
 import pathlib

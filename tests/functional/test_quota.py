@@ -1,4 +1,4 @@
-"""Bytes that an image and a project may have (images-v2 section 18)."""
+"""Bytes that an image and a project may have."""
 
 from collections.abc import Callable
 import threading
@@ -16,7 +16,7 @@ KIB = 1024
 
 
 class TestCap(base.ServiceTestCase):
-    """OSSA-2014-028 (operator-security section 4, no. 8)."""
+    """OSSA-2014-028."""
 
     # covers 8.1-12
 
@@ -24,7 +24,7 @@ class TestCap(base.ServiceTestCase):
 
     def assert_refused(self, image_id: str, response: Any) -> None:
         self.assert_status(413, response)
-        self.assertNotIn('Retry-After', response.headers)  # trap 46
+        self.assertNotIn('Retry-After', response.headers)
         self.assertEqual('queued', self.show(image_id)['status'])
         self.assertEqual([], self.files())
 
@@ -50,7 +50,7 @@ class TestCap(base.ServiceTestCase):
         self.assertEqual([], self.files())
 
     def test_data_that_is_there_comes_first(self) -> None:
-        """images-v2 section 8.1: row 9 before row 12."""
+        """The state of the image is checked before its size."""
         image_id = self.image(data=b'x')
         source = base.Source(b'x' * 20 * KIB)
         response = self.put(image_id, source, length=20 * KIB)
@@ -83,7 +83,7 @@ class TestStorageQuota(base.ServiceTestCase):
     def assert_refused(self, image_id: str, response: Any) -> None:
         self.assert_status(413, response)
         self.assertIn('quota', response.text)
-        self.assertNotIn('Retry-After', response.headers)  # trap 46
+        self.assertNotIn('Retry-After', response.headers)
         self.assertEqual('queued', self.show(image_id)['status'])
         self.assertNotIn(image_id, self.files())
 
@@ -200,7 +200,7 @@ class TestRenewals(base.ServiceTestCase):
         self.assertEqual('queued', self.show(image_id)['status'])
 
     def test_deleting_an_image_ends_its_upload(self) -> None:
-        """OSSA-2015-003 (operator-security section 4, no. 11)."""
+        """OSSA-2015-003."""
         _, response = self.put_slowly(
             lambda image_id: self.call('DELETE', f'/v2/images/{image_id}')
         )

@@ -72,8 +72,8 @@ class RaceTestCase(base.ServiceTestCase):
 
 
 class TestUploadRaces(RaceTestCase):
-    def test_trap_12_the_second_upload_is_409(self) -> None:
-        # covers 5-9, 8.1-9
+    def test_the_second_upload_is_409(self) -> None:
+        # covers 5-9, 8.1-9, 25-12
         image_id = self.image()
         second = []
         source = base.Source(
@@ -113,9 +113,9 @@ class TestUploadRaces(RaceTestCase):
         self.assertEqual(1, len(set(self.data(image_id))))
         self.assertEqual('active', self.show(image_id)['status'])
 
-    def test_trap_12_a_deletion_during_the_upload_is_410(self) -> None:
+    def test_a_deletion_during_the_upload_is_410(self) -> None:
         """OSSA-2015-003: no bytes stay of an image that is gone."""
-        # covers 5-10, 8.1-18
+        # covers 5-10, 8.1-18, 25-12
         image_id = self.image()
         source = base.Source(
             b'x' * 10,
@@ -215,7 +215,7 @@ class TestMetadataRaces(RaceTestCase):
         self.assertEqual('kept', image['second'])
 
     def test_a_patch_is_decided_on_the_newest_image(self) -> None:
-        """What vanished in between is a conflict (trap 29)."""
+        """What vanished in between is a conflict."""
         image_id = self.image(color='red')
         gone = {'op': 'remove', 'path': '/color'}
         self.interrupt('PATCH', image_id, lambda: self.patch(image_id, gone))
@@ -281,8 +281,8 @@ class TestMetadataRaces(RaceTestCase):
         )
         self.assert_status(403, response)
 
-    def test_trap_45_of_many_creations_of_an_id_one_wins(self) -> None:
-        # covers 7.1-16
+    def test_of_many_creations_of_an_id_one_wins(self) -> None:
+        # covers 7.1-16, 25-45
         image_id = '7a000000-0000-4000-8000-00000000000a'
         together = threading.Barrier(4)
 
@@ -322,16 +322,16 @@ class TestQuotaRaces(RaceTestCase):
 
     api_options = {'image_tag_quota': 1, 'image_member_quota': 1}
 
-    def test_trap_46_the_last_tag_is_given_once(self) -> None:
-        # covers 13-5
+    def test_the_last_tag_is_given_once(self) -> None:
+        # covers 13-5, 25-46
         image_id = self.image()
         path = f'/v2/images/{image_id}/tags'
         self.interrupt('PUT', '/tags/a', lambda: self.call('PUT', f'{path}/b'))
         self.assert_status(413, self.call('PUT', f'{path}/a'))
         self.assertEqual(['b'], self.show(image_id)['tags'])
 
-    def test_trap_46_the_last_member_is_taken_once(self) -> None:
-        # covers 12-13
+    def test_the_last_member_is_taken_once(self) -> None:
+        # covers 12-13, 25-46
         image_id = self.image()
         path = f'/v2/images/{image_id}/members'
         self.interrupt(

@@ -1,4 +1,4 @@
-"""The pipelines that are shipped, whole (images-v2 sections 2 and 3)."""
+"""The pipelines that are shipped, whole."""
 
 import pathlib
 import re
@@ -271,7 +271,8 @@ class TestRoutes(PipelineTestCase):
                 self.assertEqual(sorted(known), named)
                 self.assertEqual('405 Method Not Allowed', self.code(response))
 
-    def test_trap_49_head_is_get_without_a_body(self) -> None:
+    def test_head_is_get_without_a_body(self) -> None:
+        # covers 25-49
         self.image(id=IMAGE_ID, data=b'data')
         for path, known in self.paths.items():
             with self.subTest(path):
@@ -325,7 +326,8 @@ class TestRoutes(PipelineTestCase):
                         'req-mine', response.headers['x-openstack-request-id']
                     )
 
-    def test_trap_06_bodiless_calls_mind_no_content_type(self) -> None:
+    def test_bodiless_calls_mind_no_content_type(self) -> None:
+        # covers 25-6
         image_id = self.image(data=b'data')
         self.call('PUT', f'/v2/images/{image_id}/tags/x')
         one = f'/v2/images/{image_id}'
@@ -354,7 +356,8 @@ class TestRoutes(PipelineTestCase):
         for body in (b'x', b'{}', b'\xff' * 1000):
             self.assert_status(200, self.call('GET', '/v2/images', body))
 
-    def test_trap_04_successes_without_a_body_are_no_json(self) -> None:
+    def test_successes_without_a_body_are_no_json(self) -> None:
+        # covers 25-4
         image_id = self.image(data=b'data')
         one = f'/v2/images/{image_id}'
         for method, path in (

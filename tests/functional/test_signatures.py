@@ -1,4 +1,4 @@
-"""Signed images and keys of images (images-v2 sections 19.4 and 7.5)."""
+"""Signed images and keys of images."""
 
 import functools
 import hashlib
@@ -212,7 +212,7 @@ class TestSignatures(VaultTestCase):
 
 
 class TestKeysOfImages(VaultTestCase):
-    """``cinder_encryption_key_id`` (section 7.5)."""
+    """``cinder_encryption_key_id``."""
 
     def encrypted(self, key_id: str, policy: str | None) -> str:
         properties = {'cinder_encryption_key_id': key_id}

@@ -1,4 +1,4 @@
-"""What each call does in each status (images-v2 section 5)."""
+"""What each call does in each status."""
 
 import datetime
 from typing import Any
@@ -131,7 +131,7 @@ class TestStatuses(StatusTestCase):
 
 
 class TestUpdatedAt(StatusTestCase):
-    """Which calls renew updated_at (section 4.1)."""
+    """Which calls renew updated_at."""
 
     def check(self, renews: bool, method: str, rest: str, body: Any) -> None:
         image_id = self.image(data=b'data', tags=['t'])
@@ -178,8 +178,9 @@ class TestUpdatedAt(StatusTestCase):
 
 
 class TestRoundTrip(StatusTestCase):
-    def test_trap_32_a_whole_image_goes_round_unchanged(self) -> None:
+    def test_a_whole_image_goes_round_unchanged(self) -> None:
         """A client that sends back what differs sends nothing."""
+        # covers 25-32
         image_id = self.image(
             data=b'data',
             name='n',
@@ -194,7 +195,8 @@ class TestRoundTrip(StatusTestCase):
         listed = self.call('GET', '/v2/images?os_hidden=true').json
         self.assertEqual([first], listed['images'])
 
-    def test_trap_32_what_may_be_written_can_be_written_back(self) -> None:
+    def test_what_may_be_written_can_be_written_back(self) -> None:
+        # covers 25-32
         image_id = self.image(name='n', tags=['b', 'a'], color='red')
         image = self.show(image_id)
         for name in (

@@ -1,4 +1,4 @@
-"""Upstream's warts in images, members, tags and lists (images-v2 section 24).
+"""Upstream's warts in images, members, tags and lists.
 
 What we do instead; those of uploads and races are in test_image_data.py and
 test_races.py, those of property protections and of required properties in
@@ -210,7 +210,7 @@ class TestWarts(base.ServiceTestCase):
 
 
 class TestForbiddenNames(base.ServiceTestCase):
-    """Section 4.4: what a client may not give, and by what way so ever."""
+    """What a client may not give, and by what way so ever."""
 
     refused: tuple[tuple[str, Any], ...] = (
         *((name, 'x') for name in ('direct_url', 'self', 'file', 'schema')),

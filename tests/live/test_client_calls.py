@@ -255,7 +255,7 @@ class Glance(ClientCalls):
         )
 
     def test_locations(self) -> None:
-        """Trap 40: the last one stays."""
+        """The last one stays."""
         image_id = self._with_data()
         (location,) = self._shown(image_id).locations
         self._assert_fails(
@@ -318,7 +318,6 @@ class Sdk(ClientCalls):
         self.assertEqual(4, self._shown(uploaded.id).size)
 
     def test_find_also_what_is_hidden(self) -> None:
-        """Trap 19."""
         name = self._name()
         image = self._created(name=name)
         self.cloud.update_image(image, os_hidden=True)

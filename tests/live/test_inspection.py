@@ -1,4 +1,4 @@
-"""Formats and signatures in real daemons (images-v2 section 19).
+"""Formats and signatures in real daemons.
 
 What is imported when a request first needs it is imported beside an event
 loop here, and the inspectors run in the native thread of an upload.

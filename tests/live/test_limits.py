@@ -1,4 +1,4 @@
-"""Unified limits with a real Keystone (images-v2 sections 15.5 and 18)."""
+"""Unified limits with a real Keystone."""
 
 from typing import Any
 import unittest

@@ -1,6 +1,6 @@
 """Data on web servers, through daemons as they really run.
 
-images-v2 sections 7.4.5 and 14: nothing of it stops the event loop.
+Nothing of it blocks the event loop.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Notifications through a real RabbitMQ (images-v2 section 22)."""
+"""Notifications through a real RabbitMQ."""
 
 from collections.abc import Callable
 import json

@@ -1,4 +1,4 @@
-"""user_storage_quota over several workers (images-v2 section 18)."""
+"""user_storage_quota over several workers."""
 
 import contextlib
 import socket
@@ -119,7 +119,7 @@ class Quota(unittest.TestCase):
         self.assertEqual(3, active)
 
     def test_deleting_an_upload_gives_no_room_while_it_runs(self) -> None:
-        """OSSA-2015-003 (operator-security section 4, no. 11)."""
+        """OSSA-2015-003."""
         image_id = self.glance.create()
         sender = Sender(self.glance, image_id)
         self.assertTrue(sender.is_invited)

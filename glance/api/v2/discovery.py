@@ -23,7 +23,7 @@ class Discovery:
         self._features = features
 
     def usage(self, request: wsgi.Request) -> webob.Response:
-        """Usage and limits of the caller's project (section 15.5)."""
+        """Usage and limits of the caller's project."""
         request.refuse_body()
         usage = self._unified.usage(request.context)
         return wsgi.json_response({'usage': usage})

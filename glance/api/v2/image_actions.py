@@ -1,4 +1,4 @@
-"""/v2/images/{image_id}/actions (section 11)."""
+"""/v2/images/{image_id}/actions."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""/v2/images/{image_id}/file: the bytes of an image (section 8)."""
+"""/v2/images/{image_id}/file: the bytes of an image."""
 
 import re
 from typing import NamedTuple
@@ -122,7 +122,7 @@ def _described(
 
 
 def _no_data() -> webob.Response:
-    """204 without a content type: the image has no data (trap 25.8)."""
+    """204 without a content type: the image has no data."""
     response = webob.Response(status=204)
     response.headers.pop('Content-Type', None)
     return response

@@ -1,7 +1,7 @@
 """/v2/images/{image_id}/locations: data that lies in a store already.
 
-images-v2 section 14. For other services: it works whether or not locations
-are shown in documents.
+This resource is meant for other services: it works whether or not documents
+show locations.
 """
 
 from typing import Any
@@ -90,7 +90,7 @@ class ImageLocations:
 
 
 def _read(document: Any) -> tuple[str, dict[str, str]]:
-    """The URL, and the hash it is claimed to have (trap 39: ``{}`` is none).
+    """The URL, and the hash it is claimed to have (``{}`` is none).
 
     :raises errors.BadRequest: malformed
     """

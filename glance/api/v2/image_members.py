@@ -1,4 +1,4 @@
-"""/v2/images/{image_id}/members: sharing an image (section 12)."""
+"""/v2/images/{image_id}/members: sharing an image."""
 
 import webob
 

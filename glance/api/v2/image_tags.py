@@ -1,4 +1,4 @@
-"""/v2/images/{image_id}/tags/{tag} (section 13)."""
+"""/v2/images/{image_id}/tags/{tag}."""
 
 import webob
 

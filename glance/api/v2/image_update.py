@@ -1,4 +1,4 @@
-"""PATCH /v2/images/{image_id} (images-v2 section 7.4)."""
+"""PATCH /v2/images/{image_id}."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

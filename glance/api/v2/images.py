@@ -139,7 +139,7 @@ class Images:
         return self._policy.allows(context, 'get_image', target)
 
     def _new_image(self, request: wsgi.Request) -> contract.NewImage:
-        """Check a create request in the contract's order (section 7.1)."""
+        """Check a create request in the contract's order."""
         document = request.work(self._checked, request.document())
         values, properties = self._split(document)
         values.setdefault('owner', request.context.project_id)

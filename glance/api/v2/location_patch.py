@@ -1,4 +1,4 @@
-"""Location operations of a JSON patch (images-v2 section 7.4.5)."""
+"""Location operations of a JSON patch."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""A JSON-patch body -> changes of an image (images-v2 section 7.4)."""
+"""A JSON-patch body -> changes of an image."""
 
 from collections.abc import Callable
 import re

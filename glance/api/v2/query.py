@@ -1,4 +1,4 @@
-"""List parameters -> a typed query (images-v2 section 7.2)."""
+"""List parameters -> a typed query."""
 
 from collections.abc import Iterable, Sequence
 import datetime

@@ -25,7 +25,7 @@ _NULLABLE = frozenset(('kernel_id', 'ramdisk_id'))
 def image_document(
     image: contract.Image, nullable: frozenset[str] = _NULLABLE
 ) -> dict[str, Any]:
-    """The entity of images-v2 section 4.1.
+    """The document of an image, as the API shows it.
 
     :param nullable: custom properties that the schema allows to be null
     """

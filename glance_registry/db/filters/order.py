@@ -88,7 +88,7 @@ def behind(
     """Behind the marker, as ``k <= x AND (k < x OR rest)``.
 
     The only form that MariaDB, PostgreSQL and SQLite all turn into a range
-    of the index on the first key (speed-lab section 5, rule 2).
+    of the index on the first key.
 
     :param null_too: include null in a descending first key
     """

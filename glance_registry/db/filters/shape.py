@@ -1,8 +1,7 @@
 """What a list query asks, apart from the values.
 
 Queries of one shape differ in nothing but bound values, so that a statement
-is built once for all of them: building one costs as much as executing it
-(speed-lab section 3).
+is built once for all of them: building one costs as much as executing it.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ What the caller sees is the union of a few branches. Each is read in order
 from one index, only as far as the page reaches, and selects nothing but
 what that index holds; the outer SELECT merges them. MariaDB and MySQL are
 told which index, since their planners prefer to merge indexes and sort.
-PostgreSQL and SQLite choose it themselves. Numbers: speed-lab section 5.
+PostgreSQL and SQLite choose it themselves.
 """
 
 from collections.abc import Iterable

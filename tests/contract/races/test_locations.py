@@ -1,7 +1,7 @@
 """Races about locations and deletions, on every engine.
 
 Whoever comes first, what is in the tables afterwards is that of one after
-the other (images-v2 sections 7.4.5, 7.5, 14).
+the other.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Registering locations, beside a real web server (images-v2 section 14)."""
+"""Registering locations, beside a real web server."""
 
 import hashlib
 from typing import Any

@@ -102,7 +102,7 @@ class TestAtWork(importing.ImportTestCase):
         self.await_image(image_id, status='active')
 
     def test_a_deletion_ends_the_hashing(self) -> None:
-        """Section 7.5: a running hash calculation is cancelled."""
+        """A running hash calculation is cancelled."""
         # covers 14.1-13
         for claim in (None, importing.CLAIM):
             self.go.clear()

@@ -1,4 +1,4 @@
-"""The rows of the table of images-v2 section 14.1, in their order."""
+"""The checks of a new location, in their order."""
 
 import hashlib
 from unittest import mock
@@ -163,7 +163,7 @@ class TestChecks(importing.ImportTestCase):
         self.assert_image(image_id, status='queued')
 
     def test_what_fails_later_has_one_text(self) -> None:
-        """Rule 10 of the outbound rules (operator-security section 5)."""
+        """Rule 10 of the outbound rules."""
         # covers 14.1-12
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
         self.web.data['/empty'] = b''

@@ -1,4 +1,4 @@
-"""GET (images-v2 section 14.2)."""
+"""GET."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Hashes that are claimed, compared, or found out (images-v2 section 14.1)."""
+"""Hashes that are claimed, compared, or found out."""
 
 from typing import Any
 
@@ -26,7 +26,8 @@ class TestSecureHash(importing.ImportTestCase):
         )
         self.assertEqual(importing.DATA, self.data(image_id))
 
-    def test_trap_39_an_empty_claim_is_none(self) -> None:
+    def test_an_empty_claim_is_none(self) -> None:
+        # covers 25-39
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim={}))
         self.assert_image(

@@ -1,4 +1,4 @@
-"""What is told of a registered location (images-v2 section 22)."""
+"""What is told of a registered location."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""A location is storage too (images-v2 section 18)."""
+"""A location is storage too."""
 
 from glance.images import transfers
 from tests.functional.location_import import importing

@@ -1,4 +1,4 @@
-"""PATCH that adds a location (images-v2 section 7.4.5)."""
+"""PATCH that adds a location."""
 
 import hashlib
 from typing import Any
@@ -12,10 +12,10 @@ NO_FORMATS = {'disk_format': None, 'container_format': None}
 
 
 class TestAdd(places.LocationsTestCase):
-    def test_trap_38_a_queued_image_becomes_active_without_hashes(
+    def test_a_queued_image_becomes_active_without_hashes(
         self,
     ) -> None:
-        # covers 7.4.5-11
+        # covers 7.4.5-11, 25-38
         image_id = self.image()
         response = self.add(image_id, self.place())
         self.assert_status(200, response)

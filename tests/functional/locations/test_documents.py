@@ -1,11 +1,11 @@
-"""Locations in documents, and where none is told (images-v2 section 4.1)."""
+"""Locations in documents, and where none is told."""
 
 from tests.functional.locations import places
 
 
 class TestShown(places.LocationsTestCase):
-    def test_trap_37_locations_are_there_when_there_are_none(self) -> None:
-        # covers 4.1-21
+    def test_locations_are_there_when_there_are_none(self) -> None:
+        # covers 4.1-21, 25-37
         document = self.show(self.image())
         self.assertEqual([], document['locations'])
         self.assertNotIn('direct_url', document)

@@ -1,4 +1,4 @@
-"""Downloads from the first good location (images-v2 section 8.2)."""
+"""Downloads from the first good location."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.functional.locations import places
 
 
 class TestDownload(places.LocationsTestCase):
-    """Section 8.2: from the first location that can give it."""
+    """From the first location that can give it."""
 
     def test_in_order(self) -> None:
         # covers 8.2-16

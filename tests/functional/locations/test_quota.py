@@ -1,4 +1,4 @@
-"""How many locations, and how much they hold (images-v2 section 18)."""
+"""How many locations, and how much they hold."""
 
 from tests.functional.locations import places
 
@@ -7,7 +7,6 @@ class TestQuota(places.LocationsTestCase):
     options = {'image_location_quota': 2, 'image_size_cap': 50}
 
     def test_image_location_quota(self) -> None:
-        """images-v2 section 18."""
         # covers 7.4.5-8, 18-6
         image_id = self.with_places('a', 'b')
         self.assert_status(413, self.add(image_id, self.place('c')))
@@ -20,7 +19,7 @@ class TestQuota(places.LocationsTestCase):
 
 
 class TestStorageQuota(places.LocationsTestCase):
-    """Size times locations (images-v2 section 18)."""
+    """Size times locations."""
 
     options = {'user_storage_quota': f'{3 * len(places.DATA)}'}
 

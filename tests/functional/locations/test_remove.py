@@ -1,4 +1,4 @@
-"""PATCH that removes a location and its data (images-v2 section 7.4.5)."""
+"""PATCH that removes a location and its data."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ class TestRemove(places.LocationsTestCase):
         for place in ('2', '99', 'x', '-1', ''):
             self.assert_status(400, self.remove(image_id, place))
 
-    def test_trap_40_ossa_2016_006_the_last_one_stays(self) -> None:
-        # covers 7.4.5-13
+    def test_ossa_2016_006_the_last_one_stays(self) -> None:
+        # covers 7.4.5-13, 25-40
         image_id = self.with_places('a')
         for place in ('0', '-', '5'):
             self.assert_status(403, self.remove(image_id, place))
@@ -44,14 +44,15 @@ class TestRemovedData(places.LocationsTestCase):
         self.assert_status(200, self.add(image_id, self.place('b')))
         return image_id
 
-    def test_trap_40_the_data_goes_with_the_location(self) -> None:
-        # covers 7.4.5-12
+    def test_the_data_goes_with_the_location(self) -> None:
+        # covers 7.4.5-12, 25-40
         image_id = self.with_two()
         self.assert_status(200, self.remove(image_id, '0'))
         self.assertEqual([], self.files())
         self.assertEqual(places.DATA, self.data(image_id))
 
-    def test_trap_42_data_in_use_stays_with_its_location(self) -> None:
+    def test_data_in_use_stays_with_its_location(self) -> None:
+        # covers 25-42
         for trouble, status in (
             (errors.Conflict('The data is in use.'), 409),
             (errors.StoreUnavailable(), 503),

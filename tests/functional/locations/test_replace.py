@@ -1,4 +1,4 @@
-"""PATCH that replaces all locations (images-v2 section 7.4.5)."""
+"""PATCH that replaces all locations."""
 
 from tests.functional.locations import places
 

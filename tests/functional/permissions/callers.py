@@ -80,7 +80,7 @@ OWNERS = ('owner', 'reader', *ROLELESS)
 
 
 def sees(caller: str, visibility: str) -> bool:
-    """Whether an image of p1 is there for the caller (section 6)."""
+    """Whether an image of p1 is there for the caller."""
     invited = 'pending' in caller or caller == 'accepted'
     return (
         caller in OWNERS
@@ -94,7 +94,7 @@ def today(call: Call, caller: str, visibility: str) -> int:
     if caller in ADMINS:
         return call.success
     if not sees(caller, visibility) or caller in ROLELESS:
-        return 404  # trap 15: not visible is hidden
+        return 404  # not visible is hidden
     is_member = 'reader' not in caller
     allowed = {
         'see': True,

@@ -53,7 +53,8 @@ class TestCreation(callers.PermissionTestCase):
                     response = self.ask(caller, 'POST', '/v2/images', body)
                     self.assert_answer(status, response)
 
-    def test_trap_50_who_lists(self) -> None:
+    def test_who_lists(self) -> None:
+        # covers 25-50
         for caller in callers.CALLERS:
             listed = self.ask(caller, 'GET', '/v2/images')
             with self.subTest(caller):

@@ -1,4 +1,4 @@
-"""Every call on an image by every kind of caller (sections 6, 21).
+"""Every call on an image by every kind of caller.
 
 Each test runs with today's rules, with the legacy ones beside them
 (enforce_new_defaults off), and with the policy.json of Queens to Train,
@@ -9,7 +9,7 @@ from tests.functional.permissions import callers
 
 
 class TestImages(callers.PermissionTestCase):
-    """Traps 15 and 16; OSSA-2012-017."""
+    """Visibility of images, see also OSSA-2012-017."""
 
     # covers 7.5-3, 8.1-7, 11-3, 13-7
     # covers 6-1..2, 6-7..9, 21-1
@@ -32,16 +32,20 @@ class TestImages(callers.PermissionTestCase):
         self.call('PUT', f'/v2/images/{image_id}{call.rest}', caller='admin')
         return image_id
 
-    def test_trap_15_private_images(self) -> None:
+    def test_private_images(self) -> None:
+        # covers 25-15
         self.check('private')
 
-    def test_trap_16_shared_images(self) -> None:
+    def test_shared_images(self) -> None:
+        # covers 25-16
         self.check('shared')
 
-    def test_trap_15_community_images(self) -> None:
+    def test_community_images(self) -> None:
+        # covers 25-15
         self.check('community')
 
-    def test_trap_15_public_images(self) -> None:
+    def test_public_images(self) -> None:
+        # covers 25-15
         self.check('public')
 
     def test_a_refused_call_changes_nothing(self) -> None:

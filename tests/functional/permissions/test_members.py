@@ -1,4 +1,4 @@
-"""Who may ask what of the members of an image (section 12)."""
+"""Who may ask what of the members of an image."""
 
 from typing import Any
 
@@ -66,7 +66,9 @@ MEMBER_CALLS: dict[Any, dict[str, callers.Status]] = {
 
 
 class TestMembers(callers.PermissionTestCase):
-    """Section 12; traps 14 and 17; CVE-2013-4354."""
+    """Members, see also CVE-2013-4354."""
+
+    # covers 25-14, 25-17
 
     # covers 12-7
 
@@ -78,8 +80,8 @@ class TestMembers(callers.PermissionTestCase):
                 response = self.ask(caller, method, path, body)
                 self.assert_answer(status, response)
 
-    def test_trap_14_sharing(self) -> None:
-        # covers 12-20
+    def test_sharing(self) -> None:
+        # covers 12-20, 25-14
         self.check(SHARING)
 
     def test_listing(self) -> None:
@@ -102,12 +104,12 @@ class TestMembers(callers.PermissionTestCase):
         # covers 12-4
         self.check(SHOWING)
 
-    def test_trap_17_answering(self) -> None:
-        # covers 12-5
+    def test_answering(self) -> None:
+        # covers 12-5, 25-17
         self.check(ANSWERING)
 
-    def test_trap_17_removing(self) -> None:
-        # covers 12-6
+    def test_removing(self) -> None:
+        # covers 12-6, 25-17
         self.check(REMOVING)
 
     def test_members_of_images_that_are_not_shared(self) -> None:

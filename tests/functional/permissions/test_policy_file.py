@@ -1,4 +1,4 @@
-"""etc/policy.json overrides the defaults in the code (section 21)."""
+"""etc/policy.json overrides the defaults in the code."""
 
 from tests.functional.permissions import callers
 

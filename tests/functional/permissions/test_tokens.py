@@ -68,7 +68,8 @@ class TestOtherTokens(callers.PermissionTestCase):
                 )
                 self.assert_status(404, response)
 
-    def test_trap_50_roles_are_not_expanded(self) -> None:
+    def test_roles_are_not_expanded(self) -> None:
+        # covers 25-50
         image_id = self.make('public')
         roles = {'X-Roles': 'member'}
         listed = self.ask('owner', 'GET', '/v2/images', **roles)

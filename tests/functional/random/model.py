@@ -1,7 +1,7 @@
 """What the service should hold, as a few lines of Python say it.
 
 The random tests compare the service with this model, which knows neither
-SQL nor HTTP (images-v2 sections 4 to 13).
+SQL nor HTTP.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""The stores that the configuration names (operator-config section 9)."""
+"""The stores that the configuration names."""
 
 import pathlib
 from typing import Any

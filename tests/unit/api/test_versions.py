@@ -34,7 +34,8 @@ class TestNegotiation(unittest.TestCase):
             with self.subTest(path):
                 self.assertEqual(left, self.ask(path).text)
 
-    def test_trap_02_all_else_is_the_document(self) -> None:
+    def test_all_else_is_the_document(self) -> None:
+        # covers 25-2
         for path, status in {
             '': 300,
             '/': 300,
@@ -56,7 +57,8 @@ class TestNegotiation(unittest.TestCase):
                 self.assertEqual(status, response.status_int)
                 self.assertEqual(11, len(response.json['versions']))
 
-    def test_trap_01_the_current_version_is_known(self) -> None:
+    def test_the_current_version_is_known(self) -> None:
+        # covers 25-1
         found = self.ask('/versions').json['versions']
         current = [v['id'] for v in found if v['status'] == 'CURRENT']
         self.assertEqual(['v2.17'], current)

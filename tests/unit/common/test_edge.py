@@ -1,4 +1,4 @@
-"""The outermost filters (images-v2 sections 2.1, 2.6 and 2.7)."""
+"""The outermost filters."""
 
 import os
 import pathlib

@@ -18,7 +18,8 @@ class TestLifecycle(unittest.TestCase):
                 with self.subTest(f'{name} {status}'):
                     self.assertIn(status, image_schema.STATUSES)
 
-    def test_trap_13_nothing_leads_to_killed(self) -> None:
+    def test_nothing_leads_to_killed(self) -> None:
+        # covers 25-13
         for step in self.steps().values():
             self.assertNotEqual('killed', step.after)
 

@@ -1,4 +1,4 @@
-"""Which addresses may be asked (operator-security section 5)."""
+"""Which addresses may be asked."""
 
 import ipaddress
 import threading

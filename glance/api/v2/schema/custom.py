@@ -1,4 +1,4 @@
-"""Custom properties that the schema of an image knows (images-v2 4.3).
+"""Custom properties that the schema of an image knows.
 
 An operator's ``schema-image.json`` takes the place of the usual ones. It
 maps names to constraints, or holds such a map as ``properties`` beside an

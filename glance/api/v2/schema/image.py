@@ -1,4 +1,4 @@
-"""The schema of an image (images-v2 section 17.2)."""
+"""The schema of an image."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What registers data that is in a store (images-v2 section 14.1)."""
+"""What registers data that is in a store."""
 
 from typing import Any
 

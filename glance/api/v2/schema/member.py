@@ -1,4 +1,4 @@
-"""The schema of an image member (images-v2 section 17.3)."""
+"""The schema of an image member."""
 
 from typing import Any
 

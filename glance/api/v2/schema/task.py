@@ -1,4 +1,4 @@
-"""The schema of a task (images-v2 section 17.3)."""
+"""The schema of a task."""
 
 from typing import Any
 

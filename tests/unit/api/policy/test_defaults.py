@@ -1,4 +1,4 @@
-"""Every rule that operators know is there (images-v2 section 21.2)."""
+"""Every rule that operators know is there."""
 
 import unittest
 

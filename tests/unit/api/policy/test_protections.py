@@ -1,4 +1,4 @@
-"""The file of property protections (operator-config section 13)."""
+"""The file of property protections."""
 
 import pathlib
 import tempfile

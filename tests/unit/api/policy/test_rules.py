@@ -195,7 +195,6 @@ class ReloadTestCase(unittest.TestCase):
         self.assertFalse(self.admin_is('chief'))
 
     def test_wrong_files_change_nothing_and_are_told_of(self) -> None:
-        """operator-security section 3 no. 21."""
         # covers 21-7
         self.write('{"context_is_admin": "role:chief"}')
         self.assertTrue(self.admin_is('chief'))

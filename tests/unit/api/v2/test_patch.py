@@ -227,21 +227,24 @@ class TestChanges(unittest.TestCase):
         with self.assertRaises(errors.Conflict):
             self.changes(remove('/a'), replace('/a', 'x'))
 
-    def test_trap_29_what_is_not_there(self) -> None:
+    def test_what_is_not_there(self) -> None:
+        # covers 25-29
         for item in (remove('/c'), replace('/c', 'x')):
             with self.assertRaises(errors.Conflict):
                 self.changes(item)
         with self.assertRaises(errors.Forbidden):
             self.changes(remove('/name'))
 
-    def test_trap_30_v20_adds_only_what_is_new(self) -> None:
+    def test_v20_adds_only_what_is_new(self) -> None:
+        # covers 25-30
         for path in ('/a', '/name', '/tags'):
             with self.subTest(path), self.assertRaises(errors.Conflict):
                 self.changes({'add': path, 'value': []}, media=patch.V20)
         found = self.changes({'add': '/c', 'value': 'x'}, media=patch.V20)
         self.assertEqual({'c': 'x'}, found['properties'])
 
-    def test_trap_31_formats_are_open_at_first(self) -> None:
+    def test_formats_are_open_at_first(self) -> None:
+        # covers 25-31
         for status in ('queued', 'importing'):
             found = self.changes(add('/disk_format', 'raw'), status=status)
             self.assertEqual({'disk_format': 'raw'}, found['values'])

@@ -78,7 +78,8 @@ class TestFilters(QueryTestCase):
             }
         )
 
-    def test_trap_20_quotes(self) -> None:
+    def test_quotes(self) -> None:
+        # covers 25-20
         for text, items in {
             '"a"': ['a'],
             '"a,b"': ['a,b'],
@@ -164,7 +165,8 @@ class TestFilters(QueryTestCase):
             )
         )
 
-    def test_trap_21_all_else_is_a_property(self) -> None:
+    def test_all_else_is_a_property(self) -> None:
+        # covers 25-21
         pairs = [
             ('arch', 'in:a,b'),
             ('weight_min', '5'),
@@ -248,7 +250,8 @@ class TestSort(QueryTestCase):
             with self.subTest(text):
                 self.assertEqual(expected, parse(*pairs)['sort'])
 
-    def test_trap_22_classic(self) -> None:
+    def test_classic(self) -> None:
+        # covers 25-22
         self.check(
             (
                 'sort_key=name',

@@ -1,4 +1,4 @@
-"""What data is taken for (images-v2 section 19.2)."""
+"""What data is taken for."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 
 
 class TestTable(inspecting.FormatsTestCase):
-    """The rows of section 19.2."""
+    """What a declared format accepts."""
 
     def test_what_it_is_declared_to_be(self) -> None:
         # covers 19.2-1
@@ -45,7 +45,8 @@ class TestTable(inspecting.FormatsTestCase):
                         data,
                     )
 
-    def test_trap_11_another_format_is_named(self) -> None:
+    def test_another_format_is_named(self) -> None:
+        # covers 25-11
         for declared in inspecting.GOOD:
             for name, (data, _) in inspecting.GOOD.items():
                 if name != declared:
@@ -102,7 +103,8 @@ class TestTable(inspecting.FormatsTestCase):
                 must_match=False,
             )
 
-    def test_trap_52_boot_sector_needs_a_consistent_table(self) -> None:
+    def test_boot_sector_needs_a_consistent_table(self) -> None:
+        # covers 25-52
         good = disks.mbr(disks.partition(0x83, boot=0x80, start=2048))
         self.assertEqual(len(good), self.verdict('raw', good))
         bad = disks.mbr(disks.partition(0x83, boot=0x12))

@@ -1,4 +1,4 @@
-"""Which schema-image.json a start takes (operator-config section 14)."""
+"""Which schema-image.json a start takes."""
 
 import json
 import pathlib

@@ -18,7 +18,7 @@ from tests.unit.registry.db.queries import readers
 
 
 class TestPaging(readers.QueriesTestCase):
-    """Trap 22: every image exactly once, whatever is equal or null."""
+    """Every image exactly once, whatever is equal or null."""
 
     # covers 7.2.1-7, 7.2.2-7..8
 

@@ -79,7 +79,7 @@ class TestVisibility(readers.QueriesTestCase):
         )
 
     def sees(self, asking: context.RequestContext, row: readers.Row) -> bool:
-        """Section 6: by id."""
+        """By id."""
         return (
             asking.is_admin
             or row['owner'] is None
@@ -95,7 +95,7 @@ class TestVisibility(readers.QueriesTestCase):
         visibility: str | None,
         member_status: str,
     ) -> bool:
-        """Section 7.2.4."""
+        """Whether a list contains the image."""
         mine, kind = self.is_mine(asking, row), row['visibility']
         if asking.is_admin:
             if visibility is None:
