@@ -54,7 +54,9 @@ class UnifiedLimits:
         :raises errors.Forbidden: anonymous callers have no project to ask for
         """
         if context.read_only:
-            raise errors.Forbidden('Anonymous callers may only read.')
+            raise errors.Forbidden(
+                'Requests without a token may only read; send a token.'
+            )
         delta = -(-(size_bytes or 0) // MIB)
         self._service.require(context.project_id, 'image_size_total', delta)
 
