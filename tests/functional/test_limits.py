@@ -90,7 +90,7 @@ class TestUnifiedLimits(LimitsTestCase):
         tags = [str(number) for number in range(200)]
         response = self.call('POST', '/v2/images', {'tags': tags})
         self.assert_status(413, response)
-        self.assertIn('128 tags', response.text)
+        self.assertIn('the limit is 128 (image_tag_quota)', response.text)
         response = self.call(
             'POST', '/v2/images', {'visibility': 'public'}, caller='rita'
         )

@@ -46,7 +46,7 @@ class Unsafe(Exception):
 
 def refusal(name: str, why: object) -> errors.UnsupportedMediaType:
     return errors.UnsupportedMediaType(
-        f'The data has the format {name} and violates its rules: {why}.'
+        f'The data is {name} and violates the rules of this format: {why}.'
     )
 
 

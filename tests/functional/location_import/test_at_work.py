@@ -149,7 +149,7 @@ class TestAtWork(importing.ImportTestCase):
         with self.assertLogs(location_import.LOG, 'WARNING') as logged:
             self.go.set()
             self.until(lambda: logged.output)
-        self.assertIn('lost', str(logged.output))
+        self.assertIn('The upload was given up', str(logged.output))
         self.assert_image(image_id, status='queued')
 
     def test_a_dead_worker_leaves_an_active_image_alone(self) -> None:

@@ -111,7 +111,7 @@ def _custom(document: Any) -> Custom:
     for name in map(str, required):
         known = {**base, **found}.get(name, {'readOnly': True})
         if known.get('readOnly'):
-            raise ValueError(f'required: clients cannot set {name}')
+            raise ValueError(f'required: {name} cannot be set by clients')
     return Custom(found, tuple(map(str, required)))
 
 
