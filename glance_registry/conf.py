@@ -15,9 +15,12 @@ _TRANSFERS: list[cfg.Opt] = [
         'transfer_lease_seconds',
         default=60,
         min=3,
-        help='Ours: how long an upload may give no sign of life before its '
-        'image is queued again, as when a glance-api dies. Running ones '
-        'give one every third of it.',
+        help=(
+            'Ours: seconds without a renewal of its lease after which an '
+            'upload counts as broken (for instance because its glance-api '
+            'died) and its image is queued again. A running upload renews '
+            'its lease three times in this period.'
+        ),
     ),
 ]
 

@@ -28,6 +28,7 @@ HEAD = """\
 # Options
 
 Made by `tools/reference` from the options' own help; change them there.
+"Ours:" marks an option that upstream Glance does not have.
 Options of the libraries (`[database]`, `[keystone_authtoken]`,
 `[oslo_messaging_notifications]`, `[oslo_policy]`, logging in `[DEFAULT]`)
 are described by `oslo-config-generator --namespace LIBRARY`.

@@ -24,33 +24,41 @@ _REGISTRY: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         'registry_socket',
-        help='Unix socket of a glance-registry on this host (its '
-        'bind_socket); registry_host and registry_port are not used then.',
+        help=(
+            'Unix socket of a glance-registry on this host (its '
+            'bind_socket); registry_host and registry_port are then '
+            'ignored.'
+        ),
     ),
     cfg.ListOpt(
         'registry_endpoints',
         default=[],
-        help='Ours: several registries of one database, the preferred one '
-        'first, each http://HOST:PORT, https://HOST:PORT or unix:/PATH. One '
-        'that does not answer is put aside for some seconds and the next is '
-        'asked; registry_client_timeout is shared among them. registry_host, '
-        'registry_port, registry_client_protocol and registry_socket are not '
-        'used then.',
+        help=(
+            'Ours: addresses of several registries that share one '
+            'database, the preferred one first, each http://HOST:PORT, '
+            'https://HOST:PORT or unix:/PATH. If one does not respond, it '
+            'is not used for some seconds and the request goes to the '
+            'next; all attempts share registry_client_timeout. '
+            'registry_host, registry_port, registry_client_protocol and '
+            'registry_socket are then ignored.'
+        ),
     ),
     cfg.StrOpt(
         'registry_client_protocol',
         default='http',
         choices=['http', 'https'],
-        help='How to speak to glance-registry.',
+        help='Protocol for connections to glance-registry.',
     ),
     cfg.StrOpt(
         'registry_client_ca_file',
-        help='CA certificates that may have signed the certificate of '
-        'glance-registry; unset: those of the system.',
+        help=(
+            'File of CA certificates that verify the certificate of '
+            'glance-registry; unset: those of the system.'
+        ),
     ),
     cfg.StrOpt(
         'registry_client_cert_file',
-        help='Client certificate to show to glance-registry.',
+        help='Client certificate (PEM) for connections to glance-registry.',
     ),
     cfg.StrOpt(
         'registry_client_key_file',
@@ -59,34 +67,43 @@ _REGISTRY: list[cfg.Opt] = [
     cfg.BoolOpt(
         'registry_client_insecure',
         default=False,
-        help='Do not check the certificate of glance-registry.',
+        help='If true, the certificate of glance-registry is not verified.',
     ),
     cfg.IntOpt(
         'registry_client_timeout',
         default=60,
         min=1,
-        help='Seconds to wait for an answer of glance-registry; then the '
-        'client gets 503. (The classic service waited 600.)',
+        help=(
+            'Seconds to wait for a response of glance-registry; then the '
+            'client gets 503. (The default of upstream Glance was 600.)'
+        ),
     ),
     cfg.IntOpt(
         'registry_client_connections',
         default=64,
         min=1,
-        help='Ours: connections to glance-registry that a worker holds at '
-        'most; further requests wait for one.',
+        help=(
+            'Ours: maximum number of connections of a worker to '
+            'glance-registry; further requests wait for a free one.'
+        ),
     ),
     cfg.BoolOpt(
         'use_user_token',
         default=True,
-        help='Must be True: calls to glance-registry are made in the name of '
-        'the user. False made every user an admin there (OSSN-0060).',
+        help=(
+            'Must be True: requests to glance-registry carry the identity '
+            'of the user. False would make every user an admin there '
+            '(OSSN-0060).'
+        ),
     ),
     cfg.BoolOpt(
         'send_identity_headers',
         default=False,
-        help='Tell glance-registry the caller in identity headers, with '
-        'trusted_auth_secret, instead of passing the token on. Set it when '
-        'the registry runs the flavor trusted-auth.',
+        help=(
+            'Send the identity of the caller to glance-registry in '
+            'headers, with trusted_auth_secret, instead of the token. Set '
+            'it if the registry runs the flavor trusted-auth.'
+        ),
     ),
 ]
 
@@ -125,62 +142,83 @@ _LIMITS: list[cfg.Opt] = [
         'limit_param_default',
         default=25,
         min=1,
-        help='Images in a page when the request names no limit.',
+        help='Number of images in a page when the request has no limit.',
     ),
     cfg.IntOpt(
         'api_limit_max',
         default=1000,
         min=1,
-        help='Most images in a page; a larger limit is cut to it.',
+        help=(
+            'Maximum number of images in a page; a larger limit in the '
+            'request is reduced to it.'
+        ),
     ),
     cfg.IntOpt(
         'max_json_body_size',
         default=1 << 20,
         min=1 << 12,
         max=1 << 24,
-        help='Ours: most bytes of a JSON body, be it an image, a patch or a '
-        'member; more is answered with 413 before it is parsed. Image data '
-        'is not JSON.',
+        help=(
+            'Ours: maximum size in bytes of a JSON body (an image, a '
+            'patch, a member and others); a larger one is refused with 413 '
+            'before it is parsed. The limit does not apply to image data.'
+        ),
     ),
     cfg.IntOpt(
         'image_size_cap',
         default=1 << 40,
         min=1,
         max=(1 << 63) - 1,
-        help='Most bytes of one image; more is answered with 413.',
+        help=(
+            'Maximum size of an image in bytes; a larger one is refused '
+            'with 413.'
+        ),
     ),
     cfg.Opt(
         'user_storage_quota',
         type=Bytes(),
         default=0,
-        help='Most bytes that the images of one project may take in the '
-        'stores, running uploads included: a number, or one with KB, MB, GB '
-        'or TB right behind it (factors of 1024). More is answered with '
-        '413. 0: no limit.',
+        help=(
+            'Maximum number of bytes that the images of one project may '
+            'use in the stores, running uploads included: a number, or a '
+            'number directly followed by KB, MB, GB or TB (factors of '
+            '1024). Uploads beyond it are refused with 413. 0: no limit.'
+        ),
     ),
     cfg.BoolOpt(
         'use_keystone_limits',
         default=False,
-        help='Hold projects to the limits that are registered in Keystone '
-        'for image_size_total, image_stage_total (both in MiB), '
-        'image_count_total and image_count_uploading. What is not '
-        'registered counts as 0. [oslo_limit] tells how to reach Keystone. '
-        'user_storage_quota holds beside it.',
+        help=(
+            'Enforce the limits of projects that are registered in '
+            'Keystone for image_size_total, image_stage_total (both in '
+            'MiB), image_count_total and image_count_uploading. A limit '
+            'that is not registered is 0. Set the connection to Keystone '
+            'in [oslo_limit]. user_storage_quota applies too.'
+        ),
     ),
     cfg.IntOpt(
         'image_property_quota',
         default=128,
-        help='Most custom properties of an image; negative: unlimited.',
+        help=(
+            'Maximum number of custom properties of an image; a negative '
+            'number means no limit.'
+        ),
     ),
     cfg.IntOpt(
         'image_tag_quota',
         default=128,
-        help='Most tags of an image; negative: unlimited.',
+        help=(
+            'Maximum number of tags of an image; a negative number means '
+            'no limit.'
+        ),
     ),
     cfg.IntOpt(
         'image_member_quota',
         default=128,
-        help='Most members of an image; negative: unlimited.',
+        help=(
+            'Maximum number of members of an image; a negative number '
+            'means no limit.'
+        ),
     ),
 ]
 
@@ -189,22 +227,28 @@ _NOTIFICATIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         'default_publisher_id',
         default='image.localhost',
-        help='Who the notifications say they come from.',
+        help='Publisher id in the notifications.',
     ),
     cfg.ListOpt(
         'disabled_notifications',
         default=[],
-        help='Events that are not sent, as image.create; image.member '
-        'stands for all events of members, image for all of both.',
+        help=(
+            'Events that are not sent, for instance image.create. '
+            'image.member stands for all events of members, and image for '
+            'all events of images and members.'
+        ),
     ),
 ]
 _BUS: list[cfg.Opt] = [
     login_options.SharedMultiStrOpt(
         'driver',
         default=[],
-        help='How notifications are sent: messagingv2, messaging, routing, '
-        'log, test or noop; may be given several times. Unset: none are. '
-        'The other options of the section are those of oslo.messaging.',
+        help=(
+            'How notifications are sent: messagingv2, messaging, routing, '
+            'log, test or noop; the option may be repeated. Unset: no '
+            'notifications are sent. The other options of the section are '
+            'those of oslo.messaging.'
+        ),
     ),
 ]
 
@@ -225,16 +269,21 @@ _BEHAVIOUR: list[cfg.Opt] = [
 _PROPERTIES: list[cfg.Opt] = [
     cfg.StrOpt(
         'property_protection_file',
-        help='Who may create, read, update and delete which custom '
-        'property: sections titled with a regular expression of names, each '
-        'with these four keys. Unset: no property is protected.',
+        help=(
+            'File that says who may create, read, update and delete which '
+            'custom property. The title of each section is a regular '
+            'expression for names of properties; its keys are create, '
+            'read, update and delete. Unset: no property is protected.'
+        ),
     ),
     cfg.StrOpt(
         'property_protection_rule_format',
         default='roles',
         choices=['roles', 'policies'],
-        help='What the keys of property_protection_file hold: a comma list '
-        'of roles, or the name of one rule of the policy.',
+        help=(
+            'Type of the values in property_protection_file: roles '
+            'separated by commas, or the name of one policy rule.'
+        ),
     ),
 ]
 
@@ -242,8 +291,10 @@ _LOCATIONS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'show_image_direct_url',
         default=False,
-        help='Show direct_url, where the first location of an image is, to '
-        'everybody who may see the image.',
+        help=(
+            'Show direct_url, the URL of the first location of an image, '
+            'to everybody who may see the image.'
+        ),
     ),
     cfg.BoolOpt(
         'show_multiple_locations',
@@ -254,36 +305,49 @@ _LOCATIONS: list[cfg.Opt] = [
     cfg.IntOpt(
         'image_location_quota',
         default=10,
-        help='Most locations of an image; negative: unlimited.',
+        help=(
+            'Maximum number of locations of an image; a negative number '
+            'means no limit.'
+        ),
     ),
     cfg.BoolOpt(
         'do_secure_hash',
         default=True,
-        help='Hash the data of locations that are registered by '
-        'POST /v2/images/{id}/locations, and compare it with the hash that '
-        'came along.',
+        help=(
+            'Hash the data of locations that are registered by POST '
+            '/v2/images/{id}/locations, and compare the result with the '
+            'hash in the request.'
+        ),
     ),
     cfg.IntOpt(
         'http_retries',
         default=3,
         min=0,
         max=100,
-        help='How often that hashing starts again when the store fails.',
+        help=(
+            'Maximum number of times that hashing starts again after the '
+            'store failed.'
+        ),
     ),
     cfg.BoolOpt(
         'delayed_delete',
         default=False,
-        help='Leave the data of deleted images to glance-scrubber; until '
-        'then an image is pending_delete.',
+        help=(
+            'If true, deleting an image leaves its data to '
+            'glance-scrubber; until then the status is pending_delete.'
+        ),
     ),
     cfg.IntOpt(
         'leftover_interval_seconds',
         default=30,
         min=1,
-        help='Ours: how often each worker looks for data that is to be '
-        'removed from the store: of images whose deletion could not remove '
-        'it, and of uploads that broke off. The first look is at the start. '
-        'Data that delayed_delete keeps is not touched.',
+        help=(
+            'Ours: seconds between two searches of each worker for data '
+            'that must be removed from the store: data of images whose '
+            'deletion could not remove it, and of interrupted uploads. The '
+            'first search is at the start. Data that delayed_delete keeps '
+            'is not removed.'
+        ),
     ),
 ]
 
@@ -305,21 +369,29 @@ _FORMATS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'require_image_format_match',
         default=True,
-        help='Refuse data in a bare container that is not what disk_format '
-        'says. If not set, such data only has no virtual_size; data that is '
-        'unsafe for its readers is refused all the same.',
+        help=(
+            'Refuse data in a bare container whose format is not '
+            'disk_format. If False, such data is accepted without '
+            'virtual_size; data that is unsafe for its readers is always '
+            'refused.'
+        ),
     ),
     cfg.ListOpt(
         'vmdk_allowed_types',
         default=['streamOptimized', 'monolithicSparse'],
-        help='Kinds of VMDK (createType) that are accepted; none: no VMDK. '
-        'Other kinds than these two are never accepted, because they name '
-        'further files.',
+        help=(
+            'Types of VMDK (createType) that are accepted; empty: no VMDK. '
+            'Other types than these two are never accepted, because they '
+            'refer to other files.'
+        ),
     ),
     cfg.ListOpt(
         'gpt_safety_checks_nonfatal',
         default=[],
-        help='Safety checks of partition tables (mbr) that only warn.',
+        help=(
+            'Safety checks of partition tables that only log a warning; '
+            'the only one is mbr.'
+        ),
     ),
 ]
 
@@ -333,48 +405,61 @@ _STORE: list[cfg.Opt] = [
         'default_store',
         deprecated_group='DEFAULT',
         default='file',
-        help='Scheme of the store that takes new image data.',
+        help='Scheme of the store to which new image data is written.',
     ),
     cfg.BoolOpt(
         'https_insecure',
         deprecated_group='DEFAULT',
         default=False,
-        help='Do not check the certificates of web servers that hold image '
-        'data. (The classic service did not check unless told so.) Not used '
-        'with https_ca_certificates_file.',
+        help=(
+            'If true, the certificates of web servers with image data are '
+            'not verified. (The default of upstream Glance is true.) '
+            'Ignored if https_ca_certificates_file is set.'
+        ),
     ),
     cfg.StrOpt(
         'https_ca_certificates_file',
         deprecated_group='DEFAULT',
-        help='CA certificates that may have signed those of web servers '
-        'that hold image data; unset: those of the system.',
+        help=(
+            'File of CA certificates that verify the certificates of web '
+            'servers with image data; unset: those of the system.'
+        ),
     ),
     cfg.StrOpt(
         'filesystem_store_datadir',
         deprecated_group='DEFAULT',
         default='/var/lib/glance/images',
-        help='Directory of the file store. It is made if it can be.',
+        help=(
+            'Directory of the file store. The service creates it if it '
+            'does not exist.'
+        ),
     ),
     cfg.IntOpt(
         'filesystem_store_file_perm',
         deprecated_group='DEFAULT',
         default=0,
         min=0,
-        help='Mode of image files, as octal digits; 0: 640. The owner must '
-        'be able to read.',
+        help=(
+            'Mode of image files in octal digits; 0 means 640. The owner '
+            'must have the permission to read.'
+        ),
     ),
     cfg.BoolOpt(
         'filesystem_thin_provisioning',
         default=False,
-        help='Keep runs of zeros as holes, which take no room. It costs '
-        'comparing each byte.',
+        help=(
+            'Store runs of zeros as holes, which use no disk space. This '
+            'costs CPU time, because each byte is compared.'
+        ),
     ),
     cfg.BoolOpt(
         'filesystem_store_direct_io',
         default=True,
-        help='Ours: write image files past the page cache, where the file '
-        "system can and is no network's. False: uploads cost up to half as "
-        'much CPU again, and wait for a flush at their end.',
+        help=(
+            'Ours: write image files without the page cache if the file '
+            'system supports it and is local. False: uploads need up to 50 '
+            '% more CPU time and wait for a flush at their end.'
+        ),
     ),
     cfg.IntOpt(
         'filesystem_store_warm_percent',
@@ -390,14 +475,14 @@ _STORE: list[cfg.Opt] = [
 ]
 
 _OF_HOSTS = (
-    ' Of every server that a location or an import names, behind redirects '
-    'too.'
+    ' This applies to every server that a location or an import names, also '
+    'after a redirect.'
 )
 _FILTERING: list[cfg.Opt] = [
     cfg.ListOpt(
         'allowed_schemes',
         default=['http', 'https'],
-        help='URL schemes that may be asked.' + _OF_HOSTS,
+        help='URL schemes to which requests are sent.' + _OF_HOSTS,
     ),
     cfg.ListOpt(
         'disallowed_schemes',
@@ -407,8 +492,11 @@ _FILTERING: list[cfg.Opt] = [
     cfg.ListOpt(
         'allowed_hosts',
         default=[],
-        help='Hosts that alone may be asked, be they on this very machine. '
-        'Empty: all but loopback, link-local and multicast addresses.'
+        help=(
+            'The only hosts to which requests are sent, even if they are '
+            'on this machine. Empty: all hosts except those with loopback, '
+            'link-local and multicast addresses.'
+        )
         + _OF_HOSTS,
     ),
     cfg.ListOpt(

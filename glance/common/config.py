@@ -72,23 +72,32 @@ def _address_opts(default_port: int) -> list[cfg.Opt]:
         cfg.HostAddressOpt(
             'bind_host',
             default='0.0.0.0',  # noqa: S104 - what operators are used to
-            help='Address to listen on; "::" for every IPv6 address.',
+            help='Address to listen on; "::" listens on every IPv6 address.',
         ),
         cfg.PortOpt(
             'bind_port',
             default=default_port,
-            help='TCP port to listen on. A port that is taken ends the start.',
+            help=(
+                'TCP port to listen on. If it is in use, the service does '
+                'not start.'
+            ),
         ),
         cfg.StrOpt(
             'bind_socket',
-            help='Ours: path of a Unix socket to listen on instead of TCP. '
-            'It gets mode 0660; bind_host and bind_port are not used then.',
+            help=(
+                'Ours: path of a Unix socket to listen on instead of TCP. '
+                'The socket gets mode 0660; bind_host and bind_port are '
+                'then ignored.'
+            ),
         ),
         cfg.IntOpt(
             'backlog',
             min=1,
             default=4096,
-            help='Connections the kernel keeps waiting to be accepted.',
+            help=(
+                'Maximum number of connections that wait in the kernel to '
+                'be accepted.'
+            ),
         ),
     ]
 
@@ -98,33 +107,45 @@ def _worker_opts() -> list[cfg.Opt]:
         cfg.IntOpt(
             'workers',
             min=0,
-            help='Processes that serve requests. Unset: one per CPU, at most '
-            '8. 0 or 1: the main process serves, without any child; if it '
-            'dies the service manager must start it again.',
+            help=(
+                'Number of processes that serve requests. Unset: one per '
+                'CPU, at most 8. 0 or 1: the main process itself serves '
+                'requests; if it dies, the service manager must start it '
+                'again.'
+            ),
         ),
         cfg.IntOpt(
             'client_connections',
             min=1,
             default=4000,
-            help='Ours: connections one worker holds at a time. At the limit '
-            'the longest idle one is closed to let a new one in.',
+            help=(
+                'Ours: maximum number of open connections of one worker. '
+                'At the limit, the connection that was idle longest is '
+                'closed when a new one arrives.'
+            ),
         ),
         cfg.IntOpt(
             'graceful_shutdown_timeout',
             min=0,
             default=60,
-            help='Ours: seconds that running requests get to finish when the '
-            'service stops or reloads; then they are cut. 0: no limit. Keep '
-            'it below the stop time-out of the service manager.',
+            help=(
+                'Ours: seconds that running requests have to finish when '
+                'the service stops or reloads; then their connections are '
+                'closed. 0: no limit. Use a smaller value than the stop '
+                'time-out of the service manager.'
+            ),
         ),
         cfg.IntOpt(
             'worker_response_timeout',
             min=0,
             default=60,
-            help='Ours: seconds after which a worker that does not respond '
-            '(its event loop does not run, or it does not start) is killed '
-            'and replaced. Its stacks go to stderr before. Time in which the '
-            'main process did not run either is not counted. 0: never.',
+            help=(
+                'Ours: seconds after which a worker that does not respond '
+                '(its event loop is blocked, or it does not start) is '
+                'killed and replaced. Before that, its stack traces are '
+                'written to stderr. Time in which the main process did not '
+                'run either is not counted. 0: never.'
+            ),
         ),
     ]
 
@@ -135,36 +156,48 @@ def _connection_opts() -> list[cfg.Opt]:
             'tcp_keepidle',
             min=1,
             default=600,
-            help='Seconds of silence after which TCP asks whether the client '
-            'is still there.',
+            help=(
+                'Seconds without data after which TCP starts to send '
+                'keepalive probes to the client.'
+            ),
         ),
         cfg.IntOpt(
             'max_header_line',
             min=0,
             default=16384,
-            help='Longest accepted header line in bytes; a longer one is '
-            'answered 400. 0: only the limit of the whole head (1 MiB) holds.',
+            help=(
+                'Maximum length of a header line in bytes; a longer one is '
+                'refused with 400. 0: only the limit of the whole head (1 '
+                'MiB) applies.'
+            ),
         ),
         cfg.BoolOpt(
             'http_keepalive',
             default=True,
-            help='Keep connections open for further requests. False: answer '
-            'with "Connection: close" and close.',
+            help=(
+                'Keep connections open for further requests. False: send '
+                '"Connection: close" with each response, and close the '
+                'connection.'
+            ),
         ),
         cfg.IntOpt(
             'client_socket_timeout',
             min=0,
             default=900,
-            help='Seconds a connection may be silent before it is closed, '
-            'also in the middle of a transfer. 0: no limit.',
+            help=(
+                'Seconds without any data after which a connection is '
+                'closed, also in the middle of a transfer. 0: no limit.'
+            ),
         ),
         cfg.IntOpt(
             'header_read_timeout',
             min=1,
             default=60,
-            help='Ours: seconds within which the TLS handshake and the head '
-            'of a request have to arrive once they began, and the first '
-            'request after connecting.',
+            help=(
+                'Ours: maximum number of seconds for a TLS handshake, for '
+                'receiving the head of a request, and between connecting '
+                'and the first request.'
+            ),
         ),
     ]
 
@@ -173,7 +206,10 @@ def _tls_opts() -> list[cfg.Opt]:
     return [
         cfg.StrOpt(
             'cert_file',
-            help='Certificate chain (PEM): serve TLS. Needs key_file.',
+            help=(
+                'Certificate chain (PEM). If set, the service uses TLS; '
+                'key_file must be set too.'
+            ),
         ),
         cfg.StrOpt(
             'key_file',
@@ -181,16 +217,21 @@ def _tls_opts() -> list[cfg.Opt]:
         ),
         cfg.StrOpt(
             'ca_file',
-            help='Certificate authorities (PEM) of clients. When set, only '
-            'clients with a certificate of theirs are served.',
+            help=(
+                'Certificate authorities (PEM) of clients. If set, only '
+                'clients with a certificate from one of them are served.'
+            ),
         ),
         cfg.BoolOpt(
             'kernel_tls',
             default=True,
-            help='Ours: let the kernel encrypt what is sent through TLS, '
-            'where its module tls is loaded; files then cost less than half. '
-            'OpenSSL lets it decrypt TLS 1.2 too: turn it off if uploads '
-            'of such clients break (its issue 18276).',
+            help=(
+                'Ours: let the kernel encrypt what is sent through TLS if '
+                'its module tls is loaded; sending files then needs less '
+                'than half of the CPU time. With TLS 1.2 the kernel also '
+                'decrypts: set False if uploads of such clients break '
+                '(OpenSSL issue 18276).'
+            ),
         ),
     ]
 
@@ -201,8 +242,11 @@ def paste_deploy_opts() -> list[cfg.Opt]:
         cfg.StrOpt(
             'flavor',
             sample_default='keystone',
-            help='Which pipeline of the paste file runs: the application '
-            'name, a dash and this. Unset: the name alone.',
+            help=(
+                'Pipeline of the paste file to run: its name is the name '
+                'of the application, a dash and this value. Unset: the '
+                'name of the application alone.'
+            ),
         ),
         cfg.StrOpt(
             'config_file',
@@ -305,7 +349,7 @@ def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
     except OSError as error:
         name = 'log_file' if conf.log_file else 'log_dir'
         raise errors.ConfigurationError(
-            f'[DEFAULT] {name}: {error.filename} cannot be written: '
+            f'{name} in [DEFAULT]: {error.filename} cannot be written: '
             f'{error.strerror}. Create the directory and let the user of the '
             'service write there.'
         ) from error

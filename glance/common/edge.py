@@ -40,24 +40,27 @@ CORS_OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'allow_credentials',
         default=True,
-        help='Whether such a page may send credentials.',
+        help='Whether pages of the allowed origins may send credentials.',
     ),
     cfg.ListOpt(
         'expose_headers',
         default=['X-Image-Meta-Checksum', 'X-Auth-Token', 'X-Subject-Token']
         + ['X-Service-Token', 'X-OpenStack-Request-ID'],
-        help='Headers of answers that the page may see.',
+        help='Response headers that pages of the allowed origins may read.',
     ),
     cfg.IntOpt(
         'max_age',
         default=3600,
         min=0,
-        help='Seconds that a browser may remember what is allowed.',
+        help=(
+            'Seconds that a browser may cache the response to a preflight '
+            'request.'
+        ),
     ),
     cfg.ListOpt(
         'allow_methods',
         default=['GET', 'PUT', 'POST', 'DELETE', 'PATCH'],
-        help='Methods that the page may use.',
+        help='Methods that pages of the allowed origins may use.',
     ),
     cfg.ListOpt(
         'allow_headers',
@@ -65,7 +68,10 @@ CORS_OPTS: list[cfg.Opt] = [
         + ['Accept-Encoding', 'X-Auth-Token', 'X-Identity-Status', 'X-Roles']
         + ['X-Service-Catalog', 'X-User-Id', 'X-Tenant-Id']
         + ['X-OpenStack-Request-ID'],
-        help='Headers that the page may send besides the simple ones.',
+        help=(
+            'Headers that pages of the allowed origins may send besides '
+            'the simple headers of CORS.'
+        ),
     ),
 ]
 #: Group ``[oslo_middleware]``.
@@ -73,8 +79,11 @@ PROXY_OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'enable_proxy_headers_parsing',
         default=False,
-        help='Believe Forwarded and X-Forwarded-* about the address that '
-        'clients use. Only behind a proxy that sets or removes them.',
+        help=(
+            'Use the headers Forwarded and X-Forwarded-* to find the URL '
+            'that clients use. Set it only behind a proxy that sets or '
+            'removes these headers.'
+        ),
     ),
 ]
 #: Group ``[healthcheck]``; options of the paste section win.
@@ -82,37 +91,46 @@ HEALTH_OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'detailed',
         default=False,
-        help='Tell stacks and versions. Anybody may ask: not for the public.',
+        help=(
+            'If true, the response contains stack traces and versions. It '
+            'needs no token, so do not use it on a public network.'
+        ),
     ),
     cfg.ListOpt(
         'backends',
         default=[],
-        help='What decides, by entry points of oslo.middleware: '
-        'disable_by_file, disable_by_files_ports, enable_by_files.',
+        help=(
+            'Backends that decide whether the service is healthy, named as '
+            'in oslo.middleware: disable_by_file, disable_by_files_ports, '
+            'enable_by_files.'
+        ),
     ),
     cfg.StrOpt(
         'disable_by_file_path',
-        help='While this file exists, disable_by_file answers 503.',
+        help='File of disable_by_file: while it exists, the response is 503.',
     ),
     cfg.ListOpt(
         'disable_by_file_paths',
         default=[],
-        help='PORT:PATH for disable_by_files_ports.',
+        help='Files of disable_by_files_ports, each PORT:PATH.',
     ),
     cfg.ListOpt(
         'enable_by_file_paths',
         default=[],
-        help='Files of which enable_by_files needs one.',
+        help='Files of enable_by_files: one of them must exist.',
     ),
     cfg.ListOpt(
         'allowed_source_ranges',
         default=[],
-        help='Networks that may ask. Empty: everybody.',
+        help='Networks from which requests are accepted. Empty: all networks.',
     ),
     cfg.BoolOpt(
         'ignore_proxied_requests',
         default=False,
-        help='Take no notice of requests that came through a proxy.',
+        help=(
+            'If true, requests that came through a proxy are not handled '
+            'by the health check.'
+        ),
     ),
 ]
 

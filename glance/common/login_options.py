@@ -65,9 +65,11 @@ REGISTRY_OPTS: list[cfg.Opt] = [
     SharedListOpt(
         'service_token_roles',
         default=SERVICE_ROLES,
-        help='Roles of which the user of glance-api needs one. The strict '
-        'setting is "service": then a service user that has the role admin '
-        'only is refused.',
+        help=(
+            'Roles of which the service user of glance-api needs one. The '
+            'strict setting is "service": then a service user that has '
+            'only the role admin is refused.'
+        ),
     ),
 ]
 

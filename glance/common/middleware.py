@@ -25,23 +25,31 @@ OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'allow_anonymous_access',
         default=False,
-        help='Let a request without a valid token pass as a read-only '
-        'caller without user, project and roles, instead of answering 401.',
+        help=(
+            'Accept a request without a valid token as a read-only caller '
+            'without user, project and roles, instead of refusing it with '
+            '401.'
+        ),
     ),
     cfg.IntOpt(
         'max_request_id_length',
         default=context.MAX_REQUEST_ID_LENGTH,
         min=0,
-        help='Longest X-OpenStack-Request-ID accepted from a client; '
-        'longer ones are answered with 431. 0 accepts any length.',
+        help=(
+            'Maximum length of X-OpenStack-Request-ID in a request; a '
+            'longer one is refused with 431. 0: no limit.'
+        ),
     ),
     cfg.StrOpt(
         'trusted_auth_secret',
         secret=True,
-        help='Secret that glance-api and glance-registry share when the '
-        'registry runs the flavor trusted-auth: identity headers are '
-        'believed only in requests that carry it. At least 16 characters. '
-        'Without it the flavor works only on a Unix socket or on loopback.',
+        help=(
+            'Secret that glance-api and glance-registry share if the '
+            'registry runs the flavor trusted-auth: identity headers are '
+            'accepted only in requests that carry it. At least 16 '
+            'characters. Without it, the flavor works only on a Unix '
+            'socket or on loopback.'
+        ),
     ),
 ]
 #: Shorter secrets could be guessed over the network.
