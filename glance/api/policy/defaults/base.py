@@ -32,7 +32,7 @@ SHARING_READER = (
 INVITED_MEMBER = f'{ADMIN} or (role:member and project_id:%(member_id)s)'
 
 #: What services of Train and before tested besides their rules, which let
-#: everybody pass (images-v2 section 21.1). Holds with enforce_new_defaults
+#: everybody pass. Holds with enforce_new_defaults
 #: off, and for a rule that the operator's file opens to everybody.
 OWNS = f'{ADMIN} or project_id:%(project_id)s'
 OWNS_NOT = f'{ADMIN} or not project_id:%(project_id)s'
