@@ -2,27 +2,22 @@
 
 from collections.abc import Callable
 import logging
+from typing import Any
 
 from keystoneauth1 import exceptions as keystone_exceptions
-from oslo_config import cfg
 
 from glance.common import errors
-from glance.common import login
 from glance.common import repeated
 
 LOG = logging.getLogger(__name__)
 
 
-def source(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
-    """This daemon's own token, with the credentials of authtoken.
+def source(session: Any) -> Callable[[bool], str]:
+    """This daemon's own token, renewed if the argument says so.
 
-    :returns: None when no credentials are configured
+    :param session: of keystoneauth, for the service user
     """
-    session = login.session(conf, float(conf.registry_client_timeout))
-    if session is None:
-        return None
     auth = session.auth
-
     trouble = repeated.Repeated()
 
     def token(renew: bool) -> str:

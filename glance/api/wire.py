@@ -63,8 +63,10 @@ def _names_caller(conf: cfg.ConfigOpts) -> bool:
 def _service_token(conf: cfg.ConfigOpts) -> Callable[[bool], str] | None:
     # Only here, for 6 MiB that a daemon without Keystone need not hold.
     from glance.api import service_token
+    from glance.common import login
 
-    return service_token.source(conf)
+    session = login.session(conf, float(conf.registry_client_timeout))
+    return None if session is None else service_token.source(session)
 
 
 def _peers(conf: cfg.ConfigOpts) -> list[registry_client.Peer]:

@@ -7,8 +7,6 @@ checks are soft: of requests at the same time all may pass.
 from collections.abc import Collection
 from typing import Any
 
-from oslo_config import cfg
-
 from glance import registry_client
 from glance.common import context
 from glance.common import errors
@@ -31,12 +29,9 @@ class UnifiedLimits:
     :param registry: counts what a project has
     """
 
-    def __init__(
-        self, conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
-    ) -> None:
+    def __init__(self, registry: registry_client.RegistryClient) -> None:
         from glance.images import limit_service
 
-        limit_service.check_options(conf)
         self._registry = registry
         self._service = limit_service.LimitService(self._count)
 

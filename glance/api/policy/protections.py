@@ -13,8 +13,6 @@ import functools
 import re
 from typing import NamedTuple
 
-from oslo_config import cfg
-
 from glance.api.policy import decision
 from glance.common import context
 from glance.common import contract
@@ -100,18 +98,14 @@ def require_create(names: Iterable[str], allows: Allows | None) -> None:
             )
 
 
-def from_configuration(
-    conf: cfg.ConfigOpts, permission: decision.Policy
-) -> Protections | None:
-    """What property_protection_file says; None: there is no such file.
+def load(
+    path: str, by_rules: bool, permission: decision.Policy
+) -> Protections:
+    """What the file at ``path`` says.
 
+    :param by_rules: its values name rules of the policy, not roles
     :raises errors.ConfigurationError: the file is not there, or wrong
     """
-    configured = conf.property_protection_file
-    if not configured:
-        return None
-    path = conf.find_file(configured) or configured
-    by_rules = conf.property_protection_rule_format == 'policies'
     reader = _rule_reader(permission) if by_rules else _roles
     try:
         return Protections(_sections(path, reader))

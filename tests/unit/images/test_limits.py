@@ -14,11 +14,8 @@ class LimitsTestCase(unittest.TestCase):
     def test_an_anonymous_caller_has_no_project_to_ask_for(self) -> None:
         nobody = context.RequestContext(read_only=True, overwrite=False)
         unused: Any = None
-        with (
-            mock.patch.object(limit_service, 'check_options'),
-            mock.patch.object(limit_service, 'LimitService') as service,
-        ):
-            made = limits.UnifiedLimits(unused, unused)
+        with mock.patch.object(limit_service, 'LimitService') as service:
+            made = limits.UnifiedLimits(unused)
             with self.assertRaises(errors.Forbidden):
                 made.require_size(nobody, 1)
         service.return_value.require.assert_not_called()
