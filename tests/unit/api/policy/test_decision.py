@@ -88,5 +88,5 @@ class TargetTestCase(unittest.TestCase):
                 self.require(action, 'p2')
 
     def test_an_anonymous_caller_changes_nothing(self) -> None:
-        with self.assertRaisesRegex(errors.Forbidden, 'Anonymous'):
+        with self.assertRaisesRegex(errors.Forbidden, 'without a token'):
             self.require('modify_metadef_namespace', 'p1', read_only=True)
