@@ -388,5 +388,5 @@ class FullDisk(Faults):
                 f'{self.glance.api_url}/v2/images/{image_id}/file',
             )
             self.assertEqual('413', answer.splitlines()[-1], answer)
-            self.assertIn('full', answer)
+            self.assertIn('no space left', answer)
             self._assert_settled(image_id)
