@@ -18,9 +18,24 @@ import nox
 ROOT = pathlib.Path(__file__).parent
 #: The in-process tests on SQLite: no server, no process, no network.
 IN_PROCESS = r'^tests\.(unit|contract|functional)\.(?!.*(Mysql|Postgresql))'
-KEYSTONE = ('keystone>=27,<31',)
+#: The same as tools/serve --with-keystone.
+KEYSTONE = tuple((ROOT / 'tools/keystone.txt').read_text().split())
+#: With what it asks Keystone with; setuptools: it imports pkg_resources.
+SWIFT = ('swift>=2.33,<3', 'keystonemiddleware>=10.6,<14', 'setuptools<81')
+#: The wire protocol of MongoDB over SQLite.
+MONGODB = ('nx-27017>=0.8,<0.9',)
+CINDER = ('cinder>=27,<30', 'PyMySQL>=1.1,<2')
 #: The client of 2017 runs on a current Python with current libraries.
 OLD_CLIENT = ('python-glanceclient==2.8.0',)
+#: It pins an openstacksdk of its own.
+IMAGE_MANAGER = ('openstack-image-manager==0.20261006.0',)
+
+DOCS = (
+    'sphinx>=8,<10',
+    'myst-parser>=4,<6',
+    'furo>=2024',
+    'reno>=4,<5',
+)
 
 nox.options.default_venv_backend = 'virtualenv'
 nox.options.reuse_existing_virtualenvs = True
@@ -122,6 +137,53 @@ def keystone(session: nox.Session) -> None:
 
 
 @nox.session(python=sys.executable)
+def cinder(session: nox.Session) -> None:
+    """Make an environment with a Cinder for the tests of stores."""
+    install_once(session, *CINDER)
+
+
+@nox.session(python=sys.executable)
 def old_client(session: nox.Session) -> None:
     """Make an environment with python-glanceclient of 2017."""
     install_once(session, *OLD_CLIENT)
+
+
+@nox.session(python=sys.executable)
+def swift(session: nox.Session) -> None:
+    """Make an environment with a Swift for the tests of stores."""
+    install_once(session, *SWIFT)
+
+
+@nox.session(python=sys.executable)
+def mongodb(session: nox.Session) -> None:
+    """Make an environment with a server like MongoDB for tests of stores."""
+    install_once(session, *MONGODB)
+
+
+@nox.session(python=sys.executable)
+def image_manager(session: nox.Session) -> None:
+    """Make an environment with openstack-image-manager."""
+    install_once(session, *IMAGE_MANAGER)
+
+
+@nox.session(python=sys.executable)
+def docs(session: nox.Session) -> None:
+    """Build the documentation in .cache/site; a dead link is an error."""
+    install_once(session, *DOCS)
+    site = ROOT / '.cache' / 'site'
+    # What the commands say of themselves, in the environment of nox.
+    session.run(
+        sys.executable,
+        '-W',
+        'ignore',
+        '-m',
+        'tools.command_page',
+        external=True,
+    )
+    session.run('reno', '--quiet', 'lint')
+    session.run(
+        *('sphinx-build', '--quiet', '--fail-on-warning', '--keep-going'),
+        *('--nitpicky', '-d', str(site.with_name('site-doctrees'))),
+        *('doc', str(site)),
+    )
+    session.log(f'the first page is {site / "index.html"}')

@@ -1,7 +1,7 @@
 """Options of glance-registry.conf that glance-registry does not declare.
 
-Operators keep much of glance-api.conf in this file too; glance-api decides
-those things here.
+Operators often have options of glance-api.conf in this file too. Here, only
+glance-api uses them.
 """
 
 from glance.common import settings
@@ -41,26 +41,10 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
         'glance-registry has no use for it.',
     ),
     ('DEFAULT', 'verbose', 'use debug.'),
-    (
-        'healthcheck',
-        'path',
-        'the paste file says at which path the health check is.',
-    ),
-    (
-        'profiler',
-        'enabled',
-        'the filter osprofiler of the paste file decides, where the library '
-        'is installed.',
-    ),
+    settings.HEALTHCHECK_PATH,
 )
 _REFUSED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    (
-        'DEFAULT',
-        'owner_is_tenant',
-        'False made users the owners of images; here projects are. Convert '
-        'the owners in the database and remove it.',
-        ('true', '1', 'yes', 'on'),
-    ),
+    settings.OWNER_IS_TENANT,
     (
         'DEFAULT',
         'admin_role',

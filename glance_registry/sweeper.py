@@ -1,4 +1,4 @@
-"""Gives back, now and then, what daemons that died had claimed."""
+"""Periodically ends the transfers of daemons that died."""
 
 from collections.abc import Callable, Iterable, Mapping
 import logging
@@ -6,40 +6,43 @@ import threading
 import time
 from typing import Any
 
+from glance.common import counters
 from glance.common import errors
 from glance.common import wsgi
 from glance_registry.db import engine
-from glance_registry.db import transfers
+from glance_registry.db import sweeping
+from glance_registry.db import tasks
 
 LOG = logging.getLogger(__name__)
 
-#: Looks within one lease.
+#: Number of checks during one lease.
 LOOKS_PER_LEASE = 3
 
 
 class Observed:
-    """How long each transfer has been seen without a renewal.
+    """Measures how long each transfer has not been renewed.
 
-    Only time in which this process looked counts, at most one interval per
-    look. So neither a clock that jumps, nor one that differs from another
-    host's, nor a registry or a database that stood still ends a transfer:
-    after a standstill its holder has most of a lease to renew it.
+    Only time in which this process made checks counts, at most one interval
+    per check. So a transfer does not end because a clock jumps or differs
+    from another host's, or because a registry or the database was paused:
+    after a pause, the holder has most of a lease to renew it.
 
-    :param lease_seconds: how long a transfer lives without renewal
+    :param lease_seconds: time after which a transfer without renewal expires
     """
 
     def __init__(self, lease_seconds: float) -> None:
         self.interval_seconds = lease_seconds / LOOKS_PER_LEASE
         self._lease_seconds = lease_seconds
-        self._seen: dict[str, tuple[transfers.Mark, float]] = {}
+        self._seen: dict[str, tuple[sweeping.Mark, float]] = {}
         self._looked_at = 0.0
 
     def note(
-        self, present: Mapping[str, transfers.Mark], now: float
-    ) -> dict[str, transfers.Mark]:
-        """Take what a look found.
+        self, present: Mapping[str, sweeping.Mark], now: float
+    ) -> dict[str, sweeping.Mark]:
+        """Record the transfers that a check found.
 
-        :param now: seconds of a clock that never jumps
+        :param present: all transfers, by id
+        :param now: seconds of a monotonic clock
         :returns: transfers that were not renewed for a whole lease
         """
         passed = min(now - self._looked_at, self.interval_seconds)
@@ -49,7 +52,8 @@ class Observed:
             known, unchanged_seconds = before.get(transfer_id, (None, 0.0))
             total = unchanged_seconds + passed if known == mark else 0.0
             self._seen[transfer_id] = (mark, total)
-        # A little less: a sum of floating-point numbers may not reach it.
+        # Slightly less than a lease, because a sum of floating-point numbers
+        # may be slightly too small.
         enough = self._lease_seconds - self.interval_seconds / 100
         return {
             transfer_id: mark
@@ -59,11 +63,11 @@ class Observed:
 
 
 class Sweeping:
-    """The registry with a sweeper beside it.
+    """The registry's application with a sweeper thread.
 
-    It starts with the first request of a worker: before that nobody can see
-    what it would change, and a worker's threads must not be born before
-    the worker. Several may run.
+    The thread starts with the first request of a worker: it must not start
+    before the worker process is forked, and it is not needed earlier. The
+    sweepers of several workers may run at the same time.
     """
 
     def __init__(
@@ -96,18 +100,22 @@ class Sweeping:
             time.sleep(self._observed.interval_seconds)
 
     def look(self, now: float) -> None:
-        """Look at all transfers once, and end those that lapsed.
+        """Check all transfers once, and end those with an expired lease.
 
-        :param now: seconds of a clock that never jumps
+        :param now: seconds of a monotonic clock
         """
-        present = self._database.read(transfers.observe)
+        self._database.write(tasks.expire)
+        present = self._database.read(sweeping.observe)
         lapsed = self._observed.note(present, now)
         if not lapsed:
             return
-        for image_id in self._database.write(transfers.sweep, lapsed):
+        swept = self._database.write(sweeping.sweep, lapsed)
+        for image_id, status in swept.items():
+            counters.note('lapse')
             LOG.warning(
-                'Image %s is queued again: its upload gave no sign of life '
-                'for %s seconds (transfer_lease_seconds)',
+                'Image %s is %s now: its upload or import did not renew '
+                'its lease for %s seconds (transfer_lease_seconds)',
                 image_id,
+                status,
                 self._lease_seconds,
             )

@@ -1,8 +1,8 @@
-"""Both daemons in one process: what most tests stand on.
+"""Both daemons in one process: the base of most tests.
 
-The api's registry client talks to the registry's WSGI application through
-:class:`InProcess`, through the pipelines that are shipped, with SQLite and
-a store in a directory of the test's own.
+The registry client of glance-api calls the registry's WSGI application with
+:class:`InProcess`. The middleware is that of the shipped pipelines. The
+database is SQLite, and each test has its own directory for the store.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import tempfile
+import time
 from typing import Any
 import unittest
 import urllib.parse
@@ -50,7 +51,12 @@ CALLERS = {
 def configuration(
     module: Any, directory: str, *, default: dict[str, Any] | None = None
 ) -> cfg.ConfigOpts:
-    """A configuration of one daemon's own, in a directory of its own."""
+    """Return a separate configuration for one daemon.
+
+    :param module: ``conf`` module of the daemon
+    :param directory: directory of further files; empty: none
+    :param default: values of options, by name or ``group.name``
+    """
     conf = cfg.ConfigOpts()
     module.register(conf)
     policy_opts.set_defaults(conf)
@@ -63,7 +69,7 @@ def configuration(
 
 
 class InProcess:
-    """A registry client's transport that calls the application itself."""
+    """A transport of the registry client that calls a WSGI application."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -86,12 +92,12 @@ class InProcess:
 
 
 class Service:
-    """The pair, wired as the shipped pipelines wire it.
+    """A pair of both daemons, connected as in the shipped pipelines.
 
-    :param directory: where database and images are
-    :param api: options of glance-api that are not the default
-    :param url: database instead of SQLite in the directory
-    :param wrap_store: makes what the api gets of the store it would have
+    :param directory: directory of the database and of the images
+    :param api: options of glance-api that differ from their defaults
+    :param url: URL of the database; None: SQLite in the directory
+    :param wrap_store: returns the store for glance-api, given the real store
     """
 
     def __init__(
@@ -120,13 +126,16 @@ class Service:
         self.app = self._pipeline()
 
     def _pipeline(self) -> Any:
-        stores = storage.around(self.conf, self.store)
+        several = bool(self.conf.enabled_backends)
+        file_store = None if several else self.store
+        self.stores = stores = storage.around(self.conf, file_store)
         api = api_app.images_api(self.conf, self.registry, stores)
         context = middleware.Context(
             api, allow_anonymous=self.conf.allow_anonymous_access
         )
         return versions.Negotiation(
-            middleware.TrustedAuth(context, None), versions.Versions(None)
+            middleware.TrustedAuth(context, None),
+            versions.of_conf(self.conf),
         )
 
     def close(self) -> None:
@@ -134,7 +143,10 @@ class Service:
 
 
 def identity(caller: str | None) -> dict[str, str]:
-    """Identity headers of a caller of :data:`CALLERS`."""
+    """Return identity headers of a caller in :data:`CALLERS`.
+
+    :param caller: None: no identity
+    """
     if caller is None:
         return {}
     project, roles = CALLERS[caller]
@@ -147,9 +159,9 @@ def identity(caller: str | None) -> dict[str, str]:
 
 
 class Source:
-    """A request's body: pieces as a server reads them from the network.
+    """A request body that is read in pieces, as from the network.
 
-    :param pieces: bytes to give, exceptions to raise, callables to call
+    :param pieces: bytes to return, exceptions to raise, callables to call
     """
 
     def __init__(self, *pieces: Any) -> None:
@@ -173,18 +185,18 @@ class Source:
 
 
 class ServiceTestCase(unittest.TestCase):
-    """A test with a pair of daemons of its own."""
+    """A test case with its own pair of daemons for each test."""
 
-    #: Options of glance-api; a subclass sets what it needs.
+    #: Options of glance-api; a subclass sets those that it needs.
     api_options: dict[str, Any] = {}
-    #: Of :data:`tests.databases.KINDS`.
+    #: Kind of the database, from :data:`tests.databases.KINDS`.
     kind = 'sqlite'
-    #: What lies beside the configuration: text by name of the file.
+    #: Files in the directory of the configuration: their text, by name.
     files_beside: dict[str, str] = {}
 
     @staticmethod
     def wrap_store(store: Any) -> Any:
-        """The store of glance-api; a subclass wraps it."""
+        """Return the store for glance-api; a subclass may wrap it."""
         return store
 
     def setUp(self) -> None:
@@ -199,7 +211,7 @@ class ServiceTestCase(unittest.TestCase):
         self.addCleanup(self.service.close)
 
     def make_service(self, url: str | None) -> Service:
-        """The pair of this test, with nothing in it."""
+        """Return a new pair of daemons, with an empty database."""
         return Service(
             self.directory, self.api_options, url, wrap_store=self.wrap_store
         )
@@ -213,7 +225,10 @@ class ServiceTestCase(unittest.TestCase):
         caller: str | None = 'alice',
         headers: dict[str, str] | None = None,
     ) -> webob.Response:
-        """One request. A list or dict goes as JSON, bytes as they are."""
+        """Send a request to glance-api; return the response.
+
+        :param body: a list or dict is sent as JSON, bytes unchanged
+        """
         sent = {'Accept': 'application/json', **identity(caller)}
         environ: dict[str, Any] = {}
         if isinstance(body, (dict, list)):
@@ -252,7 +267,7 @@ class ServiceTestCase(unittest.TestCase):
         data: bytes | None = None,
         **values: Any,
     ) -> str:
-        """A new image, with data if given; its id."""
+        """Create an image, with data if given; return its id."""
         formats = {'disk_format': 'raw', 'container_format': 'bare'}
         response = self.call(
             'POST', '/v2/images', {**formats, **values}, caller=caller
@@ -279,10 +294,11 @@ class ServiceTestCase(unittest.TestCase):
         length: int | None = None,
         caller: str = 'alice',
         headers: dict[str, str] | None = None,
+        to: str = 'file',
     ) -> webob.Response:
-        """Upload a stream: chunked, unless a length is announced."""
+        """Upload a stream; it is sent in chunks if ``length`` is None."""
         request = webob.Request.blank(
-            f'/v2/images/{image_id}/file',
+            f'/v2/images/{image_id}/{to}',
             method='PUT',
             headers={
                 'Accept': 'application/json',
@@ -313,18 +329,18 @@ class ServiceTestCase(unittest.TestCase):
         return document
 
     def listed(self, query: str = '', caller: str = 'alice') -> list[str]:
-        """Names of the images on a page, in order."""
+        """Return the names of the images on a page, in order."""
         response = self.call('GET', f'/v2/images{query}', caller=caller)
         self.assertEqual(200, response.status_int, response.text)
         return [image['name'] for image in response.json['images']]
 
     def assert_status(self, status: int, response: webob.Response) -> None:
         if response.status_int != status:
-            # The body is read only now: it may be an open download.
+            # Read the body only now, because it may be a running download.
             self.fail(f'not {status}: {response.status} {response.body!r}')
 
     def files(self) -> list[str]:
-        """Names in the store's directory."""
+        """Return the names of the files in the store's directory."""
         return names_in(str(self.service.images))
 
 
@@ -333,10 +349,23 @@ def names_in(directory: str) -> list[str]:
 
 
 def temporary_directory(test: unittest.TestCase) -> str:
-    """A directory that goes with the test."""
+    """Return a directory that is removed at the end of the test."""
     directory = tempfile.TemporaryDirectory()
-    test.addCleanup(directory.cleanup)
+    test.addCleanup(remove, directory)
     return directory.name
+
+
+def remove(directory: tempfile.TemporaryDirectory[str]) -> None:
+    """Remove it; a thread of the service may still be writing there."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            directory.cleanup()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def query(**parameters: str) -> str:
@@ -344,7 +373,10 @@ def query(**parameters: str) -> str:
 
 
 def list_query(**parameters: Any) -> contract.ImageQuery:
-    """A list as the registry is asked for it: 10 images, newest first."""
+    """Return a list query for the registry: 10 images, newest first.
+
+    :param parameters: fields that differ from these defaults
+    """
     known: dict[str, Any] = {
         'limit': 10,
         'marker': None,

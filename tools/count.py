@@ -18,6 +18,9 @@ PASSED, FAILED, SKIPPED = MEANINGS = ('passed', 'failed', 'skipped')
 # Any other status is a failure: also a test that never came to its end.
 MEANING = {'success': PASSED, 'xfail': PASSED, 'skip': SKIPPED}
 
+# Of each failure, in the summary: what a log that keeps only its end shows.
+MAX_LINES, MAX_COLUMNS = 12, 200
+
 Test = dict[str, Any]
 
 
@@ -33,16 +36,30 @@ def meaning(test: Test) -> str:
     return MEANING.get(test['status'], FAILED)
 
 
-def count(stream: pathlib.Path) -> collections.Counter[str]:
+def count(stream: pathlib.Path) -> tuple[collections.Counter[str], list[str]]:
+    """How many tests passed, failed, were skipped; what failed and why."""
     counts: collections.Counter[str] = collections.Counter()
+    failures = []
 
     def on_test(test: Test) -> None:
-        if test['status'] != 'exists':
-            counts[meaning(test)] += 1
+        if test['status'] == 'exists':
+            return
+        counts[meaning(test)] += 1
+        if meaning(test) == FAILED:
+            failures.append(f'FAILED {test["id"]}\n{reason(test)}')
 
     with stream.open('rb') as source:
         read(source, on_test)
-    return counts
+    return counts, failures
+
+
+def reason(test: Test) -> str:
+    """The end of a traceback: enough to tell what failed."""
+    details = text(test, 'traceback') or f'ended as {test["status"]}'
+    return '\n'.join(
+        f'    {line[:MAX_COLUMNS]}'
+        for line in details.rstrip().splitlines()[-MAX_LINES:]
+    )
 
 
 def show() -> None:
@@ -83,6 +100,7 @@ def line(counts: collections.Counter[str]) -> str:
 def sum_up(directory: pathlib.Path) -> bool:
     """Print the sum of all results; tell whether nothing failed."""
     counts: collections.Counter[str] = collections.Counter()
+    failures = []
     print('\n== summary')
     for path in sorted(directory.iterdir()):
         kind = path.suffix[1:]
@@ -90,13 +108,16 @@ def sum_up(directory: pathlib.Path) -> bool:
             print(f'{path.stem}: {kind}: {path.read_text()}', end='')
             counts[kind] += 1
         elif kind == 'subunit':
-            one = count(path)
+            one, failed = count(path)
+            failures += failed
             if not one:
                 one[FAILED] = 1
                 print(f'{path.stem}: no test was found')
             else:
-                print(f'{path.stem}: {line(one)}')
+                seconds = path.with_suffix('.seconds').read_text().strip()
+                print(f'{path.stem}: {line(one)} in {seconds} s')
             counts += one
+    print(*failures, sep='\n', end='\n' if failures else '')
     print(line(counts))
     return not counts[FAILED]
 

@@ -1,4 +1,6 @@
-"""Write doc/reference/options.md: every option of our own, by daemon.
+"""Write doc/reference/options.md, api.md, and samples from the options.
+
+The page has every option of our own, by daemon.
 
 The options come from the entry points that oslo-config-generator reads, so
 that the page and the sample files cannot differ from the code.
@@ -24,11 +26,13 @@ DAEMONS = {
     'glance-api': 'glance.api',
     'glance-registry': 'glance.registry',
 }
+#: Keys of an option's bounds, and what they are called.
+BOUNDS = (('min', 'at least'), ('max', 'at most'))
 HEAD = """\
 # Options
 
 Made by `tools/reference` from the options' own help; change them there.
-"Ours:" marks an option that upstream Glance does not have.
+"Not in upstream Glance" marks an option that only this service has.
 Options of the libraries (`[database]`, `[keystone_authtoken]`,
 `[oslo_messaging_notifications]`, `[oslo_policy]`, logging in `[DEFAULT]`)
 are described by `oslo-config-generator --namespace LIBRARY`.
@@ -67,7 +71,7 @@ def _entry(option: dict[str, Any]) -> list[str]:
     facts = [option['type']]
     facts += [
         f'{word} {option[key]}'
-        for key, word in (('min', 'at least'), ('max', 'at most'))
+        for key, word in BOUNDS
         if option[key] is not None
     ]
     if option['choices']:
@@ -85,8 +89,11 @@ def _entry(option: dict[str, Any]) -> list[str]:
 
 def _default(option: dict[str, Any]) -> str:
     default = option['default']
-    if default is None:
-        return 'unset'
+    return 'unset' if default is None else value(default)
+
+
+def value(default: Any) -> str:
+    """A default as a configuration file has it."""
     if isinstance(default, list):
         return ','.join(map(str, default))
     if isinstance(default, dict):
@@ -95,7 +102,12 @@ def _default(option: dict[str, Any]) -> str:
 
 
 def main() -> int:
+    from tools import api_page
+    from tools import samples
+
+    api_page.PAGE.write_text(api_page.page())
     PAGE.write_text(page())
+    samples.write()
     return 0
 
 

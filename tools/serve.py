@@ -6,63 +6,31 @@ message.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import contextlib
-import ctypes
 import fcntl
 import os
 import pathlib
-import secrets
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import types
-import urllib.error
-import urllib.request
 
-HOST = '127.0.0.1'
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
+import serve_configuration
+import serve_keystone
+from serve_processes import check_alive
+from serve_processes import Daemon
+from serve_processes import program
+from serve_processes import Refused
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+HOST = serve_configuration.HOST
 SYNC_SECONDS = 300.0
-POLL_SECONDS = 0.05
-LOG_TAIL_LINES = 25
-PR_SET_PDEATHSIG = 1
-
-REGISTRY_CONF = """\
-# Written by tools/serve at every start. Your own settings go into a file
-# *.conf in the directory {name}.d beside this one.
-[DEFAULT]
-bind_host = {host}
-bind_port = {registry_port}
-workers = 2
-trusted_auth_secret = {secret}
-
-[database]
-connection = sqlite:///{data}/glance.sqlite
-
-[paste_deploy]
-flavor = trusted-auth
-"""
-
-API_CONF = """\
-# Written by tools/serve at every start. Your own settings go into a file
-# *.conf in the directory {name}.d beside this one.
-# No flavor in [paste_deploy]: no login, everybody who reaches the port is
-# an administrator. glance-api accepts that on loopback only.
-[DEFAULT]
-bind_host = {host}
-bind_port = {api_port}
-workers = 2
-registry_host = {host}
-registry_port = {registry_port}
-send_identity_headers = True
-trusted_auth_secret = {secret}
-
-[glance_store]
-filesystem_store_datadir = {data}/images
-"""
+#: Ports that may be others if these are taken.
+FREE_PORTS = {'api-metrics': 9293, 'registry-metrics': 9193, 'keystone': 5000}
 
 WELCOME = """\
 The image service is ready. There is no login: whoever reaches the port is an
@@ -75,91 +43,68 @@ Without these clients: pip install python-openstackclient python-glanceclient
 Data and logs are in {data}; Ctrl-C stops the service.
 """
 
-
-class Refused(Exception):
-    """Something we tell the person in one line, without a traceback."""
+METRICS = """\
+Prometheus finds metrics at {api_url} and {registry_url}.
+The documentation begins at {documentation}.
+"""
 
 
 class Stopped(Exception):
     """A signal asked us to end."""
 
 
-class Daemon:
-    """One of the two programs, as a child process."""
-
-    def __init__(
-        self, name: str, url: str, config: pathlib.Path, log: pathlib.Path
-    ) -> None:
-        self.name = name
-        self.url = url
-        self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._command = [
-            program(name),
-            '--config-file',
-            str(config),
-            '--config-dir',
-            f'{config.with_suffix("")}.d',
-        ]
-
-    def start(self) -> None:
-        with self.log.open('ab') as log:
-            # Its own session: Ctrl-C reaches us only, and we stop the two in
-            # the right order.
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=end_with_parent,
-            )
-
-    def is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-
-    def tail(self) -> str:
-        lines = self.log.read_text(errors='replace').splitlines()
-        return '\n'.join(lines[-LOG_TAIL_LINES:])
-
-
-def end_with_parent() -> None:
-    """In the child: should we be killed, the daemon gets a SIGTERM."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def program(name: str) -> str:
-    return str(pathlib.Path(sys.executable).parent / name)
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is done, and how long it took."""
+    print(f'{what} ...', end='', flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(flush=True)
+        raise
+    print(f' {time.monotonic() - started:.1f} s', flush=True)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    checkout = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(
         prog='tools/serve',
         description='Start glance-api and glance-registry on loopback, with'
-        ' SQLite and a directory of image files; no login.',
+        ' SQLite and a directory of image files; without a login unless'
+        ' there is a Keystone.',
     )
     parser.add_argument(
         '--data',
         type=pathlib.Path,
-        default=checkout / '.data',
+        default=CHECKOUT / '.data',
         metavar='DIR',
         help='where everything is kept (default: .data in the checkout)',
     )
     parser.add_argument('--api-port', type=port, default=9292, metavar='N')
     parser.add_argument(
         '--registry-port', type=port, default=9191, metavar='N'
+    )
+    for name, number in FREE_PORTS.items():
+        parser.add_argument(
+            f'--{name}-port',
+            type=port,
+            metavar='N',
+            help=f'default: {number}, or another one if that is taken',
+        )
+    parser.add_argument(
+        '--with-keystone',
+        action='store_true',
+        help='start a Keystone too, with two projects and a user in each; '
+        'the first time it is installed from PyPI',
+    )
+    parser.add_argument(
+        '--stores',
+        type=store_ids,
+        default=[],
+        metavar='ID,ID',
+        help='several stores for files with these ids, for instance '
+        'fast,cheap: the first one is the default and is read first '
+        '(default: a single store without an id)',
     )
     return parser.parse_args(argv)
 
@@ -168,6 +113,17 @@ def port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError('a port is a number, 1 to 65535')
     return int(text)
+
+
+def store_ids(text: str) -> list[str]:
+    ids = text.split(',')
+    if len(set(ids)) < len(ids) or not all(
+        re.fullmatch('[a-z][a-z0-9-]*', each) for each in ids
+    ):
+        raise argparse.ArgumentTypeError(
+            'ids are different words of small letters, digits and hyphens'
+        )
+    return ids
 
 
 def make_directories(data: pathlib.Path) -> None:
@@ -206,6 +162,33 @@ def locked(data: pathlib.Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def free_ports(args: argparse.Namespace) -> Iterator[None]:
+    """Choose the ports that were not named, and hold them.
+
+    While they are held no other tools/serve chooses the same, but the
+    daemons can listen there: they set SO_REUSEADDR as we do.
+    """
+    with contextlib.ExitStack() as held:
+        for option, usual in FREE_PORTS.items():
+            name = f'{option.replace("-", "_")}_port'
+            if getattr(args, name) is None:
+                holder = held.enter_context(socket.socket())
+                setattr(args, name, hold(holder, usual))
+        yield
+
+
+def hold(holder: socket.socket, wanted: int) -> int:
+    """Bind to the port that is wanted, or to any if that is taken."""
+    for number in (wanted, 0):
+        with contextlib.suppress(OSError):
+            holder.bind((HOST, number))
+            break
+    # Only now: with it, binding would succeed beside another holder.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return int(holder.getsockname()[1])
+
+
 def check_ports(args: argparse.Namespace) -> None:
     if args.api_port == args.registry_port:
         raise Refused('the two daemons need two different ports')
@@ -224,41 +207,25 @@ def check_ports(args: argparse.Namespace) -> None:
                 ) from error
 
 
-def shared_secret(data: pathlib.Path) -> str:
-    path = data / 'etc/secret'
-    if not path.exists():
-        aside = path.with_suffix('.new')
-        with open(os.open(aside, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as new:
-            new.write(secrets.token_urlsafe(32))
-        aside.rename(path)
-    return path.read_text().strip()
+def prepare_database(data: pathlib.Path) -> None:
+    """Bring the schema up to date; at the first start, fill the catalogue."""
+    manage(data, 'the database could not be made', 'sync')
+    loaded = data / 'etc/.metadefs-loaded'
+    if loaded.exists():
+        return
+    failure = 'the metadata definitions could not be loaded'
+    manage(data, failure, 'load_metadefs', '--path', CHECKOUT / 'etc/metadefs')
+    loaded.touch()
 
 
-def write_configuration(args: argparse.Namespace) -> None:
-    for name, text in (
-        ('glance-registry', REGISTRY_CONF),
-        ('glance-api', API_CONF),
-    ):
-        path = args.data / f'etc/{name}.conf'
-        path.touch(mode=0o600)
-        path.write_text(
-            text.format(
-                name=name,
-                host=HOST,
-                api_port=args.api_port,
-                registry_port=args.registry_port,
-                secret=shared_secret(args.data),
-                data=args.data,
-            )
-        )
-
-
-def sync_database(data: pathlib.Path) -> None:
+def manage(
+    data: pathlib.Path, failure: str, *action: str | pathlib.Path
+) -> None:
     config = data / 'etc/glance-registry.conf'
     log = data / 'log/glance-manage.log'
     with log.open('wb') as output:
         result = subprocess.run(
-            [program('glance-manage'), '--config-file', config, 'db', 'sync'],
+            [program('glance-manage'), '--config-file', config, 'db', *action],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -267,80 +234,95 @@ def sync_database(data: pathlib.Path) -> None:
         )
     if result.returncode:
         raise Refused(
-            f'the database could not be made, see {log}:\n'
+            f'{failure}, see {log}:\n'
             + log.read_text(errors='replace')[-2000:]
         )
 
 
-def answers(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def wait_until(ready: Callable[[], bool], daemons: list[Daemon]) -> bool:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        check_alive(daemons)
-        if ready():
-            return True
-        time.sleep(POLL_SECONDS)
-    return False
-
-
-def check_alive(daemons: list[Daemon]) -> None:
-    for daemon in daemons:
-        if not daemon.is_alive():
-            raise Refused(
-                f'{daemon.name} ended; the last lines of {daemon.log}:\n'
-                + daemon.tail()
-            )
-
-
-def run(args: argparse.Namespace, daemons: list[Daemon]) -> None:
-    for daemon in daemons:
-        daemon.start()
-    for daemon in daemons:
-        for path in ('/healthcheck', '/v2/images'):
-            if path == '/v2/images' and daemon.name != 'glance-api':
-                continue
-            url = daemon.url + path
-            if not wait_until(lambda url=url: answers(url), daemons):
-                raise Refused(
-                    f'{url} did not answer for {READY_SECONDS:.0f} seconds;'
-                    f' the last lines of {daemon.log}:\n{daemon.tail()}'
-                )
-    print(WELCOME.format(url=daemons[-1].url, data=args.data), flush=True)
-    while True:
-        check_alive(daemons)
-        time.sleep(0.5)
-
-
 def serve(args: argparse.Namespace) -> None:
     make_directories(args.data)
-    with locked(args.data):
+    with locked(args.data), free_ports(args):
         check_ports(args)
-        write_configuration(args)
-        sync_database(args.data)
-        daemons = [
-            Daemon(
-                name,
-                f'http://{HOST}:{number}',
-                args.data / f'etc/{name}.conf',
-                args.data / f'log/{name}.log',
-            )
-            for name, number in (
-                ('glance-registry', args.registry_port),
-                ('glance-api', args.api_port),
-            )
-        ]
+        daemons: list[Daemon] = []
         try:
-            run(args, daemons)
+            keystone = prepare_keystone(args, daemons)
+            login = keystone.api_configuration() if keystone else ''
+            serve_configuration.write(args, login)
+            with step('Preparing the database'):
+                prepare_database(args.data)
+            start(args, daemons)
+            say_ready(args, keystone)
+            while True:
+                check_alive(daemons)
+                time.sleep(0.5)
         finally:
             stop_all(daemons)
+
+
+def prepare_keystone(
+    args: argparse.Namespace, daemons: list[Daemon]
+) -> serve_keystone.Keystone | None:
+    if not args.with_keystone:
+        return None
+    keystone = serve_keystone.Keystone(args.data, (HOST, args.keystone_port))
+    keystone.prepare(step)
+    daemon = keystone.daemon()
+    daemons.append(daemon)
+    with step('Starting Keystone'):
+        daemon.start()
+        daemon.wait_until_ready([])
+        keystone.fill(f'http://{HOST}:{args.api_port}')
+    return keystone
+
+
+def start(args: argparse.Namespace, daemons: list[Daemon]) -> None:
+    """Start both daemons of the image service, and wait until they serve."""
+    # With a login an answer to a list needs a token.
+    last = '/versions' if args.with_keystone else '/v2/images'
+    made = [
+        daemon(args, 'glance-registry', args.registry_port, '/healthcheck'),
+        daemon(args, 'glance-api', args.api_port, '/healthcheck', last),
+    ]
+    daemons += made
+    with step('Starting glance-registry and glance-api'):
+        for each in made:
+            each.start()
+        for each in made:
+            each.wait_until_ready(daemons)
+
+
+def daemon(
+    args: argparse.Namespace, name: str, number: int, *probes: str
+) -> Daemon:
+    config = args.data / f'etc/{name}.conf'
+    return Daemon(
+        name,
+        f'http://{HOST}:{number}',
+        [
+            program(name),
+            *('--config-file', str(config)),
+            *('--config-dir', f'{config.with_suffix("")}.d'),
+        ],
+        args.data / f'log/{name}.log',
+        probes,
+    )
+
+
+def say_ready(
+    args: argparse.Namespace, keystone: serve_keystone.Keystone | None
+) -> None:
+    url = f'http://{HOST}:{args.api_port}'
+    welcome = WELCOME.format(url=url, data=args.data)
+    print(keystone.welcome() if keystone else welcome)
+    print(
+        METRICS.format(
+            api_url=f'http://{HOST}:{args.api_metrics_port}/metrics',
+            registry_url=f'http://{HOST}:{args.registry_metrics_port}/metrics',
+            documentation=CHECKOUT / 'doc/index.md',
+        ),
+        end='',
+        flush=True,
+    )
 
 
 def stop_all(daemons: list[Daemon]) -> None:

@@ -6,11 +6,15 @@ from typing import Any
 from oslo_config import cfg
 
 from glance import registry_client
+from glance.api import older
+from glance.api import parts
 from glance.api import policy
+from glance.api import registry_access
 from glance.api import resources
 from glance.api import storage
-from glance.api import wire
+from glance.api.v2 import cache
 from glance.api.v2 import openapi
+from glance.api.v2 import schemas
 from glance.common import errors
 from glance.common import wsgi
 from glance.store import stores
@@ -21,22 +25,32 @@ def images_api(
     registry: registry_client.RegistryClient,
     store: stores.Stores,
 ) -> wsgi.Router:
-    """Images API v2 as a WSGI application.
+    """The Images API as a WSGI application.
 
-    :param registry: where metadata is
-    :param store: where bytes are
+    :param registry: the client of the registry, which has the metadata
+    :param store: the stores, which have the data
     """
     permission = policy.Policy(conf)
-    made = resources.make(conf, registry, store, permission)
+    made_of = parts.make(conf, registry, store, permission)
+    cases = parts.use_cases(conf, made_of)
+    schema = resources.image_schema(conf)
+    made = resources.make(conf, made_of, cases, schema)
+    table = _table(made, schema)
+    for version in older.VERSIONS:
+        if conf[version.OPTION]:
+            starts = made.importing.imports
+            table += version.routes(conf, made_of, cases, starts, schema)
     return wsgi.Router(
-        _table(made),
+        table,
         wsgi.public_error,
         permission.identify_admin,
         wsgi.JsonLimits(conf.max_json_body_size, wsgi.MAX_JSON_VALUES),
     )
 
 
-def _table(made: resources.Resources) -> list[wsgi.Route]:
+def _table(
+    made: resources.Resources, schema: schemas.ImageSchema
+) -> list[wsgi.Route]:
     """Every URL of API v2."""
     one = '/v2/images/{image_id}'
     image, data, members = made.images, made.data, made.members
@@ -59,32 +73,47 @@ def _table(made: resources.Resources) -> list[wsgi.Route]:
         ('POST', f'{one}/actions/reactivate', made.actions.reactivate),
         ('GET', f'{one}/locations', made.locations.index),
         ('POST', f'{one}/locations', made.locations.create),
+        ('PUT', f'{one}/stage', made.importing.images.stage),
+        ('POST', f'{one}/import', made.importing.images.create),
+        ('GET', '/v2/info/import', made.importing.discovery.show),
+        ('GET', f'{one}/tasks', made.tasks.of_image),
+        ('GET', '/v2/tasks', made.tasks.index),
+        ('POST', '/v2/tasks', made.task_create.create),
+        ('GET', '/v2/tasks/{task_id}', made.tasks.show),
+        ('DELETE', '/v2/tasks/{task_id}', made.tasks.delete),
         ('GET', '/v2/schemas/{name}', made.schemas.show),
+        ('DELETE', '/v2/stores/{store}/{image_id}', made.stores.delete),
+        ('GET', '/v2/info/stores', made.stores.index),
+        ('GET', '/v2/info/stores/detail', made.stores.detail),
         ('GET', '/v2/info/usage', made.discovery.usage),
         ('GET', '/v2/info/features', made.discovery.features),
     )
-    found = [wsgi.Route(*line) for line in table]
+    routes = [wsgi.Route(*line) for line in table]
+    routes += [wsgi.Route(*line) for line in made.metadefs]
+    routes += cache.routes(made.image_cache, made.classic_cache)
     description = openapi.OpenAPI(
-        [(route.method, route.path) for route in found], made.schema
+        [(route.method, route.path) for route in routes], schema
     )
-    return [*found, wsgi.Route('GET', openapi.PATH, description.show)]
+    return [*routes, wsgi.Route('GET', openapi.PATH, description.show)]
 
 
-#: Releases 27.0 to 28.1 shipped a paste file with this mount.
+#: Releases 27.0 to 28.1 shipped a paste file with this misspelt mount.
 _MISSPELT = {'/healthchetck': '/healthcheck'}
 
 
 def app_factory(options: wsgi.Options, **_local: str) -> wsgi.Router:
     """Paste factory of the application ``apiv2app``."""
     conf = wsgi.configuration(options)
-    return images_api(conf, wire.client(conf), storage.from_conf(conf))
+    return images_api(
+        conf, registry_access.client(conf), storage.from_conf(conf)
+    )
 
 
 def root_factory(loader: Any, global_conf: Any, **mounts: str) -> wsgi.WSGIApp:
     """Paste composite factory: a map of URL prefixes to applications.
 
     The longest prefix that matches a path wins. The path is not changed,
-    because every application here expects it whole.
+    because every application here expects the full path.
 
     :param mounts: prefix -> name of the application in the paste file
     :raises errors.ConfigurationError: nothing is mounted at ``/``
@@ -100,14 +129,16 @@ def root_factory(loader: Any, global_conf: Any, **mounts: str) -> wsgi.WSGIApp:
         )
         for prefix, name in mounts.items()
     }
+    if '/v2' in apps:  # one application serves all versions
+        apps |= {f'/{it.NAME}': apps['/v2'] for it in older.VERSIONS}
     prefixes = sorted(apps, key=len, reverse=True)
 
     def root(
         environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         path = f'{environ.get("PATH_INFO", "")}/'
-        found = next((p for p in prefixes if path.startswith(f'{p}/')), '')
-        answer: Iterable[bytes] = apps[found](environ, start_response)
+        mount = next((p for p in prefixes if path.startswith(f'{p}/')), '')
+        answer: Iterable[bytes] = apps[mount](environ, start_response)
         return answer
 
     return root

@@ -1,20 +1,24 @@
 """Options of glance-api.conf that glance-api does not declare.
 
-A row is a section, the names of options and the reason why they have no
-effect. What is refused changes who may do what, or where data goes; the
-service must not start without it.
+A row has a section, the names of options and the reason why they have no
+effect. Refused options control permissions or where data is stored, so the
+service must not start and ignore them.
 """
 
+from glance.api.conf import stores
 from glance.common import settings
+from glance.store import drivers
 
 _NO_REGISTRY_CHOICE = (
     'glance-api always asks glance-registry and never opens the database.'
 )
-_NO_CACHE = 'this service has no image cache yet.'
-_NO_IMPORT = 'this service has no import of images yet.'
 _NO_SCRUBBER = 'glance-scrubber reads it in glance-scrubber.conf.'
-_NO_TASKS = 'this service has no tasks API yet.'
-_NO_V1 = 'the Images API v1 and its registry API ended with release 17.'
+_TASKS = (
+    'tasks run in the workers of glance-api; max_workers in '
+    '[taskflow_executor] limits their number.'
+)
+_NO_SCRATCH = 'an imported image that needs a file lies beside staged data.'
+_NO_V1 = 'this service has one registry API, for all versions.'
 _NOTIFICATIONS = 'use driver in [oslo_messaging_notifications].'
 _DATABASE = 'use connection in [database] of glance-registry.conf.'
 _SERVICE_LOGIN = (
@@ -25,7 +29,7 @@ _SPEED = 'it changes no result; the file store chooses its own way.'
 
 _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     ('DEFAULT', 'data_api allowed_rpc_exception_modules', _NO_REGISTRY_CHOICE),
-    ('DEFAULT', 'enable_v1_api enable_v1_registry', _NO_V1),
+    ('DEFAULT', 'enable_v1_registry', _NO_V1),
     ('DEFAULT', 'enable_v2_registry enable_v3_api', _NO_V1),
     (
         'DEFAULT',
@@ -35,21 +39,14 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     ),
     (
         'DEFAULT',
-        'image_cache_dir image_cache_driver image_cache_sqlite_db '
-        'image_cache_max_size image_cache_stall_time '
-        'cache_prefetcher_interval use_tpool',
-        _NO_CACHE,
-    ),
-    (
-        'DEFAULT',
-        'node_staging_uri enable_image_import enabled_import_methods '
-        'worker_self_reference_url',
-        _NO_IMPORT,
+        'use_tpool',
+        'image data is always read in native threads.',
     ),
     (
         'DEFAULT',
         'scrub_time scrub_pool_size wakeup_time daemon restore '
-        'scrubber_datadir cleanup_scrubber cleanup_scrubber_time',
+        'scrubber_datadir cleanup_scrubber cleanup_scrubber_time verify '
+        'verify_rate verify_window verify_interval orphan_grace_time',
         _NO_SCRUBBER,
     ),
     ('DEFAULT', 'metadata_source_path', 'glance-manage reads it.'),
@@ -109,28 +106,22 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     ),
     (
         'glance_store',
-        'default_backend',
-        'it counts only with enabled_backends in [DEFAULT].',
-    ),
-    (
-        'glance_store',
         'store_capabilities_update_min_interval '
         'filesystem_store_chunk_size filesystem_store_timeout '
         'filesystem_store_thread_pool_size '
         'filesystem_store_threadpool_threshold rootwrap_config',
         _SPEED,
     ),
-    (
-        'task',
-        'task_time_to_live task_executor work_dir eventlet_executor_pool_size',
-        _NO_TASKS,
-    ),
+    ('task', 'task_executor', _TASKS),
+    ('task', 'work_dir', _NO_SCRATCH),
+    ('taskflow_executor', 'engine_mode', _TASKS),
     (
         'taskflow_executor',
-        'engine_mode max_workers conversion_format',
-        _NO_TASKS,
+        'conversion_format',
+        'use the plug-in image_conversion and output_format in '
+        '[image_conversion].',
     ),
-    ('wsgi', 'task_pool_threads python_interpreter', _NO_TASKS),
+    ('wsgi', 'task_pool_threads python_interpreter', _TASKS),
     (
         'store_type_location_strategy',
         'store_type_preference',
@@ -138,58 +129,14 @@ _ACCEPTED: tuple[tuple[str, str, str], ...] = (
     ),
     (
         'image_import_opts',
-        'image_import_plugins max_parallel_stores',
-        _NO_IMPORT,
+        'max_parallel_stores',
+        'an import reads its source once and writes to all stores at once.',
     ),
-    ('inject_metadata_properties', 'ignore_user_roles inject', _NO_IMPORT),
-    ('image_conversion', 'output_format', _NO_IMPORT),
-    ('glance_download_properties', 'extra_properties', _NO_IMPORT),
-    ('os_glance_staging_store', 'filesystem_store_datadir', _NO_IMPORT),
-    ('os_glance_tasks_store', 'filesystem_store_datadir', _NO_TASKS),
-    (
-        'healthcheck',
-        'path',
-        'the paste file says at which path the health check is.',
-    ),
-    (
-        'profiler',
-        'enabled',
-        'the filter osprofiler of the paste file decides, where the library '
-        'is installed.',
-    ),
+    settings.HEALTHCHECK_PATH,
 )
 
-#: Section, name, reason, values with which nothing is lost.
+#: Section, name, reason, values that can be ignored.
 _REFUSED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    (
-        'DEFAULT',
-        'enabled_backends',
-        'several stores are not supported yet: images would go to '
-        'filesystem_store_datadir in [glance_store]. Remove it and use that '
-        'section.',
-        ('',),
-    ),
-    (
-        'glance_store',
-        'filesystem_store_datadirs',
-        'several directories are not supported yet: images would go to '
-        'filesystem_store_datadir. Remove it and set that.',
-        ('',),
-    ),
-    (
-        'glance_store',
-        'filesystem_store_metadata_file',
-        'metadata of file locations is not supported yet; services that '
-        'read images directly would not find them. Remove it.',
-        ('',),
-    ),
-    (
-        'glance_store',
-        'http_proxy_information',
-        'data on web servers is fetched directly and not through a proxy. '
-        'Remove it if that is possible, or remove http from stores.',
-        ('',),
-    ),
     (
         'DEFAULT',
         'metadata_encryption_key',
@@ -197,13 +144,7 @@ _REFUSED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         'could not be read, and new locations would be stored in the clear.',
         ('',),
     ),
-    (
-        'DEFAULT',
-        'owner_is_tenant',
-        'False made users the owners of images; here projects are. Convert '
-        'the owners in the database and remove it.',
-        ('true', '1', 'yes', 'on'),
-    ),
+    settings.OWNER_IS_TENANT,
     (
         'DEFAULT',
         'admin_role',
@@ -221,7 +162,7 @@ _REFUSED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         'DEFAULT',
         'enable_v2_api',
-        'the Images API v2 is the only one and cannot be turned off.',
+        'the Images API v2 cannot be turned off.',
         ('true', '1', 'yes', 'on'),
     ),
     *settings.OLD_LOGIN,
@@ -231,6 +172,11 @@ TABLE = settings.Table(
     [
         *settings.accepted(_ACCEPTED),
         *settings.refused(_REFUSED),
+        *(
+            each
+            for declared in stores.BY_KIND.values()
+            for each in settings.without_effect('glance_store', declared)
+        ),
     ],
     settings.LIBRARIES | {'database'},
     {
@@ -243,5 +189,7 @@ TABLE = settings.Table(
         'cinder_': 'cinder',
         'vmware_': 'vmware',
         'sheepdog_': 'sheepdog',
+        'mongodb_': 'gridfs',
     },
+    drivers.OWN_NAMES,
 )

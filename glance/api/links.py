@@ -1,7 +1,7 @@
-"""Addresses of this API as its clients reach it.
+"""The address of this API for its clients.
 
-Links in documents of images are paths, which clients put behind the address
-they know. Whole addresses are in the version document and in ``Location``.
+Links in documents of images are only paths; clients add them to the address
+that they use. Full URLs are in the version document and in ``Location``.
 """
 
 import webob
@@ -10,8 +10,8 @@ import webob
 def base(request: webob.Request, public_endpoint: str | None) -> str:
     """The address of the API, without a slash at its end.
 
-    :param public_endpoint: option of that name; None: as the request came,
-        with what a proxy said of it
+    :param public_endpoint: option of that name; None to use the address of
+        the request, including the headers of a proxy
     """
     address: str = public_endpoint or request.application_url
     return address.rstrip('/')

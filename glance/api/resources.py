@@ -1,49 +1,34 @@
-"""The handlers of API v2, and what they are made of.
+"""The handlers of API v2, made once at the start."""
 
-All of it is made once, at the start, from the configuration.
-"""
-
-import logging
-import socket
-from typing import NamedTuple
+from collections.abc import Callable
+import dataclasses
 
 from oslo_config import cfg
 
-from glance import registry_client
-from glance.api import policy
-from glance.api.policy import protections
+from glance.api import import_parts
+from glance.api import parts as shared
+from glance.api.v2 import cache
 from glance.api.v2 import discovery
 from glance.api.v2 import image_actions
 from glance.api.v2 import image_data
 from glance.api.v2 import image_locations
 from glance.api.v2 import image_members
+from glance.api.v2 import image_stores
 from glance.api.v2 import image_tags
 from glance.api.v2 import image_update
 from glance.api.v2 import images
+from glance.api.v2 import metadefs
+from glance.api.v2 import query
 from glance.api.v2 import schemas
+from glance.api.v2 import task_create
+from glance.api.v2 import tasks
 from glance.api.v2 import views
 from glance.api.v2.schema import custom
-from glance.common import background
-from glance.common import shutdown
-from glance.images import deletion
-from glance.images import formats
-from glance.images import key_manager
-from glance.images import leftovers
-from glance.images import limits as unified_limits
-from glance.images import locations
-from glance.images import upload
-from glance.notifications import notifier as notifications
-from glance.notifications import outbox
-from glance.store import stores
-from glance.tasks import location_import
-
-LOG = logging.getLogger(__name__)
-#: What a worker that ends gives its last notifications.
-FLUSH_SECONDS = 5
 
 
-class Resources(NamedTuple):
-    """:ivar schema: of an image, as the configuration makes it"""
+@dataclasses.dataclass(frozen=True)
+class Resources:
+    """One object for each resource."""
 
     images: images.Images
     update: image_update.ImageUpdate
@@ -52,208 +37,176 @@ class Resources(NamedTuple):
     members: image_members.ImageMembers
     actions: image_actions.ImageActions
     locations: image_locations.ImageLocations
+    stores: image_stores.ImageStores
+    tasks: tasks.Tasks
+    metadefs: metadefs.Table
+    task_create: task_create.TaskCreate
+    importing: import_parts.Importing
     schemas: schemas.Schemas
     discovery: discovery.Discovery
-    schema: schemas.ImageSchema
+    image_cache: cache.Cache
+    classic_cache: cache.ClassicCache
 
 
 def make(
     conf: cfg.ConfigOpts,
-    registry: registry_client.RegistryClient,
-    store: stores.Stores,
-    permission: policy.Policy,
+    parts: shared.Parts,
+    cases: shared.UseCases,
+    schema: schemas.ImageSchema,
 ) -> Resources:
-    """:raises errors.ConfigurationError: an option makes no sense"""
-    schema = schemas.ImageSchema(
-        conf.image_format.disk_formats,
-        conf.image_format.container_formats,
-        custom.load(conf.find_file(custom.FILE)),
-    )
-    limits = _limits(conf)
-    entities = _entities(conf, schema, permission)
-    keys = key_manager.Keys(conf)
-    places = locations.Locations(
-        store,
-        locations.Limits(
-            conf.image_location_quota,
-            conf.image_size_cap,
-            conf.hashing_algorithm,
-        ),
-    )
-    unified = _unified_limits(conf, registry)
-    notifier = _notifier(conf)
-    left = _leftovers(conf, registry, store)
-    uploads = upload.Uploads(
-        registry,
-        store,
-        left,
-        socket.gethostname(),
-        _format_rules(conf),
-        keys,
-        conf.user_storage_quota,
-        unified,
-        notifier,
-    )
+    """:raises errors.ConfigurationError: an option is invalid"""
+    registry, policy = parts.registry, parts.policy
+    entities = _entities(conf, parts, schema)
+    imports = import_parts.make(conf, parts, cases)
+    image = _images(conf, parts, cases, schema, entities)
     return Resources(
-        images.Images(
+        images=image,
+        update=_update(conf, parts, cases, schema, entities),
+        data=_data(parts, cases),
+        tags=image_tags.ImageTags(
+            registry, policy, parts.quotas.tags, parts.notifier
+        ),
+        members=image_members.ImageMembers(
             registry,
-            permission,
-            deletion.Deletions(
-                registry, store, keys, left, conf.delayed_delete
-            ),
-            schema,
-            limits,
-            entities,
-            unified,
-            notifier,
-            conf.public_endpoint,
+            policy,
+            parts.quotas.members,
+            parts.notifier,
+            parts.access,
         ),
-        image_update.ImageUpdate(
-            registry,
-            permission,
-            store,
-            schema,
-            limits,
-            entities,
-            places if conf.show_multiple_locations else None,
-            left,
-            notifier,
+        actions=image_actions.ImageActions(
+            registry, policy, parts.notifier, parts.access
         ),
-        image_data.ImageData(
-            registry,
-            permission,
-            store,
-            uploads,
-            image_data.DataLimits(conf.image_size_cap, conf.hashing_algorithm),
-            unified,
-            notifier,
+        locations=image_locations.ImageLocations(
+            registry, policy, parts.store, cases.location_imports
         ),
-        image_tags.ImageTags(registry, permission, limits.tags, notifier),
-        image_members.ImageMembers(
-            registry, permission, limits.members, notifier
+        stores=image_stores.ImageStores(
+            registry, policy, parts.store, parts.left
         ),
-        image_actions.ImageActions(registry, permission, notifier),
-        image_locations.ImageLocations(
-            registry,
-            permission,
-            store,
-            _location_imports(conf, registry, store, places, notifier),
+        tasks=tasks.Tasks(
+            registry, policy, conf.limit_param_default, conf.api_limit_max
         ),
-        schemas.Schemas(schema),
-        discovery.Discovery(
-            unified, discovery.features(conf.user_storage_quota)
+        metadefs=metadefs.table(
+            conf, registry, policy, parts.notifier, _forget(parts)
         ),
-        schema,
-    )
-
-
-def _leftovers(
-    conf: cfg.ConfigOpts,
-    registry: registry_client.RegistryClient,
-    store: stores.Stores,
-) -> leftovers.Leftovers:
-    """Works on data that is to be removed, as long as a worker runs."""
-    left = leftovers.Leftovers(registry, store, socket.gethostname())
-    background.register('leftovers', left.look, conf.leftover_interval_seconds)
-    shutdown.register(left.forget_removed)
-    return left
-
-
-def _limits(conf: cfg.ConfigOpts) -> images.Limits:
-    return images.Limits(
-        page_default=conf.limit_param_default,
-        page_max=conf.api_limit_max,
-        properties=conf.image_property_quota,
-        tags=conf.image_tag_quota,
-        members=conf.image_member_quota,
-        storage_bytes=conf.user_storage_quota,
-        locations=conf.image_location_quota,
+        task_create=_task_create(conf, parts, cases, imports, image),
+        importing=imports,
+        schemas=schemas.Schemas(schema),
+        discovery=_discovery(conf, parts),
+        image_cache=cache.Cache(registry, policy, parts.cached),
+        classic_cache=cache.ClassicCache(policy, parts.cached),
     )
 
 
 def _entities(
-    conf: cfg.ConfigOpts,
-    schema: schemas.ImageSchema,
-    permission: policy.Policy,
+    conf: cfg.ConfigOpts, parts: shared.Parts, schema: schemas.ImageSchema
 ) -> views.Entities:
+    named_store = parts.store if parts.store.is_named else None
     return views.Entities(
         views.image_view(
             conf.show_image_direct_url,
             conf.show_multiple_locations,
             schema.nullable,
+            named_store,
         ),
-        _protections(conf, permission),
+        parts.allows_of,
+        named_store.ids if named_store else (),
     )
 
 
-def _protections(
-    conf: cfg.ConfigOpts, permission: policy.Policy
-) -> protections.Protections | None:
-    """None: no property is protected."""
-    named = conf.property_protection_file
-    if not named:
-        return None
-    by_rules = conf.property_protection_rule_format == 'policies'
-    return protections.load(
-        conf.find_file(named) or named, by_rules, permission
-    )
-
-
-def _location_imports(
+def _images(
     conf: cfg.ConfigOpts,
-    registry: registry_client.RegistryClient,
-    store: stores.Stores,
-    places: locations.Locations,
-    notifier: notifications.Notifier,
-) -> location_import.LocationImports:
-    options = location_import.Options(
-        conf.do_secure_hash,
-        conf.http_retries,
-        conf.hashing_algorithm,
-        conf.image_size_cap,
+    parts: shared.Parts,
+    cases: shared.UseCases,
+    schema: schemas.ImageSchema,
+    entities: views.Entities,
+) -> images.Images:
+    return images.Images(
+        parts.registry,
+        parts.policy,
+        creations=cases.creations,
+        deletions=cases.deletions,
+        schema=schema,
+        limits=parts.quotas,
+        pages=query.Pages(conf.limit_param_default, conf.api_limit_max),
+        entities=entities,
+        public_endpoint=conf.public_endpoint,
+        import_methods=import_parts.methods(conf),
+    )
+
+
+def _update(
+    conf: cfg.ConfigOpts,
+    parts: shared.Parts,
+    cases: shared.UseCases,
+    schema: schemas.ImageSchema,
+    entities: views.Entities,
+) -> image_update.ImageUpdate:
+    return image_update.ImageUpdate(
+        parts.registry,
+        parts.policy,
+        changing=cases.changes,
+        schema=schema,
+        limits=parts.quotas,
+        entities=entities,
+        has_locations=conf.show_multiple_locations,
+    )
+
+
+def _data(parts: shared.Parts, cases: shared.UseCases) -> image_data.ImageData:
+    return image_data.ImageData(
+        parts.registry,
+        parts.policy,
+        parts.store,
+        uploads=cases.uploads,
+        looked_up=cases.lookups,
+        unified=parts.unified,
+        notifier=parts.notifier,
+        cached=parts.cached,
+    )
+
+
+def _task_create(
+    conf: cfg.ConfigOpts,
+    parts: shared.Parts,
+    cases: shared.UseCases,
+    imports: import_parts.Importing,
+    image: images.Images,
+) -> task_create.TaskCreate:
+    return task_create.TaskCreate(
+        parts.registry,
+        parts.policy,
+        creations=cases.creations,
+        starts=imports.imports,
+        new_image=image.new_image,
+        default_store=parts.store.default_id,
+        tasks=parts.tasks,
+        public_endpoint=conf.public_endpoint,
+    )
+
+
+def _discovery(
+    conf: cfg.ConfigOpts, parts: shared.Parts
+) -> discovery.Discovery:
+    features = discovery.features(
         conf.user_storage_quota,
+        conf.metadefs.check_properties,
+        import_parts.methods(conf),
     )
-    return location_import.LocationImports(
-        registry, store, places, socket.gethostname(), options, notifier
-    )
+    return discovery.Discovery(parts.unified, features)
 
 
-def _format_rules(conf: cfg.ConfigOpts) -> formats.Rules:
-    options = conf.image_format
-    vmdk_types = frozenset(name.lower() for name in options.vmdk_allowed_types)
-    if vmdk_types - formats.VMDK_TYPES:
-        LOG.warning(
-            'vmdk_allowed_types: ignored %s, because VMDK files of these '
-            'types refer to other files',
-            ', '.join(sorted(vmdk_types - formats.VMDK_TYPES)),
-        )
-    return formats.Rules(
-        options.require_image_format_match,
-        vmdk_types & formats.VMDK_TYPES,
-        frozenset(options.gpt_safety_checks_nonfatal),
+def image_schema(conf: cfg.ConfigOpts) -> schemas.ImageSchema:
+    """The schema of an image, with the operator's custom properties."""
+    return schemas.ImageSchema(
+        conf.image_format.disk_formats,
+        conf.image_format.container_formats,
+        custom.load(conf.find_file(custom.FILE)),
+        has_stores=bool(conf.enabled_backends),
     )
 
 
-def _unified_limits(
-    conf: cfg.ConfigOpts, registry: registry_client.RegistryClient
-) -> unified_limits.UnifiedLimits:
-    if not conf.use_keystone_limits:
-        return unified_limits.NoLimits()
-    # Only here: it takes 0.6 s, and 19 MiB.
-    from glance.images import limit_service
-
-    limit_service.check_options(conf)
-    return unified_limits.UnifiedLimits(registry)
-
-
-def _notifier(conf: cfg.ConfigOpts) -> notifications.Notifier:
-    drivers = conf.oslo_messaging_notifications.driver
-    if not set(drivers) - {'', 'noop'}:
-        return notifications.NoNotifier()
-    # Only here: it takes a second, and 26 MiB.
-    from glance.notifications import bus
-
-    bus.check(conf)
-    waiting = outbox.Outbox(bus.sender(conf, conf.default_publisher_id))
-    shutdown.register(lambda: waiting.flush(FLUSH_SECONDS))
-    return notifications.Notifier(waiting.put, conf.disabled_notifications)
+def _forget(parts: shared.Parts) -> Callable[[], None]:
+    """The function to call after a change of metadata definitions."""
+    if parts.catalogue is None:
+        return lambda: None
+    return parts.catalogue.forget

@@ -1,4 +1,4 @@
-"""glance-api's own token: what the registry lets it in by."""
+"""glance-api's own token, which the registry requires."""
 
 from collections.abc import Callable
 import logging
@@ -13,9 +13,11 @@ LOG = logging.getLogger(__name__)
 
 
 def source(session: Any) -> Callable[[bool], str]:
-    """This daemon's own token, renewed if the argument says so.
+    """Make a function that returns this daemon's own token.
 
-    :param session: of keystoneauth, for the service user
+    Its argument says whether to renew the token.
+
+    :param session: a keystoneauth session of the service user
     """
     auth = session.auth
     trouble = repeated.Repeated()
@@ -24,7 +26,7 @@ def source(session: Any) -> Callable[[bool], str]:
         try:
             if renew:
                 auth.invalidate()
-            found: str | None = auth.get_token(session)
+            token_id: str | None = auth.get_token(session)
         except keystone_exceptions.ClientException as error:
             if trouble.is_due():
                 LOG.error(
@@ -33,8 +35,8 @@ def source(session: Any) -> Callable[[bool], str]:
                     trouble.untold(),
                 )
             raise errors.RegistryUnavailable from error
-        if found is None:
+        if token_id is None:
             raise errors.RegistryUnavailable
-        return found
+        return token_id
 
     return token

@@ -1,6 +1,6 @@
 """Main of glance-api."""
 
-# Patched before anything else is imported: see server.patch().
+# Patch before any other import; see server.patch().
 from glance.common import server  # isort: skip
 
 server.patch()
@@ -14,8 +14,8 @@ from oslo_config import cfg  # noqa: E402
 
 from glance.api import conf as api_conf  # noqa: E402
 from glance.api import known_settings  # noqa: E402
+from glance.api import registry_access  # noqa: E402
 from glance.api import storage  # noqa: E402
-from glance.api import wire  # noqa: E402
 from glance.common import config  # noqa: E402
 from glance.common import pipeline  # noqa: E402
 from glance.common import settings  # noqa: E402
@@ -23,7 +23,7 @@ from glance.common.server import service  # noqa: E402
 
 NAME = 'glance-api'
 PASTE_FILE = os.path.join(
-    os.path.dirname(api_conf.__file__), 'glance-api-paste.ini'
+    os.path.dirname(os.path.dirname(api_conf.__file__)), 'glance-api-paste.ini'
 )
 
 DESCRIPTION = (
@@ -34,7 +34,7 @@ DESCRIPTION = (
 
 
 def main() -> int:
-    """Run the daemon; the exit code says how it ended."""
+    """Run the daemon; return its exit code."""
     return config.run_main(_run)
 
 
@@ -43,6 +43,7 @@ def _run() -> int:
     api_conf.register(conf)
     version = importlib.metadata.version('glance-split')
     config.load(conf, sys.argv[1:], NAME, version, description=DESCRIPTION)
+    storage.register(conf)
     checker = settings.Checker(
         conf, known_settings.TABLE, api_conf.list_opts()
     )
@@ -57,7 +58,7 @@ def _run() -> int:
             conf,
             load_app,
             NAME,
-            lambda: wire.check_login(conf),
+            lambda: registry_access.check_login(conf),
         )
 
 

@@ -1,8 +1,8 @@
-"""What oslo.policy's own commands ask of us: an enforcer.
+"""The enforcer for oslo.policy's own commands.
 
 ``oslopolicy-policy-generator``, ``-validator`` and ``-list-redundant``
-find it by the entry point ``oslo.policy.enforcer`` and have read their own
-command line by then.
+find it by the entry point ``oslo.policy.enforcer``. They call it after they
+have read their command line.
 """
 
 from oslo_config import cfg
@@ -14,11 +14,14 @@ from glance.common import config
 
 
 def enforcer() -> policy.Enforcer:
-    """Rules of the code and, once loaded, of glance-api's policy file."""
+    """An enforcer with the rules of the code and glance-api's policy file.
+
+    The file is read when its rules are loaded.
+    """
     conf = cfg.CONF
-    if not conf.config_file:  # none is named: the daemon's own
+    if not conf.config_file:  # no file is named: read the daemon's files
         conf([], project=config.PROJECT, prog='glance-api')
-    found = conf.find_file(rules.file_name(conf))
-    if found:  # the validator opens the file by this option
-        conf.set_override('policy_file', found, group='oslo_policy')
+    path = conf.find_file(rules.file_name(conf))
+    if path:  # the validator opens the file by this option
+        conf.set_override('policy_file', path, group='oslo_policy')
     return rules.new_enforcer(conf, defaults.list_rules())

@@ -1,8 +1,9 @@
-"""keystonemiddleware's check of tokens, with 503 where Keystone fails.
+"""keystonemiddleware's check of tokens, with 503 if Keystone fails.
 
-With ``delay_auth_decision`` the library marks a token that could not be
-checked (no Keystone, a wrong password of ours) as invalid. Users would be
-told to get a new token, and glance-api that its own is bad.
+With ``delay_auth_decision`` the library marks a token as invalid if it could
+not be checked, for instance because Keystone does not respond or the
+password of our service user is wrong. Users would then try to get a new
+token, and glance-api would treat its own token as invalid.
 """
 
 from collections.abc import Callable
@@ -27,9 +28,9 @@ class AuthProtocol(auth_token.AuthProtocol):  # type: ignore[misc]
     """The filter ``authtoken``."""
 
     def fetch_token(self, token: str, **options: Any) -> Any:
-        """What Keystone says of a token.
+        """Get the data of a token from Keystone.
 
-        :raises webob.exc.HTTPServiceUnavailable: it says nothing
+        :raises webob.exc.HTTPServiceUnavailable: Keystone could not check it
         """
         try:
             return super().fetch_token(token, **options)
@@ -45,7 +46,7 @@ class AuthProtocol(auth_token.AuthProtocol):  # type: ignore[misc]
 
 
 def _unavailable() -> webob.exc.HTTPServiceUnavailable:
-    # As the library's own errors, which never reach our applications.
+    # A webob error, like the library's own: our routers do not see it.
     error = errors.KeystoneUnavailable()
     return webob.exc.HTTPServiceUnavailable(str(error), headers=error.headers)
 

@@ -1,4 +1,4 @@
-"""What a worker does now and then, beside its requests."""
+"""Periodic tasks that a worker runs besides serving requests."""
 
 from collections.abc import Callable
 import logging
@@ -23,9 +23,10 @@ _running: set[str] = set()
 def register(
     name: str, action: Callable[[], None], interval_seconds: float
 ) -> None:
-    """Have ``action()`` called from the start of a worker on, periodically.
+    """Call ``action()`` periodically, beginning when a worker starts.
 
-    The latest one of a name counts: a reload makes the application anew.
+    It replaces an earlier action with the same name, because a reload makes
+    a new application.
     """
     _tasks[name] = _Task(action, interval_seconds)
     startup.register(_start)

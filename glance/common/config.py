@@ -1,9 +1,9 @@
-"""Options both daemons have, and how a configuration is loaded.
+"""Options that both daemons have, and loading of a configuration.
 
-Names, defaults and bounds are those operators know; options marked "ours"
-in their help exist in this service only. A wrong configuration ends the
-daemon with one line on stderr and an exit code (:func:`run_main`), never
-with a traceback.
+Names, defaults and bounds are those of the classic service; options marked
+"ours" in their help exist only in this service. With a wrong configuration
+the daemon ends with one line on stderr and an exit code (:func:`run_main`),
+never with a traceback.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,19 +16,20 @@ from oslo_config import cfg
 from oslo_log import log as oslo_log
 
 from glance.common import errors
+from glance.common import logfiles
 
 LOG = logging.getLogger(__name__)
 
 PROJECT = 'glance'
 
-#: Where distributions keep defaults of theirs; files in /etc win.
+#: Directory with the defaults of distributions; files in /etc win.
 DIST_DIRECTORY = '/usr/share/glance'
 
-#: Where pip puts the files of etc/: below the virtual environment or below
-#: /usr/local.
+#: Directory in which pip installs the files of etc/: below the virtual
+#: environment or below /usr/local.
 INSTALLED_DIRECTORY = os.path.join(sys.prefix, 'etc', PROJECT)
 
-#: Libraries that would fill the log at the level of the service itself.
+#: Libraries that would log too much at the level of the service itself.
 NOISY = (
     'alembic=WARN',
     'dogpile=INFO',
@@ -44,21 +45,21 @@ NOISY = (
     'urllib3=WARN',
 )
 
-#: How oslo.config spells the place of a value; the file is enough.
+#: Location of a value in messages of oslo.config; we only show the file.
 _LOCATION = re.compile(r"LocationInfo\(location=<.*?>, detail='(.*?)'\)")
 
 _ERRNO = re.compile(r'\[Errno \d+\] ')
-#: A value that somebody tried to end with a comment.
+#: A value that is followed by a comment on the same line.
 _COMMENT = re.compile(r'\S\s+#\s')
 
-# argparse itself ends with 2 when the command line is wrong.
+# If the command line is wrong, argparse itself exits with 2.
 EXIT_REFUSED = 1
 EXIT_WRONG_VALUE = 5
 EXIT_UNEXPECTED = 99
 
 
 def server_opts(default_port: int) -> list[cfg.Opt]:
-    """Options of the HTTP server; the daemons differ in the port only."""
+    """Options of the HTTP server; only the default port differs."""
     return [
         *_address_opts(default_port),
         *_worker_opts(),
@@ -85,9 +86,9 @@ def _address_opts(default_port: int) -> list[cfg.Opt]:
         cfg.StrOpt(
             'bind_socket',
             help=(
-                'Ours: path of a Unix socket to listen on instead of TCP. '
-                'The socket gets mode 0660; bind_host and bind_port are '
-                'then ignored.'
+                'Path of a Unix socket to listen on instead of TCP. The '
+                'socket gets mode 0660; bind_host and bind_port are then '
+                'ignored. Not in upstream Glance.'
             ),
         ),
         cfg.IntOpt(
@@ -119,9 +120,9 @@ def _worker_opts() -> list[cfg.Opt]:
             min=1,
             default=4000,
             help=(
-                'Ours: maximum number of open connections of one worker. '
-                'At the limit, the connection that was idle longest is '
-                'closed when a new one arrives.'
+                'Maximum number of open connections of one worker. At the '
+                'limit, the connection that was idle longest is closed when a '
+                'new one arrives. Not in upstream Glance.'
             ),
         ),
         cfg.IntOpt(
@@ -129,10 +130,10 @@ def _worker_opts() -> list[cfg.Opt]:
             min=0,
             default=60,
             help=(
-                'Ours: seconds that running requests have to finish when '
-                'the service stops or reloads; then their connections are '
-                'closed. 0: no limit. Use a smaller value than the stop '
-                'time-out of the service manager.'
+                'Seconds that running requests have to finish when the '
+                'service stops or reloads; then their connections are closed. '
+                '0: no limit. Use a smaller value than the stop time-out of '
+                'the service manager. Not in upstream Glance.'
             ),
         ),
         cfg.IntOpt(
@@ -140,11 +141,11 @@ def _worker_opts() -> list[cfg.Opt]:
             min=0,
             default=60,
             help=(
-                'Ours: seconds after which a worker that does not respond '
-                '(its event loop is blocked, or it does not start) is '
-                'killed and replaced. Before that, its stack traces are '
-                'written to stderr. Time in which the main process did not '
-                'run either is not counted. 0: never.'
+                'Seconds after which a worker that does not respond (its '
+                'event loop is blocked, or it does not start) is killed and '
+                'replaced. Before that, its stack traces are written to '
+                'stderr. Time in which the main process did not run either is '
+                'not counted. 0: never. Not in upstream Glance.'
             ),
         ),
     ]
@@ -194,9 +195,9 @@ def _connection_opts() -> list[cfg.Opt]:
             min=1,
             default=60,
             help=(
-                'Ours: maximum number of seconds for a TLS handshake, for '
-                'receiving the head of a request, and between connecting '
-                'and the first request.'
+                'Maximum number of seconds for a TLS handshake, for receiving '
+                'the head of a request, and between connecting and the first '
+                'request. Not in upstream Glance.'
             ),
         ),
     ]
@@ -226,11 +227,11 @@ def _tls_opts() -> list[cfg.Opt]:
             'kernel_tls',
             default=True,
             help=(
-                'Ours: let the kernel encrypt what is sent through TLS if '
-                'its module tls is loaded; sending files then needs less '
-                'than half of the CPU time. With TLS 1.2 the kernel also '
-                'decrypts: set False if uploads of such clients break '
-                '(OpenSSL issue 18276).'
+                'Let the kernel encrypt what is sent through TLS if its '
+                'module tls is loaded; sending files then needs less than '
+                'half of the CPU time. With TLS 1.2 the kernel also decrypts: '
+                'set False if uploads of such clients break (OpenSSL issue '
+                '18276). Not in upstream Glance.'
             ),
         ),
     ]
@@ -271,21 +272,24 @@ def load(
     default_config_files: list[str] | None = None,
     description: str = '',
     default_config_dirs: list[str] | None = None,
+    epilog: str = '',
 ) -> None:
     """Read command line and files, check every value, start logging.
 
     :param argv: the command line without the program
-    :param prog: names the files that are searched when none is given
-    :param default_config_files: read these instead of searching
-    :param description: what the program is, for ``--help``
-    :param default_config_dirs: read what these hold instead of searching
+    :param prog: name of the program, and of the files that are searched
+    :param default_config_files: files to read; None to search them
+    :param description: the description for ``--help``
+    :param default_config_dirs: directories to read; None to search them
+    :param epilog: the end of ``--help``; if empty, a text about the searched
+        files
     """
     oslo_log.register_options(conf)
     oslo_log.set_defaults(
         default_log_levels=[*oslo_log.get_default_log_levels(), *NOISY]
     )
     if default_config_files is None:
-        default_config_files = _search(prog)
+        default_config_files = find_files(prog)
     conf(
         args=list(argv),
         project=PROJECT,
@@ -293,7 +297,7 @@ def load(
         version=version,
         default_config_files=default_config_files,
         description=description,
-        epilog=_epilog(prog),
+        epilog=epilog or _epilog(prog),
         default_config_dirs=default_config_dirs,
     )
     os.umask(0o027)
@@ -301,19 +305,20 @@ def load(
     start_logging(conf, version)
 
 
-def _search(prog: str) -> list[str]:
+def find_files(prog: str) -> list[str]:
+    """The files that a program reads if none is named; later ones win."""
     dist = [
         os.path.join(DIST_DIRECTORY, f'{name}-dist.conf')
         for name in (PROJECT, prog)
     ]
-    found: list[str] = cfg.find_config_files(PROJECT, prog)
-    if not any(os.path.basename(path) == f'{prog}.conf' for path in found):
+    paths: list[str] = cfg.find_config_files(PROJECT, prog)
+    if not any(os.path.basename(path) == f'{prog}.conf' for path in paths):
         dist.append(os.path.join(INSTALLED_DIRECTORY, f'{prog}.conf'))
-    return [path for path in dist if os.path.exists(path)] + found
+    return [path for path in dist if os.path.exists(path)] + paths
 
 
 def _epilog(prog: str) -> str:
-    """Where a configuration is searched, for ``--help``."""
+    """Text for ``--help`` about the searched configuration files."""
     return (
         f'Without --config-file, {prog} reads {PROJECT}.conf and then '
         f'{prog}.conf, each from the first of ~/.{PROJECT}, ~, '
@@ -322,12 +327,13 @@ def _epilog(prog: str) -> str:
         f'{DIST_DIRECTORY}/{prog}-dist.conf are read before them. If no '
         f'{prog}.conf is found, {INSTALLED_DIRECTORY}/{prog}.conf is read. '
         'The paste file and the policy file are searched beside the '
-        'configuration files and in the same directories.'
+        'configuration files and in the same directories. Example: '
+        f'{prog} --config-file /etc/glance/{prog}.conf --debug'
     )
 
 
 def check(conf: cfg.ConfigOpts) -> None:
-    """Read every option once: oslo.config checks a value only when read."""
+    """Check all options: oslo.config checks a value only when it is read."""
     for name in conf:
         value = conf[name]
         if isinstance(value, cfg.ConfigOpts.GroupAttr):
@@ -336,10 +342,11 @@ def check(conf: cfg.ConfigOpts) -> None:
 
 
 def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
-    """Set logging up as configured; also used again by a reload.
+    """Set up logging as configured; also called by a reload.
 
     :raises errors.ConfigurationError: the log cannot be written
     """
+    logfiles.prepare(conf)
     try:
         oslo_log.setup(conf, PROJECT, version)
     except oslo_log.LogConfigError as error:
@@ -353,7 +360,8 @@ def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
             f'{error.strerror}. Create the directory and let the user of the '
             'service write there.'
         ) from error
-    # Looking for the thread is a fifth of a line's cost in a green one.
+    # In a green thread, a fifth of the cost of a log line is finding the
+    # thread's name.
     logging.logThreads = bool(conf.log_config_append) or any(
         '%(thread' in text
         for text in (
@@ -369,10 +377,10 @@ def start_logging(conf: cfg.ConfigOpts, version: str = 'unknown') -> None:
 
 
 def run_main(func: Callable[[], int]) -> int:
-    """Run a daemon's main; a failure is one line and an exit code.
+    """Run a daemon's main; report a failure by one line and an exit code.
 
-    Service managers act on the code and people read the line, so both are
-    made here and nowhere else.
+    Service managers use the code and people read the line. Both are made
+    only here.
     """
     try:
         return func()
@@ -385,7 +393,7 @@ def run_main(func: Callable[[], int]) -> int:
 
 
 def exit_code(error: Exception) -> int:
-    """The exit code operators' scripts know for this kind of failure."""
+    """The exit code for a failure; operators' scripts depend on the codes."""
     if isinstance(error, cfg.Error) and isinstance(error, ValueError):
         return EXIT_WRONG_VALUE
     refused = (errors.ConfigurationError, cfg.Error, RuntimeError, OSError)
@@ -393,7 +401,7 @@ def exit_code(error: Exception) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error for a person, without line breaks."""
+    """The message of an error in one line."""
     text = ' '.join(str(error).split())
     text = _LOCATION.sub(r'\1', text)
     if isinstance(error, ValueError) and _COMMENT.search(text):

@@ -1,7 +1,7 @@
-"""The caller of a request, and how the caller crosses the wire.
+"""The caller of a request, and how it is passed to glance-registry.
 
-The identity comes from headers that a filter before us has vetted
-(keystonemiddleware, or ours of the flavor ``trusted-auth``); see
+The identity comes from headers that an earlier filter has verified
+(keystonemiddleware, or our filter of the flavor ``trusted-auth``); see
 :mod:`glance.common.middleware`.
 """
 
@@ -13,8 +13,8 @@ from oslo_context import context
 REQUEST_ID = 'X-OpenStack-Request-ID'
 #: The default of max_request_id_length.
 MAX_REQUEST_ID_LENGTH = 64
-#: Set by glance-api after its policy decided, believed by glance-registry
-#: because only a service gets as far as its operations.
+#: Set by glance-api after its policy decided. glance-registry trusts it,
+#: because only services may call its operations.
 IS_ADMIN = 'X-Glance-Is-Admin'
 SHARED_SECRET = 'X-Glance-Shared-Secret'  # noqa: S105 a header's name
 
@@ -25,6 +25,8 @@ class RequestContext(context.RequestContext):
     :ivar is_admin: may see and change everything
     :ivar is_service: the peer proved to be one of our own daemons
     :ivar read_only: anonymous; may change nothing
+    :ivar catalogue: the service catalogue of the caller's token, as JSON;
+        None if there is none. It is not sent to glance-registry.
     """
 
     def __init__(
@@ -32,17 +34,32 @@ class RequestContext(context.RequestContext):
         *,
         is_service: bool = False,
         read_only: bool = False,
+        catalogue: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.is_service = is_service
         self.read_only = read_only
+        self.catalogue = catalogue
+
+    @property
+    def has_service_role(self) -> bool:
+        """Whether another OpenStack service calls, for itself or a user."""
+        return 'service' in (*self.roles, *self.service_roles)
+
+
+def of_service(owner: str | None = None) -> RequestContext:
+    """A context for requests that the service itself makes.
+
+    :param owner: the project for which it acts; None if for no project
+    """
+    return RequestContext(is_admin=True, overwrite=False, project_id=owner)
 
 
 def from_environ(
     environ: Mapping[str, Any], request_id: str | None
 ) -> RequestContext:
-    """Read the vetted identity headers of a request."""
+    """Read the verified identity headers of a request."""
     return RequestContext(
         user_id=environ.get('HTTP_X_USER_ID') or None,
         project_id=(
@@ -55,14 +72,16 @@ def from_environ(
         system_scope=environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None,
         domain_id=environ.get('HTTP_X_DOMAIN_ID') or None,
         auth_token=environ.get('HTTP_X_AUTH_TOKEN'),
+        catalogue=environ.get('HTTP_X_SERVICE_CATALOG'),
         request_id=request_id,
     )
 
 
 def _sent_id(request_id: str) -> str:
-    """The id as the registry takes it, whatever glance-api is set to take.
+    """The request id, shortened to the length that the registry accepts.
 
-    The prefix, which may have made it too long, is put back there.
+    glance-api may be configured to accept longer ids. If the id is too long,
+    the prefix ``req-`` is removed; the registry adds it again.
     """
     if len(request_id) <= MAX_REQUEST_ID_LENGTH:
         return request_id

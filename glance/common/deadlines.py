@@ -1,8 +1,8 @@
-"""Connections that end what they do in time.
+"""Connections with one deadline for a whole request.
 
-The time-outs of sockets hold for one operation each: a peer that sends a
-byte now and then is never late. Here all operations of a request, and the
-connecting before it, share one moment at which they end.
+The time-out of a socket applies to one operation: a peer that sends one byte
+now and then never exceeds it. Here all operations of a request, including
+the connecting before it, share one deadline.
 """
 
 import functools
@@ -12,18 +12,24 @@ import ssl
 import time
 from typing import Any, Protocol
 
-#: What of an answer is read at once.
+#: Size of the read buffer of a response.
 BUFFER_BYTES = 64 * 1024
 
 
 class Owner(Protocol):
-    """:ivar until: when (monotonic) everything ends with TimeoutError"""
+    """:ivar until: the deadline (monotonic); then TimeoutError is raised"""
 
     until: float
 
 
 class Limited:
-    """A connected socket as ``http.client`` uses it."""
+    """A connected socket as ``http.client`` uses it.
+
+    :ivar has_rest: whether bytes after the last response had been received
+        when its reader was closed
+    """
+
+    has_rest = False
 
     def __init__(self, sock: socket.socket, owner: Owner) -> None:
         self.socket = sock
@@ -39,14 +45,14 @@ class Limited:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         self._readers += 1
-        return io.BufferedReader(_Reader(self), BUFFER_BYTES)
+        return _Buffered(_Reader(self), BUFFER_BYTES)
 
     def read_into(self, buffer: Any) -> int:
         limit(self.socket, self._owner.until)
         return self.socket.recv_into(buffer)
 
     def close(self) -> None:
-        """Close once nobody reads: an answer may be the last one."""
+        """Close the socket when its last reader is closed."""
         self._is_closed = True
         if not self._readers:
             self.socket.close()
@@ -57,33 +63,52 @@ class Limited:
             self.close()
 
 
+class _Buffered(io.BufferedReader):
+    """Buffers the received bytes of a response."""
+
+    raw: '_Reader'
+
+    def close(self) -> None:
+        if not self.closed:
+            self.raw.stop()
+            self.raw.source.has_rest = bool(self.peek())
+        super().close()
+
+
 class _Reader(io.RawIOBase):
-    """The bytes of one answer."""
+    """The bytes of one response."""
+
+    _is_stopped = False
 
     def __init__(self, source: Limited) -> None:
-        self._source = source
+        self.source = source
+
+    def stop(self) -> None:
+        """Make later reads return no data instead of waiting."""
+        self._is_stopped = True
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        return self._source.read_into(buffer)
+    def readinto(self, buffer: Any) -> int | None:
+        return None if self._is_stopped else self.source.read_into(buffer)
 
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._source.end_reading()
+            self.source.end_reading()
 
 
 def limit(sock: socket.socket, until: float) -> None:
-    """The next operation of the socket ends with TimeoutError in time.
+    """Make the next operation of the socket end at the deadline.
 
-    :raises TimeoutError: nothing is left
+    :raises TimeoutError: the deadline has passed
     """
     sock.settimeout(left(until))
     if isinstance(sock, ssl.SSLSocket):
-        # eventlet's wait more than once in it, as a record or a handshake
-        # comes in pieces, and ask each time for how long.
+        # One operation of eventlet's TLS sockets may wait several times,
+        # because a record or a handshake arrives in pieces. Each time it
+        # calls gettimeout().
         sock.gettimeout = functools.partial(  # type: ignore[method-assign]
             left, until
         )
@@ -92,9 +117,9 @@ def limit(sock: socket.socket, until: float) -> None:
 def shake_hands(
     sock: socket.socket, context: ssl.SSLContext, name: str, until: float
 ) -> ssl.SSLSocket:
-    """TLS over a connected socket, which is closed if that fails.
+    """Start TLS on a connected socket, which is closed if this fails.
 
-    :param name: whose certificate it should be
+    :param name: the host name that the certificate must have
     """
     tls = context.wrap_socket(
         sock, server_hostname=name, do_handshake_on_connect=False
@@ -109,9 +134,9 @@ def shake_hands(
 
 
 def left(until: float) -> float | None:
-    """Seconds; None if there is no end.
+    """Seconds until the deadline; None if there is no deadline.
 
-    :raises TimeoutError: nothing is left
+    :raises TimeoutError: the deadline has passed
     """
     if until == float('inf'):
         return None

@@ -1,49 +1,52 @@
 """Every error that either daemon raises on purpose.
 
 Error                          500 (never raised itself)
-├── DatabaseFault              500  an administrator must mend it
+├── DatabaseFault              500  an administrator must repair it
 ├── BadRequest                 400  malformed or refused input
 │   └── InvalidMarker          400
 ├── Unauthorized               401
 ├── Forbidden                  403  visible, but not permitted
-│   └── NotAService            403  the peer is none of our daemons
-├── NotFound                   404  not there, or not visible
+│   └── NotAService            403  the peer is not one of our daemons
+├── NotFound                   404  does not exist, or is not visible
 ├── MethodNotAllowed           405
 ├── Conflict                   409  the state does not allow it
 │   ├── Duplicate              409
-│   └── Busy                   409  too many tries lost against others
-├── Gone                       410  vanished while it was worked on
-├── PreconditionFailed         412  it is not as If-Match wants it
-├── LimitExceeded              413  a quota, a cap, a full store
+│   └── Busy                   409  too many conflicts with other requests
+├── Gone                       410  deleted during the operation
+├── PreconditionFailed         412  the version differs from If-Match
+├── LimitExceeded              413  a quota, a limit, a full store
 ├── UnsupportedMediaType       415
 ├── RangeNotSatisfiable        416
 ├── HeaderTooLarge             431
 ├── NotImplementedMethod       501
+├── BadGateway                 502  another of our hosts failed
+├── GatewayTimeout             504  another of our hosts does not respond
 ├── Unavailable                503  try again later
 │   ├── OutOfDescriptors       503
 │   ├── RegistryUnavailable    503
+│   ├── RegistryOutdated       503  it has not been upgraded yet
 │   ├── DatabaseUnavailable    503
 │   ├── KeystoneUnavailable    503
 │   └── StoreUnavailable       503
 └── ConfigurationError         --   ends the daemon at start; names the option
 
-``status`` is the HTTP answer, ``code`` crosses the wire between the daemons
-and is stable, ``headers`` go out with the answer.
+``status`` is the HTTP status. ``code`` is stable and is sent between the
+daemons. ``headers`` are sent with the response.
 """
 
 import errno
 
 #: The process or the machine has no descriptor left.
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE))
-#: A message may quote what a client sent; megabytes do not go back.
+#: A message may quote a request, so its length is limited.
 MAX_MESSAGE_LENGTH = 1000
 
 
 class Error(Exception):
-    """An error with its answer.
+    """An error with its HTTP response.
 
-    :param message: what a person should read; the class's own text if empty
-    :param headers: extra HTTP headers of the answer
+    :param message: text for the user; the class's own text if empty
+    :param headers: extra HTTP headers of the response
     """
 
     status = 500
@@ -161,8 +164,20 @@ class NotImplementedMethod(Error):
     text = 'The HTTP method is not known.'
 
 
+class BadGateway(Error):
+    status = 502
+    code = 'bad_gateway'
+    text = 'Another host of the service failed to handle the request.'
+
+
+class GatewayTimeout(Error):
+    status = 504
+    code = 'gateway_timeout'
+    text = 'Another host of the service does not respond.'
+
+
 class DatabaseFault(Error):
-    """A failure that lasts until an administrator mends the database."""
+    """A failure that lasts until an administrator repairs the database."""
 
     code = 'database_fault'
     text = (
@@ -192,6 +207,14 @@ class RegistryUnavailable(Unavailable):
     text = 'The image registry cannot be reached; try again later.'
 
 
+class RegistryOutdated(Unavailable):
+    code = 'registry_outdated'
+    text = (
+        'The image registry is of an older release that cannot do this; an '
+        'administrator must upgrade it.'
+    )
+
+
 class DatabaseUnavailable(Unavailable):
     code = 'database_unavailable'
     text = 'The image database cannot be reached; try again later.'
@@ -208,14 +231,14 @@ class StoreUnavailable(Unavailable):
 
 
 class ConfigurationError(Error):
-    """A daemon cannot start like this; the message names the option."""
+    """The configuration prevents the start; the message names the option."""
 
     code = 'configuration_error'
     text = 'The configuration is wrong.'
 
 
 def lacks_descriptors(error: BaseException | None) -> bool:
-    """Whether it failed because no file or socket could be opened."""
+    """Whether the cause of an error is that no descriptor is free."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_DESCRIPTOR:
             return True
@@ -229,11 +252,11 @@ def public_text(error: BaseException) -> str:
 
 
 def _family(root: type[Error]) -> dict[str, type[Error]]:
-    found = {root.code: root}
+    family = {root.code: root}
     for child in root.__subclasses__():
-        found.update(_family(child))
-    return found
+        family.update(_family(child))
+    return family
 
 
-#: Stable code -> class: how an error crosses the wire between the daemons.
+#: Stable code -> class; the code is sent between the daemons.
 BY_CODE = _family(Error)

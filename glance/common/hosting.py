@@ -36,11 +36,12 @@ DEFAULT_DIRECTORY = '/etc/glance'
 
 
 class Daemon(NamedTuple):
-    """What is different about the two daemons.
+    """The differences between the two daemons.
 
-    :ivar name: of the paste application and, with ``.conf``, of the file
-    :ivar conf: the module that declares the daemon's options; the paste file
-        that is shipped lies beside it
+    :ivar name: name of the paste application and, with ``.conf``, of the
+        configuration file
+    :ivar conf: the module or package that declares the daemon's options; the
+        packaged paste file is in the same directory
     :ivar settings: options of the classic service that have no effect
     :ivar further_files: read before the daemon's file, if they exist
     """
@@ -52,16 +53,18 @@ class Daemon(NamedTuple):
 
     @property
     def paste_file(self) -> str:
-        """Used if the operator has none."""
-        directory = os.path.dirname(self.conf.__file__)
+        """The packaged paste file, used if the operator has none."""
+        package = sys.modules[self.conf.__name__.rpartition('.')[0]]
+        directory = os.path.dirname(str(package.__file__))
         return os.path.join(directory, f'{self.name}-paste.ini')
 
 
 def application(conf: cfg.ConfigOpts, daemon: Daemon) -> wsgi.WSGIApp:
     """Build the application from the configuration files.
 
-    A wrong configuration is one line on stderr, as with the shipped server,
-    and an exception: every WSGI server then ends the start.
+    If the configuration is wrong, one line is written to stderr, as by the
+    shipped server, and an exception is raised, which ends the start of every
+    WSGI server.
 
     :raises errors.ConfigurationError: the configuration cannot be used
     """
@@ -116,9 +119,9 @@ def _existing(directory: str, *names: str) -> list[str]:
 
 
 class Starting:
-    """Begin a worker's own work with its first request.
+    """Runs the start actions of a worker at its first request.
 
-    The server may have forked between the import and that.
+    They cannot run earlier, because the server may fork after the import.
     """
 
     def __init__(self, app: wsgi.WSGIApp) -> None:
@@ -134,10 +137,11 @@ class Starting:
 
 
 class LocalOnly:
-    """Refuse requests that do not come from this machine.
+    """Refuses requests that do not come from this machine.
 
-    Pipelines that believe every peer are allowed only with a loopback
-    ``bind_host`` or a Unix socket, but the WSGI server chooses the address.
+    Pipelines that trust every peer are allowed only with a loopback
+    ``bind_host`` or a Unix socket, but here the WSGI server chooses the
+    address and ignores these options.
     """
 
     def __init__(self, app: wsgi.WSGIApp) -> None:
@@ -159,18 +163,18 @@ def _is_local(address: str) -> bool:
     if not address:
         return True  # a Unix socket
     try:
-        found = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, 'ipv4_mapped', None)
-    return (mapped or found).is_loopback
+    mapped = getattr(ip, 'ipv4_mapped', None)
+    return (mapped or ip).is_loopback
 
 
 class WholePath:
-    """Undo what uWSGI makes of a path with dots.
+    """Restores the original path if uWSGI has resolved its dots.
 
-    It resolves them after decoding, so that ``tags/a%2F..%2Fb`` would reach
-    the tag b, whatever a proxy in front of it had permitted.
+    uWSGI resolves dots after decoding, so ``tags/a%2F..%2Fb`` would reach
+    the tag b even if a proxy in front of it does not permit that path.
     """
 
     def __init__(self, app: wsgi.WSGIApp) -> None:
@@ -188,11 +192,11 @@ class WholePath:
 
 
 class ChunkedInput:
-    """Let the application read chunked bodies, or refuse them.
+    """Lets the application read chunked bodies, or refuses them.
 
-    Servers that set ``wsgi.input_terminated`` decode chunks. uWSGI hands
-    them out through a function of its own. Elsewhere the body would look
-    empty, and an image would become active without its data.
+    Servers that set ``wsgi.input_terminated`` decode chunks. uWSGI provides
+    them through a function of its own. With other servers the body would
+    look empty, and an image would become active without its data.
     """
 
     def __init__(self, app: wsgi.WSGIApp) -> None:

@@ -30,9 +30,9 @@ def session(conf: cfg.ConfigOpts, timeout_seconds: float) -> Any:
     :returns: None if no credentials are configured
     """
     group = login_options.GROUP
-    # The library's declarations come first: it accepts no others, and ours
-    # with the same names are skipped. Whether the paste file has loaded it
-    # by now depends on the layout of that file.
+    # Register the library's options first: it accepts only its own ones, and
+    # ours with the same names are then skipped. Whether the paste file has
+    # loaded the library by now depends on that file.
     for _, options in auth_token.list_opts():
         conf.register_opts(options, group)
     loading.register_auth_conf_options(conf, group)
@@ -45,7 +45,7 @@ def session(conf: cfg.ConfigOpts, timeout_seconds: float) -> Any:
     if auth is None:
         return None
     made = loading.load_session_from_conf_options(conf, group, auth=auth)
-    if made.timeout is None:  # would wait for ever
+    if made.timeout is None:  # would wait forever
         made.timeout = timeout_seconds
     return made
 
@@ -53,14 +53,14 @@ def session(conf: cfg.ConfigOpts, timeout_seconds: float) -> Any:
 def check_roles(conf: cfg.ConfigOpts, required: Sequence[str]) -> None:
     """Log an ERROR if the service user has none of the required roles.
 
-    The daemon starts all the same: a role that is assigned later is in the
-    next token. If Keystone does not answer, that is a warning.
+    The daemon starts anyway, because the next token contains a role that is
+    assigned later. If Keystone does not respond, a WARNING is logged.
     """
-    found = session(conf, CHECK_SECONDS)
-    if found is None:
+    keystone = session(conf, CHECK_SECONDS)
+    if keystone is None:
         return
     try:
-        access = found.auth.get_access(found)
+        access = keystone.auth.get_access(keystone)
     except keystone_exceptions.ClientException as error:
         LOG.warning(
             'The roles of the service user could not be checked, because '

@@ -1,7 +1,7 @@
 """Options of [keystone_authtoken] that differ from keystonemiddleware's.
 
-The library declares them again when it is loaded, which is only where a
-pipeline needs it (it holds 6 MiB).
+The library declares them again when it is loaded. It is loaded only if a
+pipeline needs it, because it needs 6 MiB.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from typing import Any
 from oslo_config import cfg
 
 GROUP = 'keystone_authtoken'
-#: The roles that let a peer act as one of our services. A site that was set
-#: up for the classic service gave its service user the role admin, and who
-#: holds an admin's token may do everything anyway.
+#: The roles that identify a peer as one of our services. In sites that were
+#: set up for the classic service, the service user has the role admin; the
+#: holder of an admin's token may do everything anyway.
 SERVICE_ROLES = ['service', 'admin']
 
 
 class _DeclaredTwice(cfg.Opt):
-    """An option that a library may declare too, with help of its own.
+    """An option that a library may declare too, with another help.
 
     oslo.config refuses a second declaration that differs from the first.
     """
@@ -51,7 +51,7 @@ class SharedMultiStrOpt(_DeclaredTwice, cfg.MultiStrOpt):
         cfg.MultiStrOpt.__init__(self, name, **options)
 
 
-#: Of both daemons.
+#: Options of both daemons.
 OPTS: list[cfg.Opt] = [
     SharedStrOpt(
         'www_authenticate_uri',
@@ -59,7 +59,7 @@ OPTS: list[cfg.Opt] = [
         help='URL of Keystone for clients; a 401 response names it.',
     ),
 ]
-#: Of glance-registry.
+#: Options of glance-registry.
 REGISTRY_OPTS: list[cfg.Opt] = [
     *OPTS,
     SharedListOpt(
@@ -77,8 +77,8 @@ REGISTRY_OPTS: list[cfg.Opt] = [
 def required_roles(conf: cfg.ConfigOpts) -> list[str]:
     """The roles that a registry with this [keystone_authtoken] requires.
 
-    In glance-api the library's default means nothing: what counts is the
-    registry, so only a value that was set is used.
+    In glance-api the library's default is not used, because the option
+    applies to the registry; only a value that was set is used.
     """
     place = conf.get_location('service_token_roles', GROUP)
     if place is not None and place.location.is_user_controlled:

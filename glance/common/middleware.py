@@ -1,9 +1,9 @@
 """Filters in front of both applications: identity and request ids.
 
-Identity headers are believed only where something vetted them: the
-``context`` filter wants to see that keystonemiddleware or our
-``trusted_auth`` filter stood before it. A pipeline that forgot its
-authenticator answers 401 instead of letting everybody in.
+Identity headers are trusted only if an earlier filter verified them: the
+``context`` filter checks that keystonemiddleware or our ``trusted_auth``
+filter ran before it. If the authentication filter is missing in a pipeline,
+every request with identity headers gets 401.
 """
 
 from collections.abc import Callable, Iterable
@@ -64,6 +64,7 @@ _CLAIMED = (
     'HTTP_X_SERVICE_ROLES',
     'HTTP_X_SERVICE_IDENTITY_STATUS',
     'HTTP_OPENSTACK_SYSTEM_SCOPE',
+    'HTTP_X_SERVICE_CATALOG',
 )
 _VETTED = 'glance.identity_vetted'
 StartResponse = Callable[..., Any]
@@ -71,13 +72,13 @@ Environ = dict[str, Any]
 
 
 class Factory(Protocol):
-    """What Paste wants of a filter: the application in, the filter out."""
+    """A filter for Paste: takes the application, returns the filter."""
 
     def __call__(self, app: wsgi.WSGIApp) -> wsgi.WSGIApp: ...
 
 
 class Context:
-    """Builds the caller's context and puts the request id on answers."""
+    """Builds the caller's context and adds the request id to responses."""
 
     def __init__(
         self,
@@ -154,7 +155,10 @@ class Context:
 
 
 class UnauthenticatedContext(Context):
-    """Everybody is an admin without a project: for one person's machine."""
+    """Makes every caller an admin without a project.
+
+    It is meant for a machine with one user.
+    """
 
     def _identify(self, environ: Environ) -> context.RequestContext:
         return context.RequestContext(
@@ -166,10 +170,10 @@ class UnauthenticatedContext(Context):
 
 
 class TrustedAuth:
-    """Lets identity headers through when the peer knows the secret.
+    """Accepts identity headers if the peer sends the shared secret.
 
-    Without a secret every peer is believed: the factory allows that only
-    where nobody else can reach the daemon.
+    Without a secret every peer is trusted. The factory allows this only if
+    no other machine can reach the daemon.
     """
 
     def __init__(self, app: wsgi.WSGIApp, secret: str | None) -> None:
@@ -198,11 +202,12 @@ class TrustedAuth:
 
 
 def require_service(request: wsgi.Request) -> None:
-    """Let only our own daemons pass, and believe whom they call an admin.
+    """Accept only our own daemons, and trust their admin header.
 
-    They enforced the policy; a user who came here directly did not pass it.
+    They have enforced the policy. A request that a user sends directly has
+    not passed a policy.
 
-    :raises errors.NotAService: it is none
+    :raises errors.NotAService: the peer is not one of our daemons
     """
     if not request.context.is_service:
         raise errors.NotAService
@@ -240,8 +245,9 @@ def context_factory(options: wsgi.Options, **_local: str) -> Factory:
 def classic_context_factory(options: wsgi.Options, **local: str) -> Factory:
     """Paste factory of the filter ``context`` of classic paste files.
 
-    Their flavors ``trusted-auth`` have no filter that checks who sends the
-    identity headers, so the check is put in front of this one.
+    The flavors ``trusted-auth`` in these files have no filter that checks
+    the sender of the identity headers, so that check is added before this
+    filter.
     """
     context_filter = context_factory(options, **local)
     flavor = wsgi.configuration(options).paste_deploy.flavor or ''
@@ -253,7 +259,7 @@ def classic_context_factory(options: wsgi.Options, **local: str) -> Factory:
 
 @functools.cache
 def _warn_no_login(address: str) -> None:
-    """Warn once in a process; workers inherit that it was said."""
+    """Warn once; workers inherit from their parent that it was logged."""
     LOG.warning(
         'Authentication is off: everybody who can connect to %s is an '
         'administrator. Set flavor = keystone in [paste_deploy] to '
@@ -267,7 +273,7 @@ def unauthenticated_context_factory(
 ) -> Factory:
     """Paste factory of the filter ``unauthenticated-context``.
 
-    :raises errors.ConfigurationError: others could reach the daemon
+    :raises errors.ConfigurationError: other machines can reach the daemon
     """
     conf = wsgi.configuration(options)
     if not listens_locally(conf):
@@ -288,7 +294,8 @@ def unauthenticated_context_factory(
 def trusted_auth_factory(options: wsgi.Options, **_local: str) -> Factory:
     """Paste factory of the filter ``trusted-auth``.
 
-    :raises errors.ConfigurationError: others could claim to be an admin
+    :raises errors.ConfigurationError: the secret is too short, or it is
+        missing and other machines can reach the daemon
     """
     conf = wsgi.configuration(options)
     secret = conf.trusted_auth_secret

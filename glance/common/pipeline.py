@@ -1,12 +1,11 @@
 """Load the WSGI application that an operator's paste file describes.
 
-Operators keep their paste files across upgrades, so a file names the
-factories of the classic service. One table says what stands for them here.
+Operators keep their paste files across upgrades, so these files name the
+factories of the classic service. A table maps them to factories of this one.
 """
 
 from collections.abc import Callable, Iterator
 import configparser
-import importlib.util
 import logging
 import os
 from typing import Any
@@ -23,20 +22,25 @@ LOG = logging.getLogger(__name__)
 Filter = Callable[[WSGIApplication], WSGIApplication]
 
 _HERE = 'glance.common.pipeline'
-_EDGE = 'glance.common.edge'
-_ABSENT = f'{_HERE}:absent_factory'
+_FILTERS = 'glance.common.filters'
+ABSENT = f'{_HERE}:absent_factory'
+NOTHING = f'{_HERE}:nothing_factory'
 
-#: What a factory of operators' files is called here.
+#: Factory in an operator's file -> factory of this service.
 CLASSIC = {
-    'glance.api.middleware.cache:CacheFilter.factory': _ABSENT,
-    'glance.api.middleware.cache_manage:CacheManageFilter.factory': _ABSENT,
+    'glance.api.middleware.cache:CacheFilter.factory': (
+        'glance.api.caching:serving_factory'
+    ),
+    'glance.api.middleware.cache_manage:CacheManageFilter.factory': (
+        'glance.api.caching:managing_factory'
+    ),
     'glance.api.middleware.context:ContextMiddleware.factory': (
         'glance.common.middleware:classic_context_factory'
     ),
     'glance.api.middleware.context:UnauthenticatedContextMiddleware.factory': (
         'glance.common.middleware:unauthenticated_context_factory'
     ),
-    'glance.api.middleware.gzip:GzipMiddleware.factory': _ABSENT,
+    'glance.api.middleware.gzip:GzipMiddleware.factory': ABSENT,
     'glance.api.middleware.version_negotiation:'
     'VersionNegotiationFilter.factory': (
         'glance.api.versions:negotiation_factory'
@@ -50,25 +54,26 @@ CLASSIC = {
     'keystonemiddleware.auth_token:filter_factory': (
         'glance.common.authtoken:filter_factory'
     ),
-    'oslo_middleware.cors:filter_factory': f'{_EDGE}:cors_factory',
+    'oslo_middleware.cors:filter_factory': f'{_FILTERS}:cors_factory',
     'oslo_middleware.healthcheck:Healthcheck.app_factory': (
-        f'{_EDGE}:health_app_factory'
+        f'{_FILTERS}:health_app_factory'
     ),
     'oslo_middleware.healthcheck:Healthcheck.factory': (
-        f'{_EDGE}:health_factory'
+        f'{_FILTERS}:health_factory'
     ),
     'oslo_middleware.http_proxy_to_wsgi:HTTPProxyToWSGI.factory': (
-        f'{_EDGE}:proxy_factory'
+        f'{_FILTERS}:proxy_factory'
     ),
-    'oslo_middleware:CORS.factory': f'{_EDGE}:cors_factory',
-    'oslo_middleware:HTTPProxyToWSGI.factory': f'{_EDGE}:proxy_factory',
-    'oslo_middleware:Healthcheck.app_factory': f'{_EDGE}:health_app_factory',
-    'oslo_middleware:Healthcheck.factory': f'{_EDGE}:health_factory',
+    'oslo_middleware:CORS.factory': f'{_FILTERS}:cors_factory',
+    'oslo_middleware:HTTPProxyToWSGI.factory': f'{_FILTERS}:proxy_factory',
+    'oslo_middleware:Healthcheck.app_factory': (
+        f'{_FILTERS}:health_app_factory'
+    ),
+    'oslo_middleware:Healthcheck.factory': f'{_FILTERS}:health_factory',
+    'osprofiler.web:WsgiMiddleware.factory': f'{_FILTERS}:trace_factory',
 }
-#: Used when the library is there, passed through when it is not.
-OPTIONAL = {'osprofiler.web:WsgiMiddleware.factory': 'osprofiler'}
 
-#: What a file that is wrong makes the loader raise.
+#: Exceptions that the loader raises if a file is wrong.
 UNUSABLE = (
     AttributeError,
     ImportError,
@@ -77,9 +82,10 @@ UNUSABLE = (
     configparser.Error,
 )
 
+_APPLICATION = 'paste.app_factory'
 _SECTIONS = ('app', 'application', 'composite', 'composit', 'pipeline')
-_FACTORIES = (
-    'paste.app_factory',
+FACTORIES = (
+    _APPLICATION,
     'paste.composite_factory',
     'paste.composit_factory',
     'paste.filter_factory',
@@ -89,21 +95,71 @@ _FACTORIES = (
 def load_app(
     conf: cfg.ConfigOpts, app_name: str, packaged_paste_file: str
 ) -> WSGIApplication:
-    """Build the application ``app_name`` of the flavor that is configured.
+    """Build the application ``app_name`` of the configured flavor.
 
-    Factories get the configuration as ``oslo_config_config`` of their
-    global options: the key under which keystonemiddleware looks for it.
+    Factories get the configuration as the global option
+    ``oslo_config_config``, the key that keystonemiddleware uses.
 
     :param packaged_paste_file: the file to use when the operator has none
     :raises ConfigurationError: no such file, no such flavor, a broken file
     """
     path = find_paste_file(conf, app_name, packaged_paste_file)
+    return _load(conf, app_name, path, lambda _parser: None)
+
+
+def check_filters(
+    conf: cfg.ConfigOpts, app_name: str, packaged_paste_file: str
+) -> None:
+    """Refuse what the filters of the configured flavor would refuse.
+
+    The applications of the daemons are left out, because making them opens
+    stores and databases. A paste file that is not on this machine is not
+    judged.
+
+    :raises ConfigurationError: no such flavor, or a filter refuses
+    """
+    configured = conf.paste_deploy.config_file
+    if configured and not os.path.isfile(os.path.expanduser(configured)):
+        return
+    path = find_paste_file(conf, app_name, packaged_paste_file)
+    _load(conf, app_name, path, _without_applications)
+
+
+def _without_applications(parser: Any) -> None:
+    """Replace all applications but the health check, which opens nothing."""
+    for section in parser.sections():
+        factory = parser.get(section, _APPLICATION, raw=True, fallback='')
+        if factory and not factory.startswith(_FILTERS):
+            parser.set(section, _APPLICATION, NOTHING)
+
+
+def nothing_factory(
+    _global_conf: dict[str, Any], **_local: str
+) -> WSGIApplication:
+    """Make an application that is never called; see check_filters."""
+
+    def nothing(
+        _environ: dict[str, Any], _start_response: Callable[..., Any]
+    ) -> list[bytes]:
+        return []
+
+    return nothing
+
+
+def _load(
+    conf: cfg.ConfigOpts,
+    app_name: str,
+    path: str,
+    adapt: Callable[[Any], None],
+) -> WSGIApplication:
+    """:param adapt: changes the paste file, as parsed, before it is used"""
     flavor = conf.paste_deploy.flavor
     name = f'{app_name}-{flavor}' if flavor else app_name
     options = {'oslo_config_config': conf}
     try:
         loader = loadwsgi.ConfigLoader(path)
         _translate(loader.parser)
+        adapt(loader.parser)
         _require(loader.parser, path, app_name, name)
         app: WSGIApplication = loader.get_app(name, global_conf=options)
     except UNUSABLE as error:
@@ -117,7 +173,11 @@ def load_app(
 def find_paste_file(
     conf: cfg.ConfigOpts, app_name: str, packaged_paste_file: str
 ) -> str:
-    """The file that is named, else one beside the configuration, else ours."""
+    """Find the paste file.
+
+    It is the configured file, or else one next to the configuration files,
+    or else the packaged one.
+    """
     configured = conf.paste_deploy.config_file
     if configured:
         return _configured_file(conf, os.path.expanduser(configured))
@@ -125,31 +185,31 @@ def find_paste_file(
         if os.path.exists(candidate):
             return candidate
     name = f'{app_name}-paste.ini'
-    found: str | None = conf.find_file(name)
+    path: str | None = conf.find_file(name)
     installed = os.path.join(config.INSTALLED_DIRECTORY, name)
-    if found is None and os.path.exists(installed):
-        found = installed
-    return found or packaged_paste_file
+    if path is None and os.path.exists(installed):
+        path = installed
+    return path or packaged_paste_file
 
 
 def _configured_file(conf: cfg.ConfigOpts, configured: str) -> str:
-    found: str | None = configured
+    path: str | None = configured
     if not os.path.isabs(configured):
-        found = conf.find_file(configured) or os.path.join(
+        path = conf.find_file(configured) or os.path.join(
             config.INSTALLED_DIRECTORY, configured
         )
-    if not found or not os.path.isfile(found):
+    if not path or not os.path.isfile(path):
         raise errors.ConfigurationError(
             f'[paste_deploy] config_file: {configured} does not exist'
         )
-    return os.path.abspath(found)
+    return os.path.abspath(path)
 
 
 def _derived_names(conf: cfg.ConfigOpts, app_name: str) -> Iterator[str]:
-    """Names after the configuration files, the daemon's own file first.
+    """Names derived from the configuration files, the daemon's own first.
 
-    Further files only add to the main one (glance-image-import.conf), so
-    their names count last.
+    Other files (glance-image-import.conf) only extend the main one, so names
+    derived from them come last.
     """
     files = [os.path.abspath(path) for path in conf.config_file or ()]
     own = f'{app_name}.conf'
@@ -159,15 +219,12 @@ def _derived_names(conf: cfg.ConfigOpts, app_name: str) -> Iterator[str]:
 
 
 def _translate(parser: Any) -> None:
-    """Put our factories where the file names classic ones."""
+    """Replace the names of classic factories by ours."""
     for section in parser.sections():
-        for option in _FACTORIES:
+        for option in FACTORIES:
             classic = parser.get(section, option, raw=True, fallback='')
             ours = CLASSIC.get(classic, classic)
-            library = OPTIONAL.get(classic)
-            if library and importlib.util.find_spec(library) is None:
-                ours = _ABSENT
-            if ours == _ABSENT:
+            if ours == ABSENT:
                 parser.set(section, 'absent', section.partition(':')[2])
             if ours != classic:
                 parser.set(section, option, ours)
@@ -211,7 +268,7 @@ def flavor_factory(
 def absent_factory(
     global_conf: dict[str, Any], absent: str, **local_conf: str
 ) -> Filter:
-    """Stand in for a filter this service does not have: pass through."""
+    """Replace a filter that this service does not have; it does nothing."""
     LOG.warning(
         'The filter "%s" of the paste file has no effect in this service',
         absent,

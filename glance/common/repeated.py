@@ -1,20 +1,20 @@
-"""Log lines about trouble that may come with every request."""
+"""Log lines about an error that may occur with every request."""
 
 import time
 
-#: One line a minute tells an operator enough.
+#: One line per minute is enough for an operator.
 PAUSE_SECONDS = 60.0
 
 
 class Repeated:
-    """Says when to log a trouble again: at once, then once a minute."""
+    """Decides when to log an error again: at first, then once a minute."""
 
     def __init__(self) -> None:
         self._told_at = float('-inf')
         self._untold = 0
 
     def is_due(self) -> bool:
-        """Whether this one is to be logged; else it is counted."""
+        """Whether to log this occurrence; if not, it is counted."""
         now = time.monotonic()
         if now - self._told_at < PAUSE_SECONDS:
             self._untold += 1
@@ -23,6 +23,6 @@ class Repeated:
         return True
 
     def untold(self) -> str:
-        """How many were not logged since the last line, as its end."""
+        """Text to append to a line: how many were not logged before it."""
         count, self._untold = self._untold, 0
         return f' ({count} more since the last such line)' if count else ''

@@ -1,4 +1,4 @@
-"""What a worker does after its last request, before it ends."""
+"""Actions that a worker runs after its last request, before it ends."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ _actions: list[Callable[[], None]] = []
 
 
 def register(action: Callable[[], None]) -> None:
-    """Have ``action()`` called at the end; it must not take long."""
+    """Call ``action()`` when the worker ends; it must not take long."""
     _actions.append(action)
 
 
 def forget() -> None:
-    """Drop the actions of an application that another one replaces."""
+    """Drop all actions, because a new application replaces the old one."""
     _actions.clear()
 
 

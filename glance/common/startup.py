@@ -1,4 +1,4 @@
-"""What a worker does before its first request."""
+"""Actions that a worker runs before its first request."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,18 @@ _applications = 0
 
 
 def application() -> int:
-    """Number of the present application: a thread of an older one ends."""
+    """Number of the current application.
+
+    A thread that started with a lower number must end.
+    """
     return _applications
 
 
 def register(action: Callable[[], None]) -> None:
-    """Have ``action()`` called when a worker begins to serve.
+    """Call ``action()`` when a worker begins to serve.
 
-    The main process loads an application too, which serves nothing: what
-    needs a thread or a connection of the worker is started here.
+    The main process also loads an application but serves no requests.
+    Threads and connections that a worker needs are therefore started here.
     """
     _actions.append(action)
 
@@ -27,7 +30,7 @@ def run() -> None:
 
 
 def forget() -> None:
-    """Begin with another application, which replaces the one before."""
+    """Drop all actions, because a new application replaces the old one."""
     global _applications
     _applications += 1
     _actions.clear()

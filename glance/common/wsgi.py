@@ -14,6 +14,7 @@ import webob
 import webob.exc
 
 from glance.common import context
+from glance.common import counters
 from glance.common import errors
 from glance.common import threads
 
@@ -24,9 +25,10 @@ T = TypeVar('T')
 
 
 class _UnsupportedMediaType(webob.exc.HTTPUnsupportedMediaType):
-    """Says what is wrong, which may be the data and not a header.
+    """A 415 response whose body is the explanation.
 
-    WebOb's own body blames the Content-Type whatever the explanation is.
+    WebOb's own body always mentions the Content-Type, but the reason may be
+    the data.
     """
 
     body_template_obj = webob.exc.WSGIHTTPException.body_template_obj
@@ -37,23 +39,23 @@ _PUBLIC = {**webob.exc.status_map, 415: _UnsupportedMediaType}
 
 
 class JsonLimits(NamedTuple):
-    """What a JSON body may have. They are checked before it is parsed.
+    """Limits of a JSON body, checked before it is parsed.
 
-    :ivar size_bytes: of the whole body
-    :ivar values: commas and opening brackets, nearly the number of values;
-        None for any number
+    :ivar size_bytes: maximum size of the whole body
+    :ivar values: maximum number of commas and opening brackets, which is
+        nearly the number of values; None for no limit
     """
 
     size_bytes: int
     values: int | None = None
 
 
-#: A parser cannot be interrupted: 50,000 values take it 10 ms.
+#: The parser cannot be interrupted; it needs 10 ms for 50,000 values.
 MAX_JSON_VALUES = 50_000
-#: Between the daemons, where the sender is known and its bodies follow from
-#: those that glance-api accepted.
+#: Limits between the daemons: the sender is known, and its bodies are made
+#: from bodies that glance-api accepted.
 WIRE_LIMITS = JsonLimits(64 * 1024 * 1024)
-#: What is smaller is validated at once: at most 10 ms of work.
+#: Bodies up to this size are validated in the event loop: at most 10 ms.
 INLINE_BYTES = 8 * 1024
 
 Handler = Callable[..., webob.Response]
@@ -63,7 +65,7 @@ Options = Mapping[str, Any]
 
 
 def configuration(options: Options) -> cfg.ConfigOpts:
-    """The configuration that :func:`pipeline.load_app` handed to Paste."""
+    """The configuration that :func:`pipeline.load_app` passed to Paste."""
     return options['oslo_config_config']
 
 
@@ -72,8 +74,8 @@ class Request(webob.Request):
 
     @property
     def context(self) -> context.RequestContext:
-        found: context.RequestContext = self.environ['glance.context']
-        return found
+        caller: context.RequestContext = self.environ['glance.context']
+        return caller
 
     @property
     def has_body(self) -> bool:
@@ -92,7 +94,7 @@ class Request(webob.Request):
     def document(self) -> Any:
         """The JSON value in the body.
 
-        :raises errors.BadRequest: none, not JSON, not UTF-8
+        :raises errors.BadRequest: no body, or it is not JSON in UTF-8
         :raises errors.LimitExceeded: larger than the limits of the router
         """
         if not self.has_body:
@@ -114,8 +116,8 @@ class Request(webob.Request):
     def work(self, check: Callable[..., T], *args: Any) -> T:
         """Run a check of the document, in a native thread if it is large.
 
-        One large check runs at a time in a worker, so that the event loop
-        competes with one thread at most.
+        A worker runs only one large check at a time, so that the event loop
+        competes with at most one thread for the CPU.
         """
         if self.environ.get(_BODY_BYTES, 0) <= INLINE_BYTES:
             return check(*args)
@@ -124,12 +126,13 @@ class Request(webob.Request):
         return result
 
     def chunks(
-        self, size_bytes: int, most_bytes: int | None = None
+        self, size_bytes: int, max_bytes: int | None = None
     ) -> Iterator[bytes]:
-        """The body as it comes, in pieces of at most ``size_bytes``.
+        """The body as it arrives, in pieces of at most ``size_bytes``.
 
-        :raises errors.BadRequest: the client broke off or lied about length
-        :raises errors.LimitExceeded: more than ``most_bytes``
+        :param max_bytes: maximum size of the body; None for no limit
+        :raises errors.BadRequest: the body ends early or is malformed
+        :raises errors.LimitExceeded: the body exceeds ``max_bytes``
         """
         source = self.environ['wsgi.input']
         expected = self.known_length
@@ -142,26 +145,26 @@ class Request(webob.Request):
             if not piece:
                 break
             received += len(piece)
-            if most_bytes is not None and received > most_bytes:
-                raise _too_large(most_bytes)
+            if max_bytes is not None and received > max_bytes:
+                raise _too_large(max_bytes)
             yield piece
-        if expected is not None and received < expected:
-            raise errors.BadRequest(
-                f'The body ended after {received} of {expected} bytes.'
-            )
+        _require_whole(received, expected)
 
     def source(self) -> 'BodySource':
         """The body for reading into buffers."""
         return BodySource(self)
 
     def refuse_body(self) -> None:
-        """:raises errors.BadRequest: a body where none belongs"""
+        """Check that there is no body.
+
+        :raises errors.BadRequest: the request has a body
+        """
         if self.has_body:
             raise errors.BadRequest('This request must not have a body.')
 
 
 class BodySource:
-    """A body that is read into buffers, by a native thread if it can be."""
+    """A body that is read into buffers, by a native thread if possible."""
 
     def __init__(self, request: Request) -> None:
         self._input = request.environ['wsgi.input']
@@ -169,14 +172,18 @@ class BodySource:
         self._received = 0
 
     def go_native(self) -> bool:
-        """Whether a native thread may read from now on, and nobody else."""
+        """Hand the body over to one native thread.
+
+        :returns: True if from now on only that thread may read; False if
+            this is not possible
+        """
         go_native = getattr(self._input, 'go_native', None)
         return go_native is not None and bool(go_native())
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view``; less only at the end of the body.
+        """Fill ``view``; return the number of bytes, less only at the end.
 
-        :raises errors.BadRequest: the client broke off or lied about length
+        :raises errors.BadRequest: the body ends early or is malformed
         """
         got = 0
         while got < len(view):
@@ -188,11 +195,8 @@ class BodySource:
                 break
             got += amount
             self._received += amount
-        if got < len(view) and self._received < (self._expected or 0):
-            raise errors.BadRequest(
-                f'The body ended after {self._received} of '
-                f'{self._expected} bytes.'
-            )
+        if got < len(view):
+            _require_whole(self._received, self._expected)
         return got
 
     def _read(self, view: memoryview) -> int:
@@ -209,6 +213,8 @@ class BodySource:
         return len(piece)
 
 
+#: Key of the environment: the path template of the route that matched.
+ROUTE = 'glance.route'
 #: Keys of the environment.
 _LIMITS = 'glance.json_limits'
 _BODY_BYTES = 'glance.json_bytes'
@@ -222,14 +228,14 @@ def _too_large(limit: int) -> errors.LimitExceeded:
 
 
 def _check_values(body: bytes, limit: int) -> None:
-    """Count what separates values; characters in texts do not count.
+    """Count the separators of values, except those inside strings.
 
-    :raises errors.LimitExceeded: more than ``limit``
+    :raises errors.LimitExceeded: there are more than ``limit``
     """
     if _separators(body) <= limit:
         return
     body = body.replace(b'\\\\', b'').replace(b'\\"', b'')
-    # Each value has one text at most, and its name is another.
+    # A value has at most two strings, itself and its name: four quotes.
     if body.count(b'"') > 4 * limit or (
         _separators(b''.join(body.split(b'"')[::2])) > limit
     ):
@@ -242,11 +248,19 @@ def _separators(text: bytes) -> int:
     return text.count(b',') + text.count(b'[') + text.count(b'{')
 
 
+def _require_whole(received: int, expected: int | None) -> None:
+    """:raises errors.BadRequest: the body ended early"""
+    if expected is not None and received < expected:
+        raise errors.BadRequest(
+            f'The body ended after {received} of {expected} bytes.'
+        )
+
+
 def _read(source: Any, size_bytes: int) -> bytes:
     try:
         piece: bytes = source.read(size_bytes)
     except (OSError, ValueError) as error:
-        # OSError: the client is gone; ValueError: a bad chunk size.
+        # OSError: the client disconnected; ValueError: a bad chunk size.
         raise errors.BadRequest(
             'The request body could not be read to its end.'
         ) from error
@@ -266,16 +280,16 @@ def json_response(
 
 
 def empty(status: int = 204) -> webob.Response:
-    """A success without a body, never announced as JSON."""
+    """A success without a body; its Content-Type is never JSON."""
     response = webob.Response(status=status)
-    # WebOb leaves it out with 204; clients know it there.
+    # WebOb omits it with 204, but clients expect it.
     response.headers['Content-Type'] = 'text/html; charset=UTF-8'
     response.content_length = 0
     return response
 
 
 def public_error(request: Request, error: errors.Error) -> webob.Response:
-    """An error as clients know it: HTML, JSON or text, by Accept."""
+    """An error in the format for clients: HTML, JSON or text, by Accept."""
     answer = _PUBLIC[error.status](explanation=str(error))
     answer.headers.update(error.headers)
     rendered: webob.Response = request.get_response(answer)
@@ -283,7 +297,7 @@ def public_error(request: Request, error: errors.Error) -> webob.Response:
 
 
 def wire_error(request: Request, error: errors.Error) -> webob.Response:
-    """An error as the other daemon reads it."""
+    """An error in the format for the other daemon."""
     return json_response(
         {'error': {'code': error.code, 'message': str(error)}},
         error.status,
@@ -291,9 +305,9 @@ def wire_error(request: Request, error: errors.Error) -> webob.Response:
     )
 
 
-#: Parameters at the end of a path whose values users choose. They may have
-#: slashes: servers decode %2F before they hand over a path.
-_FREE_NAMES = dict.fromkeys(('tag', 'member'), r'[^/](?:[\s\S]*[^/])?')
+#: Parameters at the end of a path whose values users choose. They may contain
+#: slashes, because servers decode %2F before they pass the path on.
+_FREE_NAMES = dict.fromkeys(('tag', 'member', 'item'), r'[^/](?:[\s\S]*[^/])?')
 
 
 class Route:
@@ -306,14 +320,14 @@ class Route:
 
 
 class Router:
-    """A WSGI application: finds the handler, turns errors into answers.
+    """A WSGI application: calls the handler, turns errors into responses.
 
-    HEAD is served by the handler of GET; WebOb leaves the body out.
+    HEAD is served by the handler of GET; WebOb omits the body.
 
-    :param table: every URL
-    :param render_error: the body of an error, as the peer reads it
-    :param before: what every request has to pass first
-    :param json_limits: of JSON bodies
+    :param table: the routes of all URLs
+    :param render_error: makes the response to an error
+    :param before: called first for every request; may raise an error
+    :param json_limits: limits of JSON bodies
     """
 
     def __init__(
@@ -353,13 +367,17 @@ class Router:
             response = self._answer(request)
         except errors.Error as error:
             LOG.info('%s %s: %s', request.method, _path(environ), error)
-            response = self._render_error(request, error)
+            response = self._failed(request, error)
         except Exception as error:
-            response = self._render_error(
+            response = self._failed(
                 request, _unexpected(request.method, environ, error)
             )
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
+
+    def _failed(self, request: Request, error: errors.Error) -> webob.Response:
+        counters.note('error', error.code)
+        return self._render_error(request, error)
 
     def _answer(self, request: Request) -> webob.Response:
         self._before(request)
@@ -369,34 +387,37 @@ class Router:
             raise errors.BadRequest(
                 'The path of the URL is not valid UTF-8.'
             ) from error
-        found = self._match(path)
-        if found is None:
+        match = self._match(path)
+        if match is None:
             raise _unknown_path(request.method)
-        methods = self._handlers[found.pop('resource')]
+        resource = match.pop('resource')
+        request.environ[ROUTE] = resource
+        methods = self._handlers[resource]
         handler = methods.get(request.method)
         if handler is None:
             raise errors.MethodNotAllowed(
                 headers={'Allow': ', '.join(sorted(methods))}
             )
-        return handler(request, **found)
+        return handler(request, **match)
 
     def _match(self, path: str) -> dict[str, str] | None:
         """The values of the path's parameters, and its ``resource``.
 
-        Doubled slashes count as one where they are no part of a name.
+        None if no route matches. Repeated slashes count as one if they are
+        not part of a name.
         """
         if path.endswith('\n'):
             return None  # The "$" of Routes also matches before it.
-        found: dict[str, str] | None = self._mapper.match(path)
-        if found is None and '//' in path:
-            found = self._mapper.match(re.sub('/{2,}', '/', path))
-        return found
+        match: dict[str, str] | None = self._mapper.match(path)
+        if match is None and '//' in path:
+            match = self._mapper.match(re.sub('/{2,}', '/', path))
+        return match
 
 
 def _unexpected(
     method: str, environ: Mapping[str, Any], error: Exception
 ) -> errors.Error:
-    """The error that a client gets instead of one that nobody expected."""
+    """Log an unexpected error; return the error that the client gets."""
     if errors.lacks_descriptors(error):
         LOG.error('%s %s: %s', method, _path(environ), error)
         return errors.OutOfDescriptors()
@@ -405,7 +426,7 @@ def _unexpected(
 
 
 def _path(environ: Mapping[str, Any]) -> str:
-    """The path for the log: quoted, whatever bytes it has."""
+    """The path for the log, quoted so that any bytes are safe."""
     raw: str = environ.get('PATH_INFO', '')
     return urllib.parse.quote(raw.encode('latin-1'))
 

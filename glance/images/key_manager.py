@@ -1,7 +1,7 @@
-"""The key manager (Barbican, Vault) behind castellan.
+"""The key manager (Barbican, Vault), used through castellan.
 
-castellan and what it needs are imported when a request first wants a key:
-40 ms and 10 MiB that few services have a use for.
+castellan and its dependencies are imported when a request first needs a key,
+because they take 40 ms and 10 MiB, and few deployments need them.
 """
 
 import functools
@@ -16,13 +16,13 @@ from glance.common import errors
 
 LOG = logging.getLogger(__name__)
 
-#: castellan makes a URL of an id, and with Vault the service's own token
-#: goes there: an id that a client has chosen is one segment of a path.
+#: castellan builds a URL from the id, and with Vault it sends the service's
+#: own token there. So an id from a client must be a single path segment.
 _ID = re.compile(r'[\w-]{1,255}', re.ASCII)
 
 
 class Keys:
-    """What the service asks of the key manager.
+    """Gets and deletes keys in the key manager.
 
     :param conf: has ``[key_manager]`` and the group of its backend
     """
@@ -39,14 +39,14 @@ class Keys:
     def certificate(
         self, context: context.RequestContext, certificate_id: str
     ) -> bytes:
-        """An X.509 certificate in DER, fetched with the caller's token.
+        """Get an X.509 certificate in DER format, with the caller's token.
 
-        :raises errors.BadRequest: it cannot be had
+        :raises errors.BadRequest: the certificate cannot be read
         """
         try:
-            found = self._backend.get(context, _checked(certificate_id))
-            kind, data = found.format, found.get_encoded()
-        except Exception as error:  # a backend raises what it likes
+            certificate = self._backend.get(context, _checked(certificate_id))
+            kind, data = certificate.format, certificate.get_encoded()
+        except Exception as error:  # a backend may raise any exception
             LOG.warning(
                 'Could not get a certificate from the key manager: %r', error
             )
@@ -65,7 +65,7 @@ class Keys:
         """Delete a key; a failure is only logged."""
         try:
             self._backend.delete(context, _checked(key_id))
-        except Exception as error:  # a backend raises what it likes
+        except Exception as error:  # a backend may raise any exception
             LOG.warning('Could not delete a key of an image: %r', error)
 
 

@@ -1,7 +1,9 @@
-"""Unified limits: what Keystone lets a project have.
+"""Unified limits: the limits of projects that are stored in Keystone.
 
-Keystone has the limits, the registry counts, ``limit_service`` compares. The
-checks are soft: of requests at the same time all may pass.
+Keystone has the limits, the registry counts the usage, ``limit_service``
+compares them. The checks before a request's work are soft: simultaneous
+requests may all pass. Hard limits are compared again in a transaction of
+the registry.
 """
 
 from collections.abc import Collection
@@ -12,7 +14,7 @@ from glance.common import context
 from glance.common import errors
 
 MIB = 1024 * 1024
-#: Resource, what the registry calls it, and how much of that is one.
+#: Name in Keystone: (name in the registry, size of one unit there).
 RESOURCES: dict[str, tuple[str, int]] = {
     'image_size_total': ('size_bytes', MIB),
     'image_stage_total': ('stage_bytes', MIB),
@@ -22,11 +24,11 @@ RESOURCES: dict[str, tuple[str, int]] = {
 
 
 class UnifiedLimits:
-    """Asks before a project gets more.
+    """Checks the limits before a project uses more.
 
-    Every method raises errors.Unavailable when nobody can tell.
+    Every method raises errors.Unavailable if the limits cannot be read.
 
-    :param registry: counts what a project has
+    :param registry: counts the usage of a project
     """
 
     def __init__(self, registry: registry_client.RegistryClient) -> None:
@@ -36,17 +38,18 @@ class UnifiedLimits:
         self._service = limit_service.LimitService(self._count)
 
     def require_image(self, context: context.RequestContext) -> None:
-        """:raises errors.LimitExceeded: one more image is too many"""
+        """:raises errors.LimitExceeded: the project has too many images"""
         self._service.require(context.project_id, 'image_count_total', 1)
 
     def require_size(
         self, context: context.RequestContext, size_bytes: int | None
     ) -> None:
-        """Look for room before an upload; a MiB that is begun counts.
+        """Check the limit before an upload, in MiB rounded up.
 
-        :param size_bytes: None: unknown, then there must be none too many
-        :raises errors.LimitExceeded: there is no room for so much
-        :raises errors.Forbidden: anonymous callers have no project to ask for
+        :param size_bytes: None if unknown: then the project must only be
+            within its limit now
+        :raises errors.LimitExceeded: the upload would exceed the limit
+        :raises errors.Forbidden: anonymous callers have no project
         """
         if context.read_only:
             raise errors.Forbidden(
@@ -55,12 +58,32 @@ class UnifiedLimits:
         delta = -(-(size_bytes or 0) // MIB)
         self._service.require(context.project_id, 'image_size_total', delta)
 
-    def require_uploading(self, context: context.RequestContext) -> None:
-        """Of an upload that counts already.
+    def require_stage(
+        self, context: context.RequestContext, size_bytes: int | None
+    ) -> None:
+        """Check the limit before data is staged.
 
-        :raises errors.LimitExceeded: too many run at the same time
+        :param size_bytes: as for :meth:`require_size`
+        :raises errors.LimitExceeded: the data would exceed the limit
         """
-        self._service.require(context.project_id, 'image_count_uploading', 0)
+        delta = -(-(size_bytes or 0) // MIB)
+        self._service.require(context.project_id, 'image_stage_total', delta)
+
+    def limits_of(
+        self, project_id: str | None, names: Collection[str]
+    ) -> dict[str, int]:
+        """Return the limits that the registry checks in its transactions.
+
+        :param names: keys of RESOURCES
+        :returns: the limit of each, by the names of ``contract.Usage``;
+            without resources that have no limit
+        """
+        usage = self._service.usage(project_id, names)
+        return {
+            RESOURCES[name][0]: usage[name]['limit'] * RESOURCES[name][1]
+            for name in names
+            if usage[name]['limit'] >= 0
+        }
 
     def usage(
         self, context: context.RequestContext
@@ -71,7 +94,7 @@ class UnifiedLimits:
     def _count(
         self, project_id: str | None, names: Collection[str]
     ) -> dict[str, int]:
-        daemon = context.RequestContext(is_admin=True, overwrite=False)
+        daemon = context.of_service()
         usage: Any = self._registry.get_usage(daemon, project_id)
         return {
             name: usage[key] // unit
@@ -81,7 +104,7 @@ class UnifiedLimits:
 
 
 class NoLimits(UnifiedLimits):
-    """Does nothing, where use_keystone_limits is off."""
+    """Checks nothing; used if use_keystone_limits is off."""
 
     def __init__(self) -> None:
         pass
@@ -89,7 +112,12 @@ class NoLimits(UnifiedLimits):
     def _ignore(self, *_arguments: Any, **_values: Any) -> None:
         pass
 
-    require_image = require_size = require_uploading = _ignore
+    require_image = require_size = require_stage = _ignore
+
+    def limits_of(
+        self, project_id: str | None, names: Collection[str]
+    ) -> dict[str, int]:
+        return {}
 
     def usage(
         self, context: context.RequestContext

@@ -1,6 +1,7 @@
-"""Locations that clients give: what they may say, what comes of it."""
+"""Locations that clients give: their checks, and their effects."""
 
 from collections.abc import Iterable, Sequence
+import dataclasses
 import hashlib
 import logging
 import re
@@ -10,13 +11,15 @@ from glance import registry_client
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.images import leftovers
+from glance.images import quotas
 from glance.store import base
 from glance.store import stores
 
 LOG = logging.getLogger(__name__)
 
 _FORMATS = ('disk_format', 'container_format')
-#: Statuses in which an operation is possible.
+#: Statuses of an image in which each operation is possible.
 _OPEN: dict[str, tuple[str, ...]] = {
     'add': ('queued', 'active'),
     'replace': ('queued', 'active'),
@@ -24,12 +27,12 @@ _OPEN: dict[str, tuple[str, ...]] = {
 }
 
 
-class Operation(NamedTuple):
+class Change(NamedTuple):
     """One operation of a patch.
 
     :ivar op: add, replace, remove
-    :ivar position: where; None is the end
-    :ivar given: the locations that came with it
+    :ivar position: index in the list of locations; None: the end
+    :ivar given: the locations that the operation contains
     """
 
     op: str
@@ -37,20 +40,21 @@ class Operation(NamedTuple):
     given: list[contract.Location]
 
 
-class Limits(NamedTuple):
-    """:ivar locations: of one image; negative is unlimited"""
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """:ivar quotas: limits of one image"""
 
-    locations: int
+    quotas: quotas.Quotas
     size_cap_bytes: int
     hash_name: str
 
 
 class Outcome(NamedTuple):
-    """What a patch makes of an image's locations.
+    """The effect of a patch on an image's locations.
 
-    :ivar locations: all of them, those that stay with their id
-    :ivar removed: those that are gone, and nobody else's
-    :ivar values: members of the image that change with them
+    :ivar locations: the new list; those that stay keep their id
+    :ivar removed: locations of the image that are not in the new list
+    :ivar values: members of the image that change together with them
     """
 
     locations: list[contract.Location]
@@ -58,18 +62,18 @@ class Outcome(NamedTuple):
     values: dict[str, Any]
 
 
-class Locations:
-    """Checks locations; asks their stores for the size of the data."""
+class LocationRules:
+    """Checks locations; reads the size of the data from their stores."""
 
     def __init__(self, store: stores.Stores, limits: Limits) -> None:
         self._store = store
         self._limits = limits
 
     def size(self, url: str) -> int:
-        """Bytes at a URL that a client gives.
+        """Return the number of bytes at a URL from a client.
 
-        :raises errors.BadRequest: it is no place, or there is no data
-        :raises errors.LimitExceeded: more than an image may have
+        :raises errors.BadRequest: the URL is not usable, or has no data
+        :raises errors.LimitExceeded: the data is larger than image_size_cap
         """
         self._store.check(url)
         try:
@@ -97,23 +101,29 @@ class Locations:
     def changed(
         self,
         image: contract.Image,
-        operations: Sequence[Operation],
+        operations: Sequence[Change],
         sizes: dict[str, int],
+        is_service: bool,
     ) -> Outcome:
-        """Apply the operations in order; nothing is written yet.
+        """Apply the operations in order, without writing anything.
 
-        :param image: with what else the patch changes
-        :param sizes: of URLs that were asked for, in an earlier try too
+        :param image: the image with the other changes of the patch applied
+        :param sizes: sizes by URL, in bytes; also from an earlier attempt
+        :param is_service: whether the caller is another OpenStack service
         :raises errors.Error: an operation is refused
         """
-        status, present = image['status'], list(image['locations'])
+        status = image['status']
+        # Positions refer to the order in which the client sees the locations.
+        present = list(self._store.ordered(image['locations']))
         for operation in operations:
             if status not in _OPEN[operation.op]:
                 raise errors.Conflict(
                     'Locations cannot be changed in this way while the '
                     f'image is {status}.'
                 )
-            present = self._applied(operation, present)
+            present = self._applied(
+                operation, present, None if is_service else image['id']
+            )
             status = 'active'
         values: dict[str, Any] = {}
         if image['status'] != status:
@@ -132,37 +142,44 @@ class Locations:
         return Outcome(present, gone, values)
 
     def _applied(
-        self, operation: Operation, present: list[contract.Location]
+        self,
+        operation: Change,
+        present: list[contract.Location],
+        image_id: str | None,
     ) -> list[contract.Location]:
+        """The locations after one operation.
+
+        :param image_id: what the name of data in a store must contain; None
+            if any data may be named
+        :raises errors.Error: the operation is refused
+        """
         if operation.op == 'remove':
             return _without(present, operation.position)
         known = {location['url'] for location in present}
         for location in operation.given:
             if location['url'] not in known:
                 self._store.check(location['url'])
+                _check_owner(location['url'], image_id)
                 known.add(location['url'])
+        given = [self._store.labelled(each) for each in operation.given]
         if operation.op == 'replace':
-            wanted = _replaced(present, operation.given)
+            wanted = _replaced(present, given)
         else:
             wanted = list(present)
             end = len(wanted)
             place = end if operation.position is None else operation.position
-            wanted.insert(place, operation.given[0])
+            wanted.insert(place, given[0])
         _refuse_twins(wanted)
-        if 0 <= self._limits.locations < len(wanted):
-            raise errors.LimitExceeded(
-                f'The image would have {len(wanted)} locations; the limit is '
-                f'{self._limits.locations} (image_location_quota).'
-            )
+        self._limits.quotas.check_locations(len(wanted))
         return wanted
 
     def _hashes(
-        self, image: contract.Image, operations: Iterable[Operation]
+        self, image: contract.Image, operations: Iterable[Change]
     ) -> dict[str, str]:
-        """What the validation data says that the image does not know.
+        """Return the hashes in the validation data that the image lacks.
 
-        :raises errors.Conflict: it contradicts the image, itself, or the
-            configuration
+        :raises errors.Conflict: the validation data contradicts the image,
+            itself, or the configuration
         """
         claims: dict[str, str] = {}
         for operation in operations:
@@ -205,9 +222,9 @@ class Locations:
         present: Iterable[contract.Location],
         sizes: dict[str, int],
     ) -> int | None:
-        """The size of the image, which every new location must have.
+        """Return the size of the image, which every new location must have.
 
-        :raises errors.Conflict: one has not
+        :raises errors.Conflict: a location has another size
         """
         known = {location['url'] for location in image['locations']}
         size = image['size']
@@ -230,14 +247,14 @@ _HASHES = ('os_hash_algo', 'os_hash_value', 'checksum')
 
 
 def require_formats(image: contract.Image) -> None:
-    """:raises errors.BadRequest: one is missing"""
+    """:raises errors.BadRequest: a format is missing"""
     for name in _FORMATS:
         if not image[name]:  # type: ignore[literal-required]
             raise errors.BadRequest(f'Set {name} before adding a location.')
 
 
 def is_hash(value: str, hash_name: str) -> bool:
-    """Whether it can be a result of the algorithm, in hex."""
+    """Whether the value can be a hex digest of the algorithm."""
     length = hashlib.new(hash_name, usedforsecurity=False).digest_size * 2
     return len(value) == length and (
         re.fullmatch('[0-9a-fA-F]+', value, re.ASCII) is not None
@@ -269,9 +286,9 @@ def _without(
 def _replaced(
     present: list[contract.Location], given: list[contract.Location]
 ) -> list[contract.Location]:
-    """New order or metadata; what did not change keeps its id.
+    """Apply a new order or metadata; unchanged locations keep their id.
 
-    :raises errors.BadRequest: other URLs than the image has
+    :raises errors.BadRequest: the URLs are not those of the image
     """
     if not present:
         return list(given)
@@ -299,29 +316,64 @@ def delete_data(
     context: context.RequestContext,
     registry: registry_client.RegistryClient,
     store: stores.Stores,
+    left: leftovers.Leftovers,
     image_id: str,
     removed: list[contract.Location],
     removal_id: str,
 ) -> None:
-    """Delete the data of locations that the registry let go.
+    """Delete the data of locations that the registry has removed.
 
-    They are pending there, so that no failure forgets them: what cannot be
-    deleted comes back.
+    The registry keeps them as pending, so that no failure loses them: a
+    location whose data cannot be deleted is restored. One in a store that is
+    not configured here stays pending, because nobody could delete it
+    otherwise.
 
-    :param removal_id: the record of this removal
+    :param removal_id: the id of the record of this removal
 
     :raises errors.Conflict: the data is in use
     :raises errors.StoreUnavailable: the store does not work now
     """
     done: list[int] = []
+    unknown: base.Elsewhere | None = None
     try:
         for location in removed:
-            store.delete(location['url'], image_id)
-            done.append(location['id'])
+            label = stores.label_of(location)
+            try:
+                store.delete(location['url'], image_id, label)
+            except base.Elsewhere as error:
+                unknown = error
+            else:
+                done.append(location['id'])
     except (errors.Conflict, errors.StoreUnavailable):
         if done:
             registry.settle_locations(context, image_id, done, False)
-        kept = [each['id'] for each in removed[len(done) :]]
+        kept = [each['id'] for each in removed if each['id'] not in done]
         registry.settle_locations(context, image_id, kept, True, removal_id)
         raise
-    registry.settle_locations(context, image_id, done, False, removal_id)
+    if unknown is None:
+        registry.settle_locations(context, image_id, done, False, removal_id)
+        return
+    LOG.error(
+        'Could not remove the data of a location of image %s; the removal '
+        'will be tried again: %s',
+        image_id,
+        unknown.reason,
+    )
+    left.failed(removal_id, unknown, done)
+
+
+def _check_owner(url: str, image_id: str | None) -> None:
+    """Refuse data in a store that may belong to another image.
+
+    Stores name data by the id of its image, and everybody may read what is
+    on a web server.
+
+    :raises errors.Forbidden: the URL does not contain the id
+    """
+    if image_id is None or stores.scheme_of(url) in ('http', 'https'):
+        return
+    if image_id not in url.split('/'):
+        raise errors.Forbidden(
+            'Only services may register data in a store that does not have '
+            'the id of the image as its name.'
+        )

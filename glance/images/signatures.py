@@ -1,8 +1,8 @@
 """Signatures of image data.
 
-The properties mean what the library ``cursive`` says, as in Nova and
-Cinder, which verify again what they download. The signature is of the data
-itself, not of its MD5 (CVE-2015-8234).
+The properties have the meaning that the library ``cursive`` defines, as in
+Nova and Cinder, which verify the data again after a download. The signature
+is of the data itself, not of its MD5 (CVE-2015-8234).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SIGNATURE = 'img_signature'
 HASH_METHOD = 'img_signature_hash_method'
 KEY_TYPE = 'img_signature_key_type'
 CERTIFICATE = 'img_signature_certificate_uuid'
-#: An image that has all four is signed.
+#: An image that has all four properties is signed.
 PROPERTIES = frozenset((SIGNATURE, HASH_METHOD, KEY_TYPE, CERTIFICATE))
 
 
@@ -25,11 +25,11 @@ def verifier(
     properties: Mapping[str, str | None],
     keys: key_manager.Keys,
 ) -> 'Verifier':
-    """What verifies the data of an image with these properties.
+    """Return a verifier for the data of an image with these properties.
 
-    :raises errors.BadRequest: the properties or the certificate are bad
+    :raises errors.BadRequest: the properties or the certificate are invalid
     """
-    # 30 ms at the first signed image, and cryptography with it.
+    # The import, with cryptography, takes 30 ms; most images are unsigned.
     from cursive import exception
     from cursive import signature_utils
 
@@ -52,9 +52,9 @@ def verifier(
 
 
 def _public_key(data: bytes) -> Any:
-    """The key of a certificate that is valid now.
+    """Return the public key of a certificate that is valid now.
 
-    :raises errors.BadRequest: it is not, or no certificate at all
+    :raises errors.BadRequest: it is not valid now, or not a certificate
     """
     from cryptography import exceptions
     from cryptography import x509
@@ -75,7 +75,7 @@ def _public_key(data: bytes) -> Any:
 
 
 class Verifier:
-    """Takes the data as it passes, then says whether it was signed.
+    """Receives the data in pieces, then verifies its signature.
 
     :param verifying: a verifier of cursive
     """
@@ -85,7 +85,7 @@ class Verifier:
         self.update = verifying.update
 
     def verify(self) -> None:
-        """:raises errors.BadRequest: the signature is of other data"""
+        """:raises errors.BadRequest: the signature does not match the data"""
         from cryptography import exceptions
 
         try:

@@ -1,27 +1,29 @@
-"""Running transfers of this process, and the sign of life they give.
+"""Running transfers of this process, and the renewal of their leases.
 
 The registry gives an image's data to one transfer at a time, on a lease.
-One thread renews the leases of all transfers of the process, so a client
-that sends slowly costs nothing and one that stalls loses nothing.
+One thread renews the leases of all transfers of the process. So a slow
+client causes no extra work, and a stalled client does not lose its claim.
 """
 
 import logging
 import threading
 import time
+from typing import NamedTuple
 import uuid
 
 from glance import registry_client
 from glance.common import context
 from glance.common import contract
+from glance.common import counters
 from glance.common import errors
 from glance.common import threads
 
 LOG = logging.getLogger(__name__)
 
-#: Renewals within one lease: two of them may fail.
+#: Renewals within one lease; two of them may fail.
 BEATS_PER_LEASE = 3
 DELETED = 'The image was deleted during the upload.'
-#: How long stored data waits for a renewal, at least.
+#: Min time that stored data waits for a renewal.
 CONFIRM_SECONDS = 30.0
 CONFIRM_PAUSE_SECONDS = 0.05
 NO_ROOM = (
@@ -37,38 +39,47 @@ class Transfer:
         self.id = str(uuid.uuid4())
         self.bytes_done = 0
         self.is_lost = False
-        #: Why its data is not wanted any more.
+        #: Why its data is not needed any more; None while it is.
         self.refusal: errors.Error | None = None
-        #: Until then no other can hold the claim, whatever happens.
+        #: Until this time no other transfer can hold the claim.
         self.held_until = 0.0
         self.lease_seconds = 0
-        #: Its data may have a name in the store.
+        self._began_at = time.monotonic()
+        #: Whether its data may already have a name in the store.
         self.may_be_stored = False
 
-    def check(self) -> None:
-        """Go on only while the data is wanted.
+    def count(self, kind: str, outcome: str) -> None:
+        """Report the end of the transfer to the metrics.
 
-        :raises errors.Conflict: the claim was given to somebody else
-        :raises errors.LimitExceeded: others used the quota up meanwhile
+        :param outcome: done or failed
+        """
+        seconds = time.monotonic() - self._began_at
+        counters.note('transfer', kind, outcome, amount=seconds)
+
+    def check(self) -> None:
+        """Raise if the data is not needed any more.
+
+        :raises errors.Conflict: the claim was lost
+        :raises errors.LimitExceeded: other uploads used up the quota meanwhile
         :raises errors.Gone: the image was deleted
         """
         if self.is_lost:
             raise errors.Conflict(
-                'The upload was given up, because it took too long without '
-                'a sign of life or the image was changed; start it again.'
+                'The upload was cancelled, because its lease expired or the '
+                'image was changed; start it again.'
             )
         if self.refusal is not None:
             raise self.refusal
 
     def confirm(self) -> None:
-        """Be sure that nobody else can hold the claim, or wait until it is.
+        """Wait until it is sure that no other transfer holds the claim.
 
-        The store calls it in a native thread, right before the data gets
-        its name. A registry that stood still for more than a lease has not
-        ended the claim: its next renewal tells.
+        The store calls this in a native thread, right before the data gets its
+        name. If the registry was down for longer than a lease, the claim may
+        still be valid: the next renewal decides.
 
-        :raises errors.Conflict: the claim was given to somebody else
-        :raises errors.RegistryUnavailable: nothing can be renewed
+        :raises errors.Conflict: the claim was lost
+        :raises errors.RegistryUnavailable: the lease cannot be renewed
         """
         patience_seconds = max(self.lease_seconds, CONFIRM_SECONDS)
         give_up_at = time.monotonic() + patience_seconds
@@ -82,25 +93,49 @@ class Transfer:
 
 
 class Transfers:
-    """The transfers of this process.
+    """The transfers of this process; all parts share one object.
 
-    :param registry: where their leases are
-    :param quota_bytes: most bytes of one owner; 0: any
+    :param registry: keeps the leases
+    :param node: this host, as the registry's records name it
+    :param quota_bytes: max bytes of one owner; 0 means no limit
     """
 
     def __init__(
-        self, registry: registry_client.RegistryClient, quota_bytes: int
+        self,
+        registry: registry_client.RegistryClient,
+        *,
+        node: str,
+        quota_bytes: int = 0,
     ) -> None:
         self._registry = registry
-        self._quota_bytes = quota_bytes
+        self._node = node
+        self.quota_bytes = quota_bytes
         self._running: dict[str, Transfer] = {}
         self._lock = threading.Lock()
         self._beating = False
 
+    def claim(
+        self,
+        transfer: Transfer,
+        size_bytes: int | None,
+        store: str | None = None,
+    ) -> contract.Claim:
+        """Return the document that claims an image's data for a transfer.
+
+        :param size_bytes: of the data; None if unknown
+        :param store: identity of the store that is written to
+        """
+        return {
+            'transfer_id': transfer.id,
+            'node': self._node,
+            'size': size_bytes,
+            'store': store,
+        }
+
     def hold(
         self, transfer: Transfer, lease_seconds: int, since: float
     ) -> None:
-        """Keep a claim alive that was asked for at ``since``."""
+        """Renew a claim from now on; it was requested at ``since``."""
         transfer.held_until = since + lease_seconds
         transfer.lease_seconds = lease_seconds
         with self._lock:
@@ -145,11 +180,9 @@ class Transfers:
                 for transfer in transfers.values()
             }
         }
-        if self._quota_bytes:
-            renewal['quota'] = self._quota_bytes
-        ending = self._registry.renew_transfers(
-            context.RequestContext(is_admin=True, overwrite=False), renewal
-        )
+        if self.quota_bytes:
+            renewal['quota'] = self.quota_bytes
+        ending = self._registry.renew_transfers(context.of_service(), renewal)
         for transfer in transfers.values():
             transfer.held_until = since + lease_seconds
             transfer.is_lost = transfer.id in ending['lost']
@@ -161,3 +194,38 @@ class Transfers:
 
 def _is_late(transfer: Transfer) -> bool:
     return not transfer.is_lost and time.monotonic() >= transfer.held_until
+
+
+class Failure(NamedTuple):
+    """A transfer that failed, for the log.
+
+    :ivar kind: ``upload`` or ``staging``
+    """
+
+    kind: str
+    image_id: str
+    cause: BaseException
+
+    def log(self, ended: contract.Unclaimed) -> None:
+        """Log the failure, and what became of the image."""
+        status = ended.get('status', 'no longer claimed')
+        LOG.warning(
+            'The %s of image %s failed; the image is %s now: %r (%r)',
+            self.kind,
+            self.image_id,
+            status or 'deleted',
+            self.cause,
+            self.cause.__cause__,
+        )
+
+    def log_not_undone(self, error: errors.Error) -> None:
+        """Log the failure, and that the image does not show it yet."""
+        LOG.error(
+            'The %s of image %s failed: %r (%r). It could not be undone '
+            '(%s), which the registry does when the lease expires',
+            self.kind,
+            self.image_id,
+            self.cause,
+            self.cause.__cause__,
+            error,
+        )

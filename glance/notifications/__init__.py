@@ -1,7 +1,7 @@
 """Notifications on the message bus.
 
-``notifier`` is what handlers call, ``payloads`` what consumers get,
-``outbox`` the queue between a request and the bus, ``bus`` oslo.messaging.
-Without a driver in ``[oslo_messaging_notifications]`` the notifier is one that
-does nothing, and ``bus`` is not imported.
+Handlers call ``notifier``. ``payloads`` builds what consumers receive,
+``outbox`` is the queue between a request and the bus, and ``bus`` uses
+oslo.messaging. Without a driver in ``[oslo_messaging_notifications]`` the null
+notifier is used, and ``bus`` is not imported.
 """

@@ -1,6 +1,6 @@
-"""Events as handlers tell them."""
+"""The interface by which handlers report events."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from glance.common import context
@@ -13,9 +13,9 @@ from glance.notifications import payloads
 class Notifier:
     """One method per kind of event; each returns at once.
 
-    :param put: where events go
-    :param disabled: names of events that do not; a name stands for all
-        below it too: ``image.member``, ``image``
+    :param put: called with each event
+    :param disabled: names of events that are not sent; a name includes all
+        names below it: ``image.member``, ``image``
     """
 
     def __init__(
@@ -28,25 +28,28 @@ class Notifier:
         self._image('image.create', image)
 
     def updated(self, image: contract.Image, **values: Any) -> None:
-        """:param values: what the change made of the image as it was read"""
+        """
+        :param image: as it was before the change
+        :param values: the values that the change has set
+        """
         if values:
             changed: Any = {**image, **values, 'updated_at': payloads.now()}
             image = changed
         self._image('image.update', image)
 
     def deleted(self, image: contract.Image) -> None:
-        """:param image: as it was"""
+        """:param image: as it was before the deletion"""
         gone = {**image, 'status': 'deleted'}
         payload = payloads.image(gone, payloads.now())
         self._tell('image.delete', payload)
 
     def prepared(self, image: contract.Image) -> None:
-        """An upload has its claim; no byte has been written."""
+        """An upload has claimed the image; no data has been written yet."""
         self._image('image.update', image)
         self._tell('image.prepare', payloads.image_with_data(image))
 
     def uploaded(self, image: contract.Image) -> None:
-        """The data is written, and the image is active with it."""
+        """The data has been written and the image is active."""
         self._tell('image.upload', payloads.image_with_data(image))
         self.activated(image)
 
@@ -66,9 +69,10 @@ class Notifier:
         address: str | None,
         wanted_bytes: int,
     ) -> Callable[[int], None] | None:
-        """To be called with the number of bytes when a download ends.
+        """Make a function to call at the end of a download.
 
-        :returns: None: nobody wants to know
+        :returns: the function, called with the number of sent bytes; None
+            if no notification is sent
         """
 
         def ended(sent_bytes: int) -> None:
@@ -95,6 +99,14 @@ class Notifier:
         payload = payloads.member(member, payloads.now())
         self._tell('image.member.delete', payload)
 
+    def task(self, event: str, task: Mapping[str, Any]) -> None:
+        """:param event: create, run, processing, success or failure"""
+        self._tell(f'task.{event}', payloads.task(task))
+
+    def catalogue_changed(self, event: str, payload: Any) -> None:
+        """A metadata definition was created, changed or deleted."""
+        self._tell(event, payload)
+
     def _image(self, event: str, image: contract.Image) -> None:
         self._tell(event, payloads.image(image))
 
@@ -110,7 +122,7 @@ class Notifier:
 
 
 class NoNotifier(Notifier):
-    """Does nothing, where no driver is configured."""
+    """The null notifier, used if no driver is configured."""
 
     def __init__(self) -> None:
         pass
@@ -119,5 +131,6 @@ class NoNotifier(Notifier):
         pass
 
     created = updated = deleted = prepared = uploaded = activated = _ignore
-    upload_failed = sent = _ignore
+    upload_failed = sent = task = _ignore
     member_created = member_updated = member_deleted = _ignore
+    catalogue_changed = _ignore

@@ -1,4 +1,4 @@
-"""What waits for the message bus: bounded, and nobody waits with it."""
+"""A bounded queue for the message bus, so that requests do not wait."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,12 +9,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from glance.common import counters
+
 LOG = logging.getLogger(__name__)
 
-#: An image event has some 700 bytes, one with every quota used megabytes.
-MOST_EVENTS = 10_000
-MOST_BYTES = 16 * 1024 * 1024
-#: How often the log tells that events are dropped.
+#: Limits of the queue. An image event has about 700 bytes, but several
+#: megabytes if the image uses all its quotas.
+MAX_EVENTS = 10_000
+MAX_BYTES = 16 * 1024 * 1024
+#: The bus is reported as failed if sending an event takes longer.
+SLOW_SECONDS = 5.0
+#: Minimum interval of log lines about dropped events.
 REPORT_SECONDS = 10
 
 
@@ -27,36 +32,36 @@ class Event(NamedTuple):
 
 
 class Outbox:
-    """Takes events at once and sends them, in order, from a thread.
+    """Accepts events at once; a thread sends them in order.
 
-    A bus that is down costs a request nothing: events wait for it up to a
-    bound, and what comes then is dropped, counted and told in the log. The
-    thread starts with the first event, so it is born in the worker that
-    sends. Under eventlet it is a green one like those that call; oslo.
-    messaging waits green there.
+    A bus that is down does not delay requests: events wait up to a limit;
+    further events are dropped, counted and logged. The thread starts with
+    the first event, so it belongs to the worker that sends. Under eventlet
+    it is a green thread, and oslo.messaging does not block the others.
 
-    :param send: may take as long as it wants
+    :param send: sends one event; may take any time
     """
 
     def __init__(
         self,
         send: Callable[[Event], None],
-        most_events: int = MOST_EVENTS,
-        most_bytes: int = MOST_BYTES,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self._send = send
-        self._most_events = most_events
-        self._most_bytes = most_bytes
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._waiting: deque[tuple[str, str, bytes]] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._is_running = False
         self._is_sending = False
+        self._sending_since = 0.0
         self._reported_at = -float(REPORT_SECONDS)
         self.dropped = 0
 
     def put(self, event: Event) -> None:
-        """Take an event, as it is now; never waits, never fails."""
+        """Queue an event in its current state; never waits, never fails."""
         payload = orjson.dumps(event.payload)
         with self._changed:
             if not self._has_room(len(payload)):
@@ -69,8 +74,23 @@ class Outbox:
         if start:
             threading.Thread(target=self._run, daemon=True).start()
 
+    def trouble(self) -> str | None:
+        """Why the bus is in trouble; None if it is not.
+
+        It is in trouble if sending an event takes longer than SLOW_SECONDS.
+        """
+        with self._changed:
+            seconds = time.monotonic() - self._sending_since
+            if not self._is_sending or seconds < SLOW_SECONDS:
+                return None
+            return (
+                f'it has not taken a notification for {seconds:.0f} s; '
+                f'{len(self._waiting)} more wait and {self.dropped} were '
+                'dropped'
+            )
+
     def flush(self, seconds: float) -> None:
-        """Wait until everything is sent, but not longer than this."""
+        """Wait until all events are sent, at most ``seconds``."""
         end = time.monotonic() + seconds
         with self._changed:
             while self._waiting or self._is_sending:
@@ -86,12 +106,13 @@ class Outbox:
 
     def _has_room(self, size_bytes: int) -> bool:
         return (
-            len(self._waiting) < self._most_events
-            and self._waiting_bytes + size_bytes <= self._most_bytes
+            len(self._waiting) < self._max_events
+            and self._waiting_bytes + size_bytes <= self._max_bytes
         )
 
     def _drop(self) -> None:
         self.dropped += 1
+        counters.note('notification', 'dropped')
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._reported_at = time.monotonic()
             LOG.error(
@@ -109,10 +130,14 @@ class Outbox:
                 priority, name, payload = self._waiting.popleft()
                 self._waiting_bytes -= len(payload)
                 self._is_sending = True
+                self._sending_since = time.monotonic()
+            outcome = 'handed_over'
             try:
                 self._send(Event(priority, name, orjson.loads(payload)))
             except Exception:
+                outcome = 'failed'
                 LOG.exception('Notification %s could not be sent', name)
+            counters.note('notification', outcome)
             with self._changed:
                 self._is_sending = False
                 self._changed.notify_all()

@@ -1,6 +1,7 @@
-"""What consumers get of an event.
+"""The payloads that consumers receive.
 
-Never a location: its URL may hold a password. Times are ISO 8601 with Z.
+They never contain a location, because its URL may contain a password. Times
+are ISO 8601 with Z.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ _IMAGE = (
     *('properties', 'tags'),
 )
 _MEMBER = ('image_id', 'member_id', 'status', 'created_at', 'updated_at')
-#: Stores that an import goes to, and those where it failed.
+#: Stores that an import writes to, and stores where it failed.
 _IMPORT_LISTS = ('os_glance_importing_to_stores', 'os_glance_failed_import')
 
 
@@ -28,7 +29,10 @@ def now() -> str:
 def image(
     document: Mapping[str, Any], deleted_at: str | None = None
 ) -> dict[str, Any]:
-    """An image; ``deleted_at`` when it is gone."""
+    """An image.
+
+    :param deleted_at: None if the image is not deleted
+    """
     return {
         **{name: document[name] for name in _IMAGE},
         'is_public': document['visibility'] == 'public',
@@ -38,7 +42,7 @@ def image(
 
 
 def image_with_data(document: contract.Image) -> dict[str, Any]:
-    """An image that gets data, and the stores of its import."""
+    """An image that receives data, with the stores of its import."""
     properties = document['properties']
     payload = image(document)
     for name in _IMPORT_LISTS:
@@ -50,9 +54,24 @@ def image_with_data(document: contract.Image) -> dict[str, Any]:
 def member(
     document: contract.Member, deleted_at: str | None = None
 ) -> dict[str, Any]:
-    found: Mapping[str, Any] = document
+    record: Mapping[str, Any] = document
     return {
-        **{name: found[name] for name in _MEMBER},
+        **{name: record[name] for name in _MEMBER},
         'deleted': deleted_at is not None,
         'deleted_at': deleted_at,
+    }
+
+
+def task(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A task, without its input and its result."""
+    present = now()
+    return {
+        **{name: document[name] for name in ('id', 'type', 'status', 'owner')},
+        'result': None,
+        'message': None,
+        'expires_at': document.get('expires_at'),
+        'created_at': document.get('created_at', present),
+        'updated_at': document.get('updated_at', present),
+        'deleted': False,
+        'deleted_at': None,
     }

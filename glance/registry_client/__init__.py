@@ -1,8 +1,8 @@
 """glance-api's view of the registry: one method per operation.
 
-The network sits behind :class:`Transport`, so that tests plug the
-registry's application in. Everything that goes wrong between the daemons
-becomes :class:`errors.RegistryUnavailable`, a 503 for the client.
+The network is hidden behind :class:`Transport`, so that tests can call the
+registry's application directly. Every failure between the daemons becomes
+:class:`errors.RegistryUnavailable`, a 503 for the client.
 """
 
 from glance.registry_client.client import RegistryClient
@@ -11,7 +11,7 @@ from glance.registry_client.connections import TCPEndpoint
 from glance.registry_client.connections import tls_context
 from glance.registry_client.connections import TLSEndpoint
 from glance.registry_client.connections import UnixEndpoint
-from glance.registry_client.failover import Failover
+from glance.registry_client.peers import Failover
 from glance.registry_client.peers import Peer
 from glance.registry_client.transport import Answer
 from glance.registry_client.transport import HTTPTransport

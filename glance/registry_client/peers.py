@@ -1,27 +1,28 @@
-"""One registry as a peer: whether it serves us, and why not.
+"""Registries as peers: which of them work, and why others do not.
 
-Trouble is told in the log at once and then once a minute, and in the detail
-of the health check. A registry in trouble is asked in the background until
-it serves again, so no user's request has to try it.
+A failure is logged at once and then once a minute, and reported in the
+details of the health check. A failed registry is checked in the background
+until it works again, so that no user's request has to try it.
 """
 
-from collections.abc import Callable
-import json
+from collections.abc import Callable, Sequence
 import logging
 import threading
 import time
 
 from glance.common import contract
 from glance.common import errors
+from glance.common import health
 from glance.common import repeated
 from glance.common import startup
 from glance.registry_client import transport
 
 LOG = logging.getLogger(__name__)
 
-#: How often a registry in trouble is asked.
+#: Interval of the checks of a failed registry.
 CHECK_SECONDS = 5.0
-#: What the filter ``authtoken`` of a registry says when Keystone fails it.
+#: Text in the response of a registry's filter ``authtoken`` if Keystone
+#: fails.
 _KEYSTONE_TROUBLE = errors.KeystoneUnavailable.text.encode()
 _REFUSED = (
     'it refuses glance-api itself (HTTP {}): compare trusted_auth_secret, or '
@@ -36,7 +37,7 @@ _DATABASE = 'it does not reach its database'
 
 
 class Refused(transport.Unreached):
-    """The registry does not accept this daemon; nothing was done."""
+    """The registry does not accept this daemon and changed nothing."""
 
 
 class Peer:
@@ -44,13 +45,13 @@ class Peer:
 
     :param name: its URL
     :param wire: its connections
-    :ivar reason: why it does not serve us; None: it does, or nobody asked
+    :ivar reason: why it does not work; None if it works or was not used yet
     """
 
     def __init__(self, name: str, wire: transport.Transport) -> None:
         self._name = name
         self._wire = wire
-        self.reason: str | None = None
+        self._condition = health.Condition(f'registry {name}')
         self._repeated = repeated.Repeated()
         self._is_told = False
 
@@ -66,20 +67,20 @@ class Peer:
         try:
             answer = self._wire.send(method, path, headers, body, repeatable)
         except errors.RegistryUnavailable as error:
-            self._fails(f'{error.__cause__ or error}')
+            self._fails(_reason_of(error))
             raise
         if _refuses(answer, path):
             self._fails(_REFUSED.format(answer.status))
             raise Refused
-        reason = trouble_of(answer) or _strangeness(answer)
+        reason = _trouble_of(answer) or _strangeness(answer)
         if reason is not None:
             self._fails(reason)
-        elif answer.status != 401:  # which may be the user's fault
+        elif answer.status != 401:  # 401 may be the user's fault
             self._works()
         return answer
 
     def watch(self, check: Callable[[], None]) -> None:
-        """Ask now, and again as long as the registry does not serve us.
+        """Check the registry now, and again until it works.
 
         :param check: sends this peer a request of this daemon's own
         """
@@ -100,20 +101,24 @@ class Peer:
     def check(self, check: Callable[[], None]) -> None:
         try:
             check()
-        except errors.NotFound:
-            pass  # one of an older version, which works
+        except errors.RegistryOutdated:
+            pass  # it works, but it does not have this operation
         except errors.RegistryUnavailable as error:
-            # Perhaps no request was sent: there is no token of our own.
+            # Perhaps no request was sent, because we got no token.
             if self.reason is None:
-                self._fails(f'{error.__cause__ or error}')
+                self._fails(_reason_of(error))
         except errors.Error as error:
             LOG.debug('The check of the registry %s: %s', self._name, error)
 
+    @property
+    def reason(self) -> str | None:
+        return self._condition.reason
+
     def __str__(self) -> str:
-        return f'registry {self._name}: {self.reason or "works"}'
+        return str(self._condition)
 
     def _fails(self, reason: str) -> None:
-        self.reason = reason
+        self._condition.note(reason)
         if self._repeated.is_due():
             self._is_told = True
             LOG.error(
@@ -124,26 +129,78 @@ class Peer:
             )
 
     def _works(self) -> None:
-        self.reason = None
+        self._condition.note(None)
         if self._is_told:
             self._is_told = False
             LOG.info('The registry %s serves glance-api again', self._name)
 
 
-def trouble_of(answer: transport.Answer) -> str | None:
-    """Why another registry should be asked; None: it is a real answer."""
+class Failover:
+    """Sends to the first registry that works.
+
+    A failed registry is used only if all others have failed too, or after a
+    check in the background succeeded. A request that is not repeatable is
+    sent to the next registry only if the first one cannot have processed it.
+
+    :param registries: the preferred one first
+    """
+
+    def __init__(self, registries: Sequence[Peer]) -> None:
+        self._registries = registries
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        repeatable: bool,
+    ) -> transport.Answer:
+        trouble: errors.RegistryUnavailable | None = None
+        answer: transport.Answer | None = None
+        for peer in self._in_order():
+            try:
+                answer = peer.send(method, path, headers, body, repeatable)
+            except transport.Unreached as error:
+                trouble = error
+                continue
+            except errors.RegistryUnavailable as error:
+                if not repeatable:
+                    raise
+                trouble = error
+                continue
+            if not repeatable or _trouble_of(answer) is None:
+                return answer
+        if answer is not None:
+            return answer
+        raise trouble or errors.RegistryUnavailable
+
+    def _in_order(self) -> list[Peer]:
+        """The working registries, then the others, each by preference."""
+        return sorted(self._registries, key=lambda it: it.reason is not None)
+
+
+def _trouble_of(answer: transport.Answer) -> str | None:
+    """Why another registry should be tried; None if the response is valid."""
     if answer.status < 500:
         return None
     if _KEYSTONE_TROUBLE in answer.body:
         return _KEYSTONE
-    if _code(answer) == errors.DatabaseUnavailable.code:
+    if answer.code == errors.DatabaseUnavailable.code:
         return _DATABASE
     return None
 
 
+def _reason_of(error: errors.RegistryUnavailable) -> str:
+    return str(error.__cause__ or error)
+
+
 def _strangeness(answer: transport.Answer) -> str | None:
-    """What is wrong with an answer that no registry gives."""
-    if answer.status < 500 or _code(answer) is not None:
+    """Describe an error response that cannot come from a registry.
+
+    None if it can come from one.
+    """
+    if answer.status < 500 or answer.code is not None:
         return None
     return f'something in its place answers {answer.status}'
 
@@ -151,12 +208,4 @@ def _strangeness(answer: transport.Answer) -> str | None:
 def _refuses(answer: transport.Answer, path: str) -> bool:
     if answer.status == 401:
         return path == contract.OPERATIONS['check_registry'].path
-    return answer.status == 403 and _code(answer) == errors.NotAService.code
-
-
-def _code(answer: transport.Answer) -> str | None:
-    try:
-        code: str = json.loads(answer.body)['error']['code']
-    except (ValueError, KeyError, TypeError):
-        return None
-    return code
+    return answer.status == 403 and answer.code == errors.NotAService.code

@@ -1,34 +1,43 @@
-"""The wire to one registry: requests over kept connections."""
+"""Send requests to one registry over persistent connections."""
 
 from collections import deque
+import http.client
+import json
 import logging
-import socket
+import re
 import threading
 import time
 from typing import NamedTuple, Protocol
 
 from glance.common import errors
 from glance.registry_client import connections
-from glance.registry_client import http1
 
 LOG = logging.getLogger(__name__)
 
-#: Larger answers are refused: a page of 1,000 images with 128 properties
-#: each stays below it.
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
-#: A kept connection is not used again after this long; the registry closes
-#: idle ones after client_socket_timeout (900 s by default).
+#: An idle connection is not used again after this time. The registry closes
+#: idle connections after client_socket_timeout (900 s by default).
 MAX_IDLE_SECONDS = 60.0
-_TCP_ESTABLISHED = 1
+_REQUEST_LINE = re.compile(r'[A-Z]+ [!-~]+')
+_UNSAFE = re.compile(r'[\r\n\0]|[^\x00-\xff]')
+_TROUBLES = (OSError, http.client.HTTPException, ValueError)
 
 
 class Answer(NamedTuple):
     status: int
     body: bytes
 
+    @property
+    def code(self) -> str | None:
+        """The code of the registry's error; None if there is no code."""
+        try:
+            code: str = json.loads(self.body)['error']['code']
+        except (ValueError, KeyError, TypeError):
+            return None
+        return code
+
 
 class Transport(Protocol):
-    """Sends one request, returns the answer, keeps its connections."""
+    """Sends one request and returns the response; reuses connections."""
 
     def send(
         self,
@@ -41,23 +50,27 @@ class Transport(Protocol):
 
 
 class Unreached(errors.RegistryUnavailable):
-    """The registry cannot have got the whole request."""
+    """The registry cannot have received the whole request."""
 
 
 class HTTPTransport:
     """Pooled keep-alive connections to one registry.
 
-    :param most: connections at a time; more requests wait for one
-    :param seconds: how long a request may take, with waiting and connecting
+    :param max_connections: maximum number of concurrent connections; further
+        requests wait for a free one
+    :param seconds: time-out of a request, including waiting and connecting
     """
 
     def __init__(
-        self, endpoint: connections.Endpoint, most: int, seconds: float
+        self,
+        endpoint: connections.Endpoint,
+        max_connections: int,
+        seconds: float,
     ) -> None:
         self._endpoint = endpoint
         self._seconds = seconds
-        self._slots = threading.BoundedSemaphore(most)
-        self._idle: deque[tuple[socket.socket, float]] = deque()
+        self._slots = threading.BoundedSemaphore(max_connections)
+        self._idle: deque[tuple[connections.Connection, float]] = deque()
 
     def send(
         self,
@@ -67,17 +80,19 @@ class HTTPTransport:
         body: bytes | None,
         repeatable: bool,
     ) -> Answer:
-        """:raises Unreached: also a request that is not repeatable may be
-        sent elsewhere
-        :raises ValueError: something does not fit into a head
+        """
+        :raises Unreached: the request, even if it is not repeatable, may be
+            sent to another registry
+        :raises ValueError: a value cannot be part of a request head
         """
         until = time.monotonic() + self._seconds
-        data = http1.request(method, path, self._endpoint.host, headers, body)
+        request = _Request(method, path, body, headers)
+        _check(request)
         if not self._slots.acquire(timeout=self._seconds):
             raise Unreached
         try:
-            return self._send(data, until, repeatable)
-        except (OSError, http1.BadAnswer) as error:
+            return self._send(request, until, repeatable)
+        except _TROUBLES as error:
             if errors.lacks_descriptors(error):
                 raise errors.OutOfDescriptors from error
             LOG.info('%s %s at the registry: %r', method, path, error)
@@ -87,66 +102,85 @@ class HTTPTransport:
         finally:
             self._slots.release()
 
-    def _send(self, data: bytes, until: float, repeatable: bool) -> Answer:
+    def _send(
+        self, request: '_Request', until: float, repeatable: bool
+    ) -> Answer:
         kept = self._take()
         if kept is not None:
             try:
-                return self._exchange(kept, data, until)
+                return self._exchange(kept, request, until)
             except _Unsent:
                 pass
-            except (OSError, http1.BadAnswer) as error:
+            except _TROUBLES as error:
                 if not repeatable or isinstance(error, TimeoutError):
                     raise
-        return self._exchange(self._open(until), data, until)
+        return self._exchange(
+            connections.Connection(self._endpoint), request, until
+        )
 
-    def _take(self) -> socket.socket | None:
-        """The connection used last, if it is still good."""
+    def _take(self) -> connections.Connection | None:
+        """The idle connection that was used last; None if none is usable."""
         while True:
-            try:  # not asked first: another thread may take the last one
-                sock, since = self._idle.pop()
+            try:  # no check before: another thread may take the last one
+                connection, since = self._idle.pop()
             except IndexError:
                 return None
-            if time.monotonic() - since < MAX_IDLE_SECONDS and _alive(sock):
-                return sock
-            sock.close()
-
-    def _open(self, until: float) -> socket.socket:
-        try:
-            return self._endpoint.open(until)
-        except OSError as error:
-            raise _Unsent(*error.args) from error
+            is_recent = time.monotonic() - since < MAX_IDLE_SECONDS
+            if is_recent and connection.is_alive():
+                return connection
+            connection.close()
 
     def _exchange(
-        self, sock: socket.socket, data: bytes, until: float
+        self,
+        connection: connections.Connection,
+        request: '_Request',
+        until: float,
     ) -> Answer:
+        connection.until = until
         try:
-            _hand_over(sock, data, until)
-            status, body, may_follow = http1.receive(
-                sock, until, MAX_ANSWER_BYTES
-            )
+            _hand_over(connection, request)
+            answer = Answer(*connection.receive())
         except BaseException:
-            sock.close()
+            connection.close()
             raise
-        if may_follow:
-            self._idle.append((sock, time.monotonic()))
+        if connection.may_be_kept():
+            self._idle.append((connection, time.monotonic()))
         else:
-            sock.close()
-        return Answer(status, body)
+            connection.close()
+        return answer
+
+
+class _Request(NamedTuple):
+    method: str
+    path: str
+    body: bytes | None
+    headers: dict[str, str]
+
+
+def _check(request: _Request) -> None:
+    """Refuse values that could add lines or a second request.
+
+    http.client accepts some of them.
+
+    :raises ValueError: a value cannot be part of a request head
+    """
+    fields = ''.join((*request.headers, *request.headers.values()))
+    line = f'{request.method} {request.path}'
+    if not _REQUEST_LINE.fullmatch(line) or _UNSAFE.search(fields):
+        raise ValueError('A line of the request would not be one line.')
 
 
 class _Unsent(OSError):
-    """The peer was gone before it could have read the request."""
+    """The peer disconnected before it could read the request."""
 
 
-def _hand_over(sock: socket.socket, data: bytes, until: float) -> None:
+def _hand_over(connection: connections.Connection, request: _Request) -> None:
     try:
-        http1.send(sock, data, until)
+        if connection.sock is None:
+            connection.connect()
+    except OSError as error:
+        raise _Unsent(*error.args) from error
+    try:
+        connection.request(*request)
     except ConnectionError as error:
         raise _Unsent(*error.args) from error
-
-
-def _alive(sock: socket.socket) -> bool:
-    if sock.family == socket.AF_UNIX:
-        return True  # a dead peer shows at the first send
-    state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    return state[0] == _TCP_ESTABLISHED

@@ -1,10 +1,12 @@
-"""Which addresses that a client names may be asked (outbound rules).
+"""Which addresses that a client names may be contacted (outbound rules).
 
 A URL is parsed once, its parts pass the operator's filter, and every address
 of its host is checked. Connections use the checked addresses, not the name,
 because the name may resolve to another address the second time.
 """
 
+from _queue import Empty  # native, not monkey-patched
+from _queue import SimpleQueue  # native, not monkey-patched
 from collections.abc import Callable, Iterable
 import ipaddress
 import logging
@@ -20,11 +22,10 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT_PORTS = {'http': 80, 'https': 443}
 MAX_URL_LENGTH = 2048
-#: Addresses of one name that are judged, and tried; more are ignored by
-#: refusing the name.
+#: Max addresses of one name. A name with more addresses is refused.
 MAX_ADDRESSES = 16
-#: Names that are looked up at a time: the resolver of the system works in
-#: the few native threads that everything shares.
+#: Max simultaneous lookups. The resolver of the system blocks one of the few
+#: native threads, which are shared with all other work.
 MAX_LOOKUPS = 4
 LOOKUP_SECONDS = 10.0
 
@@ -39,10 +40,10 @@ _URL = re.compile(
     r'(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?:#.*)?',
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-_VISIBLE = re.compile(r'[\x21-\x5b\x5d-\x7e]+')  # ASCII, but a backslash
+_VISIBLE = re.compile(r'[\x21-\x5b\x5d-\x7e]+')  # ASCII, but no backslash
 _LABEL = re.compile(r'[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?', re.ASCII)
 _NUMBER = re.compile(r'[0-9]+|0x[0-9a-f]*', re.ASCII)
-#: 0.x is this host, 240.x and above nobody's.
+#: 0.x means this host; 240.x and above are reserved.
 _NOBODYS = tuple(
     ipaddress.ip_network(text) for text in ('0.0.0.0/8', '240.0.0.0/4')
 )
@@ -51,17 +52,17 @@ _COMPATIBLE = ipaddress.ip_network('::/96')
 
 
 class Refused(errors.BadRequest):
-    """The operator, or common sense, forbids to ask this address."""
+    """The rules of the operator or of this module forbid the address."""
 
     text = base.UNUSABLE
 
 
 class Target(NamedTuple):
-    """The parts of a URL; nobody reads its text again.
+    """The parts of a URL; the text of the URL is not parsed again.
 
     :ivar host: a DNS name in lower case, or the text of an address
-    :ivar address: what the host is when it is no name
-    :ivar path: with the query, as a request line has it
+    :ivar address: the address if the host is one; None if it is a name
+    :ivar path: path and query, as in a request line
     """
 
     scheme: str
@@ -72,15 +73,15 @@ class Target(NamedTuple):
 
     @property
     def url(self) -> str:
-        """A URL made of the parts, to resolve references against."""
+        """The URL of the parts, as a base for relative references."""
         host = f'[{self.host}]' if ':' in self.host else self.host
         return f'{self.scheme}://{host}:{self.port}{self.path}'
 
 
-class Rules(NamedTuple):
+class AddressRules(NamedTuple):
     """Section ``[import_filtering_opts]``.
 
-    A list of what is allowed switches off the one of what is not.
+    If a list of allowed values is set, the list of disallowed ones is ignored.
     """
 
     allowed_schemes: tuple[str, ...] = ('http', 'https')
@@ -92,23 +93,43 @@ class Rules(NamedTuple):
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Ask the system; at most MAX_LOOKUPS at a time."""
+    """Ask the system's resolver; at most MAX_LOOKUPS at a time."""
     if not _lookups.acquire(timeout=LOOKUP_SECONDS):
         raise OSError('too many names are looked up')
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     finally:
         _lookups.release()
-    return [str(address[0]) for *_, address in found]
+    return [str(address[0]) for *_, address in infos]
 
 
 _lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
-class Filter:
-    """Judges URLs, and the addresses behind them."""
+def resolve_natively(host: str, port: int) -> list[str]:
+    """Like :func:`resolve`, for native threads: wait in a native way."""
+    try:
+        token = _native_lookups.get(timeout=LOOKUP_SECONDS)
+    except Empty as error:
+        raise OSError('too many names are looked up') from error
+    try:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    finally:
+        _native_lookups.put(token)
+    return [str(address[0]) for *_, address in infos]
 
-    def __init__(self, rules: Rules, resolver: Resolver = resolve) -> None:
+
+_native_lookups: SimpleQueue[None] = SimpleQueue()
+for _ in range(MAX_LOOKUPS):
+    _native_lookups.put(None)
+
+
+class Filter:
+    """Checks URLs, and the addresses of their hosts."""
+
+    def __init__(
+        self, rules: AddressRules, resolver: Resolver = resolve
+    ) -> None:
         self._resolve = resolver
         self._allowed_hosts = {_host_key(host) for host in rules.allowed_hosts}
         self._refused_hosts = {
@@ -118,9 +139,9 @@ class Filter:
         self._ports = _Lists(rules.allowed_ports, rules.disallowed_ports)
 
     def parse(self, url: str) -> Target:
-        """The parts of a URL that may be asked, as far as it tells itself.
+        """Parse a URL and check its parts, without resolving its host.
 
-        :raises Refused: malformed, or against the rules
+        :raises Refused: the URL is malformed, or the rules forbid it
         """
         target = parse(url)
         host = _host_key(target.host)
@@ -140,28 +161,37 @@ class Filter:
         return target
 
     def addresses(self, target: Target) -> list[Address]:
-        """Where the target's host is: each address may be connected to.
+        """Return the addresses of the target's host, all of them permitted.
 
-        :raises Refused: one of them may not
+        :raises Refused: the rules forbid one of them
         :raises OSError: the host is unknown
         """
         if target.address is not None:
             return [target.address]
-        texts = self._resolve(target.host, target.port)
-        found = [
+        addresses = self.lookup(target.host, target.port)
+        if len(addresses) > MAX_ADDRESSES:
+            raise _refused(
+                target.host,
+                f'it has {len(addresses)} addresses; '
+                f'the limit is {MAX_ADDRESSES}',
+            )
+        for address in addresses:
+            self._judge(target, address)
+        return addresses
+
+    def lookup(self, host: str, port: int) -> list[Address]:
+        """Return all addresses of a host, without checking them.
+
+        :raises OSError: the host is unknown
+        """
+        texts = self._resolve(host, port)
+        addresses = [
             ipaddress.ip_address(text.partition('%')[0])
             for text in dict.fromkeys(texts)
         ]
-        if len(found) > MAX_ADDRESSES:
-            raise _refused(
-                target.host,
-                f'it has {len(found)} addresses; the limit is {MAX_ADDRESSES}',
-            )
-        if not found:
+        if not addresses:
             raise OSError('the name has no address')
-        for address in found:
-            self._judge(target, address)
-        return found
+        return addresses
 
     def _permits_host(self, host: str) -> bool:
         if self._allowed_hosts:
@@ -170,7 +200,7 @@ class Filter:
 
     def _judge(self, target: Target, address: Address) -> None:
         if self._allowed_hosts:
-            return  # the operator named the host, wherever it is
+            return  # the operator allowed this host by name, at any address
         for each in _meanings(address):
             if str(each) in self._refused_hosts:
                 raise _refused(
@@ -198,31 +228,31 @@ class _Lists:
 
 
 def parse(url: str) -> Target:
-    """Read a URL the one way that all of us mean.
+    """Parse a URL strictly, so that it has only one meaning.
 
-    :raises Refused: user info, control characters, no host, a spelling of
-        an address that others might read otherwise
+    :raises Refused: the URL has user info, control characters, no host, or
+        an unusual spelling of an address that others may read differently
     """
     if len(url) > MAX_URL_LENGTH:
         raise _refused(
             'a URL',
             f'it has {len(url)} characters; the limit is {MAX_URL_LENGTH}',
         )
-    found = _VISIBLE.fullmatch(url) and _URL.fullmatch(url)
-    if not found:
+    match = _VISIBLE.fullmatch(url) and _URL.fullmatch(url)
+    if not match:
         raise _refused(
             'a URL',
-            'it is no URL, or has user information, a blank, a control '
+            'it is not a URL, or has user information, a blank, a control '
             'character or a character that is not ASCII',
         )
-    scheme = found['scheme'].lower()
+    scheme = match['scheme'].lower()
     if scheme not in DEFAULT_PORTS:
         raise _refused('a URL', f'its scheme {scheme} is not http or https')
-    port = int(found['port'] or DEFAULT_PORTS[scheme])
+    port = int(match['port'] or DEFAULT_PORTS[scheme])
     if not 0 < port < 65536:
         raise _refused('a URL', f'{port} is no port')
-    host, address = _host(found['v6'], found['name'])
-    path = (found['path'] or '/') + (found['query'] or '')
+    host, address = _host(match['v6'], match['name'])
+    path = (match['path'] or '/') + (match['query'] or '')
     return Target(scheme, host, port, path, address)
 
 
@@ -236,18 +266,18 @@ def _host(v6: str | None, name: str | None) -> tuple[str, Address | None]:
         labels = host.split('.')
         if not _NUMBER.fullmatch(labels[-1]):
             if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
-                raise _refused(host[:253], 'it is no host name')
+                raise _refused(host[:253], 'it is not a host name')
             return host, None
         address = ipaddress.IPv4Address(given)
-    except ValueError as error:  # also octal, hexadecimal and short forms
+    except ValueError as error:  # for instance octal or short forms
         raise _refused(
-            v6 or name or 'a URL', 'it is no address in its usual spelling'
+            v6 or name or 'a URL', 'it is not an address in its usual spelling'
         ) from error
     return host, address
 
 
 def _refused(place: str, reason: str) -> Refused:
-    """Tell the operator why; the client must not learn it.
+    """Log the reason for the operator; the client must not learn it.
 
     :param place: without user information, path and query
     """
@@ -256,7 +286,7 @@ def _refused(place: str, reason: str) -> Refused:
 
 
 def is_special(address: Address) -> bool:
-    """Whether it is this host, a neighbour by link, or nobody at all."""
+    """Whether it is loopback, link-local, multicast or unassigned."""
     return (
         address.is_loopback
         or address.is_link_local
@@ -267,7 +297,7 @@ def is_special(address: Address) -> bool:
 
 
 def _meanings(address: Address) -> list[Address]:
-    """The address, and the IPv4 address that it stands for."""
+    """The address, and the IPv4 address that is embedded in it."""
     if not isinstance(address, ipaddress.IPv6Address):
         return [address]
     inner: Any = address.ipv4_mapped or address.sixtofour
@@ -277,7 +307,7 @@ def _meanings(address: Address) -> list[Address]:
 
 
 def _host_key(text: str) -> str:
-    """How hosts are compared: lower case, addresses in one spelling."""
+    """Normalize a host for comparison: lower case, canonical address."""
     bare = text.strip().lower().removesuffix('.').strip('[]')
     try:
         return str(ipaddress.ip_address(bare))

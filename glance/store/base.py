@@ -1,7 +1,7 @@
-"""What a store promises; every store passes one suite of tests."""
+"""The contract of a store; every store passes the same test suite."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from glance.common import errors
 
@@ -13,7 +13,7 @@ UNUSABLE = 'The location cannot be used.'
 
 
 class Elsewhere(errors.StoreUnavailable):
-    """The URL is of no store that is configured, or outside of it.
+    """The URL belongs to no configured store, or not to this store.
 
     :ivar reason: for the log
     """
@@ -24,12 +24,12 @@ class Elsewhere(errors.StoreUnavailable):
 
 
 def reason(error: BaseException) -> object:
-    """Why a store failed, for the log; clients are not told."""
+    """Return why a store failed; for the log, not for clients."""
     return getattr(error, 'reason', None) or error.__cause__ or error
 
 
 class Body(Protocol):
-    """Open data on its way out. ``length`` bytes come, or it raises."""
+    """Open data. Iterating yields ``length`` bytes in total, or raises."""
 
     length: int
 
@@ -38,16 +38,27 @@ class Body(Protocol):
     def close(self) -> None: ...
 
 
-class Store(Protocol):
-    """Keeps image data under URLs of its own making.
+@runtime_checkable
+class Direct(Protocol):
+    """A body that a native thread can also read into a buffer of its own."""
 
-    Errors are those of :mod:`glance.common.errors`; no message tells a URL,
-    which may hold a path or a password (OSSA-2013-002).
+    def read_into(self, view: memoryview) -> None:
+        """Fill ``view`` with the next bytes, instead of iterating.
+
+        :raises errors.StoreUnavailable: the data ends, or the store failed
+        """
+
+
+class Store(Protocol):
+    """Keeps image data under URLs that the store itself creates.
+
+    Errors are those of :mod:`glance.common.errors`. No message contains a URL,
+    because it may hold a path or a password (OSSA-2013-002).
 
     :ivar schemes: of its URLs, in lower case
-    :ivar is_read_only: its data is somebody else's: never written or
-        deleted
-    :ivar can_refuse_deletion: delete() may say that data is in use
+    :ivar is_read_only: the service does not own the data and never writes or
+        deletes it
+    :ivar can_refuse_deletion: delete() may raise because data is in use
     """
 
     @property
@@ -64,88 +75,178 @@ class Store(Protocol):
         confirm: Callable[[], None],
         size_bytes: int | None = None,
     ) -> str:
-        """Store everything that ``data`` gives and return its URL.
+        """Store everything that ``data`` yields and return its URL.
 
-        ``size_bytes`` is how much that will be, as far as anybody knows.
+        ``size_bytes`` is the total size; None if unknown.
 
-        It may run in a native thread, so it says ``threads.call`` for work
-        that blocks and nothing that waits green. A piece of ``data`` is
-        valid until the next one is asked for.
+        This may run in a native thread, so blocking work must go through
+        ``threads.call``, and nothing may wait as a green thread. A piece of
+        ``data`` is valid until the next one is requested.
 
-        Called by the holder of the image's claim, so data that lies there
-        under the same id belongs to nobody and is replaced. Right before
-        the data gets its name ``confirm()`` is called, in the thread of the
-        caller; it raises if the claim was lost meanwhile. All or nothing:
-        when it raises, also because ``data`` raised, no byte stays. Memory
-        does not grow with the data.
+        The caller holds the image's claim. So existing data under the same id
+        is orphaned and is replaced. Right before the data gets its name,
+        ``confirm()`` is called in the thread of the caller; it raises if the
+        claim was lost meanwhile. All or nothing: if this method raises, also
+        because ``data`` raised, no data is left in the store. Memory use does
+        not grow with the data.
 
         :raises errors.LimitExceeded: the store is full
-        :raises errors.StoreUnavailable: it cannot write
+        :raises errors.StoreUnavailable: the store cannot write
         """
 
     def open(self, url: str, offset: int, length: int | None) -> Body:
-        """Open ``length`` bytes from ``offset`` on, None: to the end.
+        """Open ``length`` bytes from ``offset`` on; None: to the end.
 
         :raises errors.NotFound: there is no such data
         :raises Elsewhere: the URL is not of this store
-        :raises errors.StoreUnavailable: it cannot be read now
+        :raises errors.StoreUnavailable: the data cannot be read now
         """
 
+    def owns(self, url: str) -> bool:
+        """Whether the URL certainly belongs to this store.
+
+        No server is asked, and the data need not exist.
+        """
+
+    def metadata(self, url: str) -> dict[str, Any]:
+        """Return the metadata that a location with this URL gets."""
+
     def delete(self, url: str) -> None:
-        """Remove the data; missing data is no error.
+        """Remove the data; missing data is not an error.
 
         :raises errors.Conflict: the data is in use
         :raises Elsewhere: the URL is not of this store
-        :raises errors.StoreUnavailable: it cannot be removed now
+        :raises errors.StoreUnavailable: the data cannot be removed now
         """
 
     def check(self, url: str) -> None:
-        """Judge, without asking anybody, a URL that a client gives.
+        """Check a URL from a client, without sending any request.
 
-        :raises errors.BadRequest: it is no place for an image
+        :raises errors.BadRequest: the URL cannot be a location of an image
         """
 
     def size(self, url: str) -> int:
-        """How many bytes there are.
+        """Return the size of the data in bytes.
 
         :raises errors.NotFound: there is no such data
-        :raises errors.StoreUnavailable: it cannot be asked now
+        :raises errors.StoreUnavailable: the store does not respond now
         """
 
     def delete_unregistered(self, image_id: str) -> None:
-        """Remove what a killed upload of the image may have left."""
+        """Remove what an interrupted upload of the image may have left."""
 
 
 class Held(Protocol):
-    """Data that lies under an image's id, whoever stored it."""
+    """Opened data under an image's id, whichever process stored it."""
 
     def remove(self) -> None:
-        """Remove this very data; what replaced it meanwhile stays.
+        """Remove exactly this data, but not data that has replaced it.
 
-        :raises errors.StoreUnavailable: it cannot be removed now
+        :raises errors.StoreUnavailable: the data cannot be removed now
         """
 
     def close(self) -> None: ...
 
 
 class Writable(Store, Protocol):
-    """A store that uploads go to.
+    """A store that uploads are written to.
 
-    :ivar identity: the same for all that keep their data in one place, and
-        for no others; None if that is not known
+    :ivar identity: equal for all stores that keep their data in the same
+        place, and different for all others; None if unknown
     """
 
     @property
     def identity(self) -> str | None: ...
 
     def hold(self, image_id: str) -> Held | None:
-        """What lies under the image's id; None if nothing does.
+        """Open the data under the image's id; None if there is none.
 
-        :raises errors.StoreUnavailable: it cannot be looked at now
+        :raises errors.StoreUnavailable: the store cannot be read now
         """
 
     def remove_unfinished(self) -> None:
-        """Remove what killed uploads left without a name of an image.
+        """Remove data of interrupted uploads that has no image's name yet.
 
-        :raises errors.StoreUnavailable: it cannot be looked at now
+        :raises errors.StoreUnavailable: the store cannot be read now
+        """
+
+
+class Piece(NamedTuple):
+    """One file or object in a store.
+
+    :ivar name: for people
+    :ivar image_id: the image that it belongs to, according to its name; None
+        if this service does not use such names
+    :ivar url: the URL that a location of it would have
+    :ivar is_aside: it was set aside, so no location refers to it
+    :ivar age_seconds: time since it was written
+    :ivar hold: opens it for its removal; returns None if it does not exist
+    """
+
+    name: str
+    image_id: str | None
+    url: str
+    is_aside: bool
+    size_bytes: int
+    age_seconds: float
+    hold: Callable[[], Held | None]
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A store that can list all its data."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield all complete data in any order, with constant memory.
+
+        :raises errors.StoreUnavailable: the store cannot be read now
+        """
+
+
+@runtime_checkable
+class SetsAside(Protocol):
+    """A store that can keep damaged data for an examination by people."""
+
+    def set_aside(self, url: str) -> str:
+        """Rename the data, so that no location refers to it.
+
+        :returns: the new name, for people
+        :raises errors.NotFound: there is no such data
+        :raises Elsewhere: the URL is not of this store
+        :raises errors.StoreUnavailable: the data cannot be renamed now
+        """
+
+
+class Writes(Protocol):
+    """What writes the data of the images of one owner."""
+
+    def write(
+        self,
+        image_id: str,
+        data: Iterable[Buffer],
+        confirm: Callable[[], None],
+        size_bytes: int | None = None,
+    ) -> str:
+        """See :meth:`Store.write`."""
+
+
+@runtime_checkable
+class HasAccounts(Protocol):
+    """A store that keeps the data of a project's images in its account."""
+
+    def of_owner(self, project: str) -> Writes:
+        """Return what writes to the account of a project."""
+
+
+@runtime_checkable
+class GrantsAccess(Protocol):
+    """A store from which projects can read the data without this service."""
+
+    def set_access(
+        self, url: str, is_public: bool, projects: Sequence[str]
+    ) -> None:
+        """Set who may read the data, besides its owner.
+
+        :param is_public: everybody
+        :raises errors.StoreUnavailable: it cannot be set now
         """

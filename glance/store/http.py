@@ -1,26 +1,67 @@
-"""Image data that lies on web servers: read, never written or deleted."""
+"""Image data on web servers: read, never written or deleted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import logging
 import time
+from typing import Any
 
 from glance.common import errors
 from glance.store import addresses
 from glance.store import base
 from glance.store import outbound
+from glance.store import proxies
 from glance.store import readahead
 
 LOG = logging.getLogger(__name__)
 
-#: What is read and thrown away at once, where a server knows no ranges.
+#: Max bytes to read and discard at once, if a server supports no ranges.
 _SKIP_BYTES = 1024 * 1024
 _MISSING = frozenset((404, 410))
 
 
-class HTTPStore:
-    """See :class:`glance.store.base.Store`; a URL is an address.
+def from_options(options: Mapping[str, Any]) -> base.Store:
+    """Create the store; ``options['filtering']`` has the rules for URLs.
 
-    :param client: asks the servers
+    :raises errors.ConfigurationError: the CA certificates cannot be read
+    """
+    ca_file = options['https_ca_certificates_file'] or None
+    if ca_file is not None:
+        outbound.tls_context(ca_file, False)  # check the file at start
+    rules = addresses.AddressRules(**options['filtering'])
+    return HTTPStore(
+        outbound.Client(
+            addresses.Filter(rules),
+            ca_file,
+            options['https_insecure'],
+            through=_proxies(options['http_proxy_information']),
+        )
+    )
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """:raises errors.ConfigurationError: an option is wrong"""
+    _proxies(options['http_proxy_information'])
+
+
+def _proxies(found: Mapping[str, str]) -> proxies.Proxies:
+    """:raises errors.ConfigurationError: a proxy URL is malformed"""
+    unknown = sorted(found.keys() - {'http', 'https'})
+    if unknown:
+        raise errors.ConfigurationError(
+            f'http_proxy_information: {unknown[0]} is not http or https.'
+        )
+    try:
+        return proxies.Proxies(found.get('http'), found.get('https'))
+    except errors.ConfigurationError as error:
+        raise errors.ConfigurationError(
+            f'http_proxy_information: {error}'
+        ) from error
+
+
+class HTTPStore:
+    """See :class:`glance.store.base.Store`; its URLs are web addresses.
+
+    :param client: sends requests to the web servers
     """
 
     schemes = ('http', 'https')
@@ -43,10 +84,10 @@ class HTTPStore:
         self._client.check(url)
 
     def size(self, url: str) -> int:
-        """How many bytes the server says there are; the last one is read.
+        """Return the size that the server reports, and verify its last byte.
 
-        A server that knows no ranges, or has trouble just now, is believed:
-        the only other proof would be to read everything.
+        The reported size is accepted if the server supports no ranges or fails
+        now, because the only other proof would be to read everything.
         """
         size = self._announced(url)
         if size and self._lacks_last(url, size):
@@ -59,7 +100,7 @@ class HTTPStore:
         return size
 
     def _lacks_last(self, url: str, size: int) -> bool:
-        """Whether the server shows that its data ends before this size."""
+        """Whether the server proves that its data is shorter than this."""
         last = size - 1
         try:
             answer = self._ask('GET', url, {'Range': f'bytes={last}-{last}'})
@@ -73,12 +114,12 @@ class HTTPStore:
                 return True
             return answer.readinto(memoryview(bytearray(1))) != 1
         except outbound.Unreachable:
-            return True  # it broke off within this byte
+            return True  # the connection broke within this byte
         finally:
             answer.close()
 
     def _announced(self, url: str) -> int:
-        """Ask without the data; and with it, if that is not understood."""
+        """Read the size from a HEAD request, or from GET if HEAD fails."""
         for method in ('HEAD', 'GET'):
             answer = self._ask(method, url, {})
             try:
@@ -105,6 +146,12 @@ class HTTPStore:
             answer.close()
             raise
 
+    def owns(self, url: str) -> bool:
+        return url.lower().startswith(('http://', 'https://'))
+
+    def metadata(self, url: str) -> dict[str, Any]:
+        return {}
+
     def delete(self, url: str) -> None:
         LOG.info(
             'Did not delete image data on a web server, because this '
@@ -112,20 +159,20 @@ class HTTPStore:
         )
 
     def delete_unregistered(self, image_id: str) -> None:
-        """There is none."""
+        """There is nothing to remove, because nothing is ever written."""
 
     def _ask(
         self, method: str, url: str, headers: dict[str, str]
-    ) -> outbound.Answer:
-        if not url.lower().startswith(('http://', 'https://')):
-            raise base.Elsewhere('it is no http:// or https:// URL')
+    ) -> outbound.Response:
+        if not self.owns(url):
+            raise base.Elsewhere('it is not an http:// or https:// URL')
         try:
             return self._client.request(method, url, headers)
         except addresses.Refused as error:
             raise outbound.Unreachable from error
 
     def _body(
-        self, answer: outbound.Answer, offset: int, length: int | None
+        self, answer: outbound.Response, offset: int, length: int | None
     ) -> base.Body:
         if answer.status not in (200, 206):
             raise _error(answer)
@@ -146,17 +193,17 @@ class HTTPStore:
             LOG.error('A web server has less data than the image has bytes')
             raise outbound.Unreachable
         body = readahead.ReadAhead(answer, length, outbound.Unreachable)
-        # Before the response begins: its status can tell of a failure.
+        # Fetch now, as a failure can still change the status of the response.
         body.fetch_first()
         return body
 
 
 def _any(last: int) -> str:
-    """Content-Range of a server that does not tell the whole size."""
+    """Content-Range of a server that does not report the whole size."""
     return f'bytes {last}-{last}/*'
 
 
-def _error(answer: outbound.Answer) -> errors.Error:
+def _error(answer: outbound.Response) -> errors.Error:
     if answer.status in _MISSING:
         return errors.NotFound(
             'The data of the image was not found in the store.'
@@ -168,8 +215,8 @@ def _error(answer: outbound.Answer) -> errors.Error:
     return outbound.Unreachable()
 
 
-def _check_range(answer: outbound.Answer, offset: int) -> None:
-    """:raises outbound.Unreachable: another part than was asked for"""
+def _check_range(answer: outbound.Response, offset: int) -> None:
+    """:raises outbound.Unreachable: the range is not the requested one"""
     place = answer.header('Content-Range') or ''
     if not offset or not place.startswith(f'bytes {offset}-'):
         LOG.error(
@@ -179,8 +226,8 @@ def _check_range(answer: outbound.Answer, offset: int) -> None:
         raise outbound.Unreachable
 
 
-def _skip(answer: outbound.Answer, offset: int) -> int | None:
-    """Read past what was not asked for; how much is behind it."""
+def _skip(answer: outbound.Response, offset: int) -> int | None:
+    """Read and discard ``offset`` bytes; return the size of the rest."""
     if answer.length is not None and answer.length < offset:
         raise outbound.Unreachable
     present = None if answer.length is None else answer.length - offset
@@ -190,5 +237,5 @@ def _skip(answer: outbound.Answer, offset: int) -> int | None:
         if not got:
             raise outbound.Unreachable
         offset -= got
-        time.sleep(0)  # others run meanwhile, however fast the server is
+        time.sleep(0)  # let other green threads run, even with a fast server
     return present

@@ -4,29 +4,29 @@ Connections go only to addresses that were checked. Redirects are followed
 here and checked like the first URL. Every request has a time limit, and its
 error reveals nothing about the network.
 
-The sockets are those of the standard library, which wait green where the
-server is eventlet's: nothing here stops an event loop.
+A normal client uses the sockets of the standard library, in the threads of
+requests; they are green if the server uses eventlet. A native client may only
+be used in native threads.
 """
 
 import contextlib
 import http.client
 import logging
-import socket
 import ssl
 import time
+from typing import NamedTuple
 import urllib.parse
 
-from glance.common import deadlines
 from glance.common import errors
 from glance.store import addresses
 from glance.store import base
+from glance.store import connection
+from glance.store import proxies
 
 LOG = logging.getLogger(__name__)
 
-#: From the first packet to the end of an answer's head.
-HEAD_SECONDS = 30.0
-#: A piece of PIECE_BYTES has to come in this time, drop by drop or not.
-PIECE_SECONDS = 60.0
+#: Max number of hosts whose last responding address is remembered.
+_REMEMBERED_HOSTS = 256
 PIECE_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -34,17 +34,35 @@ _TROUBLES = (OSError, http.client.HTTPException, ValueError)
 
 
 class Unreachable(errors.StoreUnavailable):
-    """No answer, or one that makes no sense. Why is in the log."""
+    """There is no valid response. The log has the reason."""
 
     text = base.UNUSABLE
 
 
-class Client:
-    """Asks servers that the filter permits.
+class EndlessRedirects(Unreachable):
+    """Too many redirects; another attempt would have the same result."""
 
-    :param ca_file: certificates that may have signed theirs; None: the
-        system's
-    :param insecure: believe any certificate; a ``ca_file`` wins
+
+class Times(NamedTuple):
+    """How long a request may take.
+
+    :ivar head_seconds: from the first packet to the end of the response's head
+    :ivar address_seconds: for one address of a host, if there are others
+    :ivar piece_seconds: for a piece of PIECE_BYTES, however slowly it comes
+    """
+
+    head_seconds: float = 30.0
+    address_seconds: float = 5.0
+    piece_seconds: float = 60.0
+
+
+class Client:
+    """Sends requests to servers that the filter permits.
+
+    :param ca_file: CA certificates of the servers; None: those of the system
+    :param insecure: accept any certificate; ignored if there is a ``ca_file``
+    :param through: proxies; None: every server is contacted directly
+    :param native: for use in native threads, and only there
     """
 
     def __init__(
@@ -52,27 +70,46 @@ class Client:
         rules: addresses.Filter,
         ca_file: str | None = None,
         insecure: bool = False,
+        *,
+        times: Times | None = None,
+        through: proxies.Proxies | None = None,
+        native: bool = False,
     ) -> None:
         self._filter = rules
         self._ca_file = ca_file
         self._insecure = insecure
+        self._times = times or Times()
+        self._proxies = through or proxies.Proxies()
+        self._native = native
         self._tls: ssl.SSLContext | None = None
+        #: host -> the address that responded, to be tried first the next time.
+        self._answered: dict[str, addresses.Address] = {}
 
     def check(self, url: str) -> None:
-        """:raises addresses.Refused: the URL alone is against the rules"""
+        """:raises addresses.Refused: the rules forbid the URL itself"""
         self._filter.parse(url)
 
     def request(
-        self, method: str, url: str, headers: dict[str, str] | None = None
-    ) -> 'Answer':
-        """The answer behind all redirects; the caller closes it.
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str] | None = None,
+        secrets: dict[str, str] | None = None,
+    ) -> 'Response':
+        """Follow redirects; return the response, which the caller closes.
 
-        :raises addresses.Refused: the URL or a redirect is against the rules
-        :raises Unreachable: there is no answer
+        :param secrets: headers for the server of the URL; they are not sent
+            to other servers after a redirect
+        :raises addresses.Refused: the rules forbid the URL or a redirect
+        :raises Unreachable: there is no valid response
         """
+        first = self._filter.parse(url)
         for _ in range(MAX_REDIRECTS + 1):
             target = self._filter.parse(url)
-            answer = self._ask(method, target, headers or {})
+            sent = dict(headers or {})
+            if target[:3] == first[:3]:
+                sent |= secrets or {}
+            answer = self._ask(method, target, sent)
             if answer.status not in _REDIRECTS:
                 return answer
             place = answer.header('Location')
@@ -81,30 +118,70 @@ class Client:
                 raise Unreachable
             url = _joined(target, place)
         LOG.info('%s: too many redirects', target.host)
-        raise Unreachable
+        raise EndlessRedirects
 
     def _ask(
         self, method: str, target: addresses.Target, headers: dict[str, str]
-    ) -> 'Answer':
-        connection = None
+    ) -> 'Response':
+        opened = None
         try:
-            found = self._filter.addresses(target)
-            tls = self._context() if target.scheme == 'https' else None
-            connection = _Connection(target, found, tls)
-            connection.until = time.monotonic() + HEAD_SECONDS
+            proxy = self._proxies.of(target)
+            opened = self._connection(target, proxy)
+            opened.until = time.monotonic() + self._times.head_seconds
             asked = {'Accept': '*/*', 'Accept-Encoding': 'identity'}
             asked['User-Agent'] = 'glance'
-            connection.request(method, target.path, headers=asked | headers)
-            return Answer(connection, connection.getresponse())
+            path = target.path
+            if proxy is not None and target.scheme == 'http':
+                path = target.url
+                if proxy.authorization is not None:
+                    asked['Proxy-Authorization'] = proxy.authorization
+            opened.request(method, path, headers=asked | headers)
+            answer = Response(opened, opened.getresponse(), self._times)
         except _TROUBLES as error:
-            if connection is not None:
-                connection.close()
+            if opened is not None:
+                opened.close()
             LOG.info('%s %s: %r', method, target.host, error)
             raise Unreachable from error
         except BaseException:
-            if connection is not None:
-                connection.close()
+            if opened is not None:
+                opened.close()
             raise
+        self._remember(target.host, opened.address)
+        return answer
+
+    def _connection(
+        self, target: addresses.Target, proxy: proxies.Proxy | None
+    ) -> connection.Connection:
+        """:raises OSError: the host is unknown"""
+        if proxy is None:
+            candidates = self._filter.addresses(target)
+            known = self._answered.get(target.host)
+            candidates.sort(key=lambda address: address != known)
+        else:
+            self._judge_if_known(target)
+            candidates = self._filter.lookup(proxy.host, proxy.port)
+        return connection.Connection(
+            target,
+            candidates,
+            self._context() if target.scheme == 'https' else None,
+            proxy,
+            self._times.address_seconds,
+            self._native,
+        )
+
+    def _judge_if_known(self, target: addresses.Target) -> None:
+        """Check the addresses of a proxied target, if we can resolve them.
+
+        :raises addresses.Refused: the rules forbid one of its addresses
+        """
+        with contextlib.suppress(OSError):
+            self._filter.addresses(target)
+
+    def _remember(self, host: str, address: addresses.Address | None) -> None:
+        if len(self._answered) >= _REMEMBERED_HOSTS:
+            self._answered.clear()
+        if address is not None:
+            self._answered[host] = address
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -133,44 +210,60 @@ def _joined(target: addresses.Target, place: str) -> str:
         raise addresses.Refused from error
 
 
-class Answer:
-    """An answer whose body is still to come. All its reads end in time."""
+class Response:
+    """A response whose body is not read yet; every read has a time limit."""
 
     def __init__(
-        self, connection: '_Connection', response: http.client.HTTPResponse
+        self,
+        opened: connection.Connection,
+        response: http.client.HTTPResponse,
+        times: Times,
     ) -> None:
-        self._connection = connection
+        self._connection = opened
+        self._times = times
         self._response = response
         self.status = response.status
-        #: Bytes of the body; None: it says so at its end (chunks).
+        #: Bytes of the body; None: unknown until its end (chunked).
         self.length: int | None = response.length
+        self._left = self.length
 
     def header(self, name: str) -> str | None:
         return self._response.headers.get(name)
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view``; less only at the end.
+        """Fill ``view``; return the number of bytes, less only at the end.
 
-        :raises Unreachable: it broke off, or became too slow
+        :raises Unreachable: the connection failed, or is too slow
         """
         got = 0
         while got < len(view):
-            piece = view[got : got + PIECE_BYTES]
-            amount = self._read_piece(piece)
+            amount = self._read_piece(view[got : got + PIECE_BYTES])
             got += amount
-            if amount < len(piece):
+            if not amount:
                 break
         return got
 
     def _read_piece(self, piece: memoryview) -> int:
-        self._connection.until = time.monotonic() + PIECE_SECONDS
+        self.start_piece()
         got = 0
+        while got < len(piece):
+            amount = self.read_some(piece[got:])
+            if not amount:
+                break
+            got += amount
+        return got
+
+    def start_piece(self) -> None:
+        """Start the time limit of the next PIECE_BYTES."""
+        self._connection.until = time.monotonic() + self._times.piece_seconds
+
+    def read_some(self, view: memoryview) -> int:
+        """Read what has arrived, at least one byte; 0 means the end.
+
+        :raises Unreachable: the connection failed, or is too slow
+        """
         try:
-            while got < len(piece):
-                amount = self._response.readinto(piece[got:])
-                if not amount:
-                    break
-                got += amount
+            got = self._receive(view)
         except _TROUBLES as error:
             LOG.info(
                 'The connection to %s failed in the middle of the data: %r',
@@ -178,7 +271,7 @@ class Answer:
                 error,
             )
             raise Unreachable from error
-        if got < len(piece) and self._response.length:
+        if not got and view and self._left:
             LOG.info(
                 '%s closed the connection before the end of the data',
                 self._connection.host,
@@ -186,66 +279,25 @@ class Answer:
             raise Unreachable
         return got
 
+    def _receive(self, view: memoryview) -> int:
+        response = self._response
+        if response.chunked or response.fp is None:
+            data = response.read1(len(view))
+            view[: len(data)] = data
+            return len(data)
+        if self._left is not None:
+            view = view[: self._left]
+        # Not the response's own readinto: if that fails, the number of
+        # bytes that it has read is unknown.
+        got = response.fp.readinto1(view) if view else 0
+        if self._left is not None:
+            self._left -= got
+        return got
+
     def abort(self) -> None:
-        """Wake whoever reads: there is nothing more to come."""
+        """Wake a thread that reads: no more data will come."""
         self._connection.abort()
 
     def close(self) -> None:
         self._response.close()
         self._connection.close()
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP to an address that was judged; the name is for TLS and Host.
-
-    :ivar until: when (monotonic) whatever it does ends with TimeoutError
-    """
-
-    until = float('inf')
-
-    def __init__(
-        self,
-        target: addresses.Target,
-        found: list[addresses.Address],
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        # Before the port is read, or it would be written into Host.
-        self.default_port = addresses.DEFAULT_PORTS[target.scheme]
-        super().__init__(target.host, target.port)
-        self._found = found
-        self._tls = tls
-        # http.client forgets its socket once an answer is the last one.
-        self._limited: deadlines.Limited | None = None
-
-    def connect(self) -> None:
-        trouble = OSError('no address')
-        for address in self._found:
-            try:
-                opened = self._opened(address)
-                self.sock = self._limited = deadlines.Limited(opened, self)
-                return
-            except TimeoutError:
-                raise
-            except OSError as error:
-                trouble = error
-        raise trouble
-
-    def _opened(self, address: addresses.Address) -> socket.socket:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            deadlines.limit(sock, self.until)
-            sock.connect((str(address), self.port))
-            if self._tls is None:
-                return sock
-            return deadlines.shake_hands(
-                sock, self._tls, self.host, self.until
-            )
-        except BaseException:
-            sock.close()
-            raise
-
-    def abort(self) -> None:
-        if self._limited is not None:
-            with contextlib.suppress(OSError):
-                self._limited.socket.shutdown(socket.SHUT_RDWR)

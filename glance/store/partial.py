@@ -1,4 +1,4 @@
-"""A file that is written aside, and gets its name when it is whole."""
+"""A file that is written without its name, and named when complete."""
 
 import ctypes
 import errno
@@ -12,11 +12,11 @@ from glance.store import regular
 from glance.store import warming
 
 PREFIX = '.partial-'
-#: So much is allocated ahead when the size is known: the file lies in one
-#: piece, and writing costs a third less (0.11 for 0.17 CPU-s/GiB on ext4). A
-#: client that announces a terabyte and sends nothing holds no more than this.
+#: How much is allocated ahead if the size is known. So the file is contiguous,
+#: and writing costs a third less (0.11 for 0.17 CPU-s/GiB on ext4). A client
+#: that announces a terabyte and sends nothing occupies no more than this.
 AHEAD_BYTES = 64 * 1024 * 1024
-#: A hole is this long or a multiple of it.
+#: The length of a hole is a multiple of this.
 HOLE_BYTES = 64 * 1024
 _ZEROS = bytes(HOLE_BYTES)
 _KEEP_SIZE = 1
@@ -26,14 +26,14 @@ _NO_ALLOCATION = (errno.EOPNOTSUPP, errno.ENOSYS)
 class Partial:
     """A file that has no name of its own yet: written, then published.
 
-    :param directory: where it gets its name
+    :param directory: the directory that it will be in
     :param mode: permission bits
-    :param size_bytes: how long it will be; None: nobody knows
-    :param keep_holes: zeros take no room
-    :param direct: past the page cache; not in a network's file system,
-        where each piece would wait for the server
-    :param warmer: reads behind what was written past the page cache; None:
-        nothing does
+    :param size_bytes: its final length; None if unknown
+    :param keep_holes: do not allocate disk blocks for zeros
+    :param direct: write without the page cache; not used on network file
+        systems, where each piece would wait for the server
+    :param warmer: reads data into the page cache that was written without it;
+        None: this is not done
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class Partial:
             raise
 
     def _require_room(self) -> None:
-        """Fail before the client has sent what cannot be kept."""
+        """Fail early if the file system cannot hold the announced size."""
         free = os.fstatvfs(self._fd)
         if self._size_bytes > free.f_bavail * free.f_frsize:
             raise OSError(errno.ENOSPC, 'the file system is too full')
 
     def _open_named(self, flags: int) -> None:
-        """Make a file with a temporary name, locked."""
+        """Create a file with a temporary name, and lock it."""
         while True:
             self._name = self._directory / f'{PREFIX}{uuid.uuid4()}'
             self._fd = os.open(self._name, flags, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             if regular.is_same(self._name, self._fd):
                 return
-            os.close(self._fd)  # taken for unfinished before it was locked
+            os.close(self._fd)  # removed before it was locked
 
     def write(self, chunk: base.Buffer) -> None:
         view = memoryview(chunk)
@@ -98,7 +98,7 @@ class Partial:
         begin = 0
         for offset in range(0, len(view), HOLE_BYTES):
             piece = view[offset : offset + HOLE_BYTES]
-            # Most pieces are told by their first byte.
+            # For most pieces the first byte is enough to tell.
             if not piece[0] and bytes(piece) == _ZEROS[: len(piece)]:
                 self._write(view[begin:offset])
                 self._position += len(piece)
@@ -121,7 +121,7 @@ class Partial:
         except OSError as error:
             if error.errno != errno.EINVAL or not self._direct:
                 raise
-        # No whole blocks, as at most images' ends.
+        # Not a whole block, which is usual at the end of an image.
         self._set_direct(False)
         return os.pwrite(self._fd, view, self._position)
 
@@ -132,7 +132,7 @@ class Partial:
             self._direct = direct
         except OSError as error:
             if error.errno != errno.EINVAL:
-                raise  # this file system has no such thing
+                raise  # EINVAL: O_DIRECT is not supported
 
     def _allocate(self) -> None:
         ahead = min(AHEAD_BYTES, self._size_bytes - self._allocated)
@@ -142,18 +142,18 @@ class Partial:
         except OSError as error:
             if error.errno not in _NO_ALLOCATION:
                 raise
-            self._size_bytes = 0  # it does not know how
+            self._size_bytes = 0  # allocation is not supported
 
     def flush(self) -> None:
-        """Make the data durable."""
+        """Flush the data to the disk."""
         if self._keep_holes:
             os.ftruncate(self._fd, self._position)
         os.fsync(self._fd)
 
     def publish(self, path: pathlib.Path) -> bool:
-        """Give the data its name, durably.
+        """Give the file its name, durably.
 
-        :returns: False if there is a file of that name
+        :returns: False if a file of that name exists
         """
         directory = os.open(
             self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -173,8 +173,8 @@ class Partial:
         return True
 
     def _link(self, path: pathlib.Path, directory: int) -> None:
-        # Only with a directory's descriptor does Python call linkat(2),
-        # which follows the link of /proc to the file without a name.
+        # Python calls linkat(2) only if it gets a directory's descriptor.
+        # linkat follows the link in /proc to the file without a name.
         if self._name is None:
             os.link(
                 f'/proc/self/fd/{self._fd}',
@@ -191,10 +191,10 @@ class Partial:
         )
         if not regular.is_same(path, self._fd):
             path.unlink(missing_ok=True)
-            raise regular.NotRegular(self._name)  # somebody replaced it
+            raise regular.NotRegular(self._name)  # another user replaced it
 
     def replace(self, path: pathlib.Path) -> bool:
-        """The same in place of what has the name now."""
+        """Publish the file in place of an existing file of that name."""
         with regular.alone(self._directory):
             path.unlink(missing_ok=True)
             return self.publish(path)
@@ -210,7 +210,7 @@ class Partial:
 
 
 def _fallocate(fd: int, offset: int, length: int) -> None:
-    """fallocate(2); what Python has writes to every block if it must."""
+    """fallocate(2); Python's posix_fallocate may write to every block."""
     done = _LIBC.fallocate(fd, _KEEP_SIZE, offset, length)
     if done != 0:
         code = ctypes.get_errno()

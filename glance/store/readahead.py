@@ -1,4 +1,4 @@
-"""A body that comes piece by piece, read ahead by one."""
+"""A body that reads one piece ahead."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -7,36 +7,36 @@ import threading
 import time
 from typing import Protocol
 
-#: Bytes of a piece: one waits while one is sent and one is read.
+#: Bytes of a piece. One piece waits, one is being sent and one is being read.
 PIECE_BYTES = 256 * 1024
 
 
-class Source(Protocol):
-    """Where the bytes come from; all its errors are answers."""
+class Reader(Protocol):
+    """The source of the bytes; it raises errors of this project."""
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view``; less only at the end."""
+        """Fill ``view``; return the number of bytes, less only at the end."""
 
     def abort(self) -> None:
-        """Wake whoever reads, from another thread."""
+        """Wake a thread that reads; called from another thread."""
 
     def close(self) -> None: ...
 
 
 class ReadAhead:
-    """``length`` bytes of a source that wait for a slow client.
+    """``length`` bytes of a source, read ahead for a slow client.
 
-    Whoever opens it may call :meth:`fetch_first` and learns so of a source
-    that fails at once. While a piece is on its way to the client, a thread
-    fetches the next one: a green thread where the server is eventlet's, so
-    nothing of it may block in C.
+    The caller may use :meth:`fetch_first` to detect a source that fails at
+    once. While a piece is being sent to the client, a thread fetches the next
+    one. It is a green thread if the server uses eventlet, so the source may
+    not block in C.
 
     :param source: closed at the end
-    :param missing: makes the error for a source that ends too early
+    :param missing: creates the error for a source that ends too early
     """
 
     def __init__(
-        self, source: Source, length: int, missing: Callable[[], Exception]
+        self, source: Reader, length: int, missing: Callable[[], Exception]
     ) -> None:
         self._source = source
         self.length = length
@@ -44,6 +44,8 @@ class ReadAhead:
         self._pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(
             1
         )
+        # One for all pieces: malloc maps new memory for each.
+        self._buffer = memoryview(bytearray(min(length, PIECE_BYTES)))
         self._first = b''
         self._lock = threading.Lock()
         self._started = False
@@ -58,7 +60,7 @@ class ReadAhead:
             self._first = self._fetch(self.length)
 
     def _fetch(self, left: int) -> bytes:
-        buffer = memoryview(bytearray(min(left, PIECE_BYTES)))
+        buffer = self._buffer[:left]
         if self._source.readinto(buffer) < len(buffer):
             raise self._missing()
         return bytes(buffer)
@@ -101,8 +103,8 @@ class ReadAhead:
                 piece = self._fetch(left)
                 left -= len(piece)
                 self._pieces.put(piece)
-                # Two green threads that pass pieces on let nobody else run
-                # as long as neither has to wait for a socket.
+                # Let others run: two green threads that exchange pieces do
+                # not yield as long as neither waits for a socket.
                 time.sleep(0)
         except Exception as error:
             last = error

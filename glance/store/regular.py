@@ -1,4 +1,4 @@
-"""Files of a directory to which others may write as well.
+"""Files of a directory to which other users may write as well.
 
 A link, a FIFO or a device in place of a file is never followed, waited for
 or read.
@@ -17,9 +17,9 @@ import uuid
 
 LOG = logging.getLogger(__name__)
 
-#: An attribute of a directory: who sees it there shares the directory.
+#: An attribute of a directory; hosts that see the same value share it.
 _IDENTITY = 'user.glance.store_id'
-#: Nothing is waited for, as at a FIFO, and no link is followed.
+#: Do not wait, for instance at a FIFO, and do not follow a link.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -31,7 +31,7 @@ class NotRegular(OSError):
 
 
 def open_file(path: pathlib.Path) -> BinaryIO:
-    """Open a regular file, and nothing else, for reading."""
+    """Open a regular file for reading; refuse anything else."""
     try:
         fd = os.open(path, _READ)
     except OSError as error:
@@ -45,9 +45,9 @@ def open_file(path: pathlib.Path) -> BinaryIO:
 
 
 def identity(directory: pathlib.Path) -> str | None:
-    """The directory's own, on whatever host it is mounted; made if missing.
+    """Return the id of a directory, the same on all hosts; make it if new.
 
-    None where the file system keeps no attributes.
+    None if the file system does not support extended attributes.
     """
     with contextlib.suppress(FileExistsError):
         try:
@@ -72,10 +72,10 @@ def identity(directory: pathlib.Path) -> str | None:
 
 @contextlib.contextmanager
 def alone(directory: pathlib.Path) -> Iterator[None]:
-    """Be the only one to take a name away from data.
+    """Lock a directory before a file is renamed, removed or replaced.
 
-    Network file systems lock no directories; there the time between a look
-    at a name and its removal, some microseconds, is not guarded.
+    Network file systems do not lock directories. There the time between the
+    check of a name and its removal, some microseconds, is not protected.
     """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -87,7 +87,7 @@ def alone(directory: pathlib.Path) -> Iterator[None]:
 
 
 def is_same(path: pathlib.Path, fd: int) -> bool:
-    """Whether the name leads to this very file."""
+    """Whether the path leads to the open file."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(fd))
     except FileNotFoundError:

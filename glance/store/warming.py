@@ -1,14 +1,14 @@
-"""New files are read into the page cache while they are written.
+"""Reads new files into the page cache while they are written.
 
-Files are written past the page cache, which halves the CPU of an upload. The
-first download would then wait for the disk. So one native thread of the
-process reads behind the writers: the kernel moves the data from the file to
-/dev/null, which fills the cache and copies nothing (0.02 to 0.07 CPU seconds
-for a GiB; pread takes 0.7 to 1).
+Files are written without the page cache, which halves the CPU time of an
+upload. But then the first download would wait for the disk. So one native
+thread of the process reads what the uploads have written: the kernel moves the
+data from the file to /dev/null, which fills the cache and copies nothing (0.02
+to 0.07 CPU seconds for a GiB; pread takes 0.7 to 1).
 """
 
 from _queue import Empty
-from _queue import SimpleQueue  # the native one, which nobody patches
+from _queue import SimpleQueue  # the native one, not monkey-patched
 import contextlib
 import logging
 import os
@@ -18,9 +18,9 @@ from glance.common import threads
 
 LOG = logging.getLogger(__name__)
 
-#: What is handed to the reader at a time. A hard disk seeks twice for each.
+#: Bytes to read at a time. A hard disk seeks twice for each piece.
 PIECE_BYTES = 32 * 1024 * 1024
-#: Between two of these the reader looks whether the file is still wanted.
+#: After each step the reader checks whether the file is still needed.
 STEP_BYTES = 4 * 1024 * 1024
 _MEMORY = pathlib.Path('/proc/meminfo')
 
@@ -28,20 +28,20 @@ _MEMORY = pathlib.Path('/proc/meminfo')
 class Warmer:
     """Reads the files of all uploads of this process, one after another.
 
-    :param percent: how much of the memory that is available
-        (MemAvailable) files may fill while they are being written
+    :param percent: percentage of the available memory (MemAvailable) that
+        files may fill while they are being written
     """
 
     def __init__(self, percent: int) -> None:
         self._percent = percent
         self._pieces: SimpleQueue[tuple[Warming, int, bool]] = SimpleQueue()
-        # Uploads run in several threads; one takes this and starts the reader.
+        # Uploads run in several threads; the first one starts the reader.
         self._starter: SimpleQueue[None] = SimpleQueue()
         self._starter.put(None)
         self._filled_bytes = 0
 
     def watch(self, fd: int) -> 'Warming | None':
-        """Follow a file that is being written.
+        """Open a file that is being written, for the reader.
 
         :returns: None if it cannot be read
         """
@@ -57,26 +57,41 @@ class Warmer:
         return Warming(self, reader)
 
     def read(self, file: 'Warming', end: int, is_last: bool) -> None:
-        """Let the thread read ``file`` up to ``end``."""
+        """Let the thread read ``file`` up to the offset ``end``."""
         self._pieces.put((file, end, is_last))
         with contextlib.suppress(Empty):
             self._starter.get_nowait()
-            threads.start(self._work)
+            self._start()
 
-    def _work(self) -> None:
-        with open(os.devnull, 'wb') as sink:
-            while True:
-                file, end, is_last = self._pieces.get()
-                try:
-                    self._fill(file, end, sink.fileno())
-                except OSError as error:
-                    LOG.warning(
-                        'Could not read a new image file into memory: %s',
-                        error,
-                    )
-                    file.is_wanted = False
-                if is_last:
-                    self._filled_bytes -= file.close()
+    def _start(self) -> None:
+        """Start the thread; if that fails, the next call of read() does."""
+        try:
+            sink = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                threads.start(lambda: self._work(sink))
+            except BaseException:
+                os.close(sink)
+                raise
+        except (OSError, RuntimeError) as error:
+            self._starter.put(None)
+            LOG.warning(
+                'Could not start to read new image files into memory; the '
+                'next upload tries again: %s',
+                error,
+            )
+
+    def _work(self, sink: int) -> None:
+        while True:
+            file, end, is_last = self._pieces.get()
+            try:
+                self._fill(file, end, sink)
+            except OSError as error:
+                LOG.warning(
+                    'Could not read a new image file into memory: %s', error
+                )
+                file.is_wanted = False
+            if is_last:
+                self._filled_bytes -= file.close()
 
     def _fill(self, file: 'Warming', end: int, sink: int) -> None:
         room = available_bytes() * self._percent // 100 - self._filled_bytes
@@ -93,11 +108,11 @@ class Warmer:
 
 
 class Warming:
-    """One file. Its writer calls the methods, the thread the rest.
+    """One file. The writer calls written, finish and give_up.
 
     :ivar fd: its own descriptor
-    :ivar position: so much was read
-    :ivar is_wanted: no further byte is read once this is False
+    :ivar position: number of bytes read
+    :ivar is_wanted: nothing more is read once this is False
     """
 
     def __init__(self, warmer: Warmer, fd: int) -> None:
@@ -109,18 +124,18 @@ class Warming:
         self.is_wanted = True
 
     def written(self, end: int) -> None:
-        """Say that the file has ``end`` bytes now."""
+        """Report that the file has ``end`` bytes now."""
         if end - self._end >= PIECE_BYTES and self.is_wanted:
             self._end = end
             self._warmer.read(self, end, is_last=False)
 
     def finish(self, end: int) -> None:
-        """Say that the file is complete and has its name."""
+        """Report that the file is complete and has its name."""
         self._has_name = True
         self._warmer.read(self, end, is_last=True)
 
     def give_up(self) -> None:
-        """Say that the file will not be completed."""
+        """Report that the file will not be completed."""
         self.is_wanted = False
         self._warmer.read(self, 0, is_last=True)
 
@@ -131,13 +146,13 @@ class Warming:
         return self.is_wanted
 
     def close(self) -> int:
-        """:returns: how many bytes were read"""
+        """Close the file; return the number of bytes that were read."""
         os.close(self.fd)
         return self.position
 
 
 def available_bytes() -> int:
-    """How much memory processes can have before anything is swapped."""
+    """Bytes of memory that processes can get without swapping."""
     for line in _MEMORY.read_text().splitlines():
         if line.startswith('MemAvailable:'):
             return int(line.split()[1]) * 1024

@@ -1,9 +1,9 @@
-"""Runs jobs beside the requests, a bounded number at a time.
+"""Runs jobs beside the requests, a limited number at a time.
 
-A job waits as a green thread waits where the server is eventlet's, and as a
-native one elsewhere; what blocks in C it hands to ``glance.common.threads``.
-Nothing here survives the process: whoever submits a job holds a lease on
-what it works on, which lapses when the process ends.
+A job runs in a green thread if the server uses eventlet, and otherwise in a
+native one. Work that blocks in C goes through ``glance.common.threads``.
+Jobs do not survive the process: the caller of ``submit`` holds a lease on
+what the job works on, which expires when the process ends.
 """
 
 from collections import deque
@@ -19,25 +19,26 @@ Job = Callable[[], None]
 
 
 class Executor:
-    """:param workers: jobs at a time
+    """Runs jobs in threads.
 
-    :param waiting: jobs that wait for their turn
+    :param workers: max number of simultaneous jobs
+    :param waiting: max number of jobs that wait
     """
 
     def __init__(self, workers: int, waiting: int) -> None:
         self._workers = workers
-        self._most_waiting = waiting
+        self._max_waiting = waiting
         self._waiting: deque[Job] = deque()
         self._running = 0
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> None:
-        """Run the job some time; what it raises is logged.
+        """Run the job when a worker is free; log what it raises.
 
-        :raises errors.Unavailable: too many wait already
+        :raises errors.Unavailable: too many jobs already wait
         """
         with self._lock:
-            if len(self._waiting) >= self._most_waiting:
+            if len(self._waiting) >= self._max_waiting:
                 raise errors.Unavailable(
                     'Too many tasks are waiting; try again later.'
                 )

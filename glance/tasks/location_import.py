@@ -1,15 +1,16 @@
-"""The task ``location_import``: data that lies in a store becomes an image.
+"""The task ``location_import``: existing data in a store becomes an image.
 
 The request claims the image (*queued → importing*) and gets its response.
-Then this task checks and hashes the data at the location, and the image
-becomes active, or queued again with a reason. Hashes that the request did
-not state are calculated after the image has become active. Both hold leases
-in the registry, as uploads do, so nothing stays blocked when a worker dies.
-The deletion of the image ends them.
+Then this task checks and hashes the data at the location. The image becomes
+active, or queued again with a reason. Hashes that the request did not state
+are calculated after the image has become active. Both steps hold leases in
+the registry, as uploads do, so a dead worker blocks nothing. The deletion of
+the image ends both.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import contextlib
+import dataclasses
 import functools
 import logging
 import time
@@ -23,15 +24,16 @@ from glance.images import locations
 from glance.images import streams
 from glance.images import transfers
 from glance.notifications import notifier as notifications
-from glance.store import base
 from glance.store import stores
 from glance.tasks import executor
+from glance.tasks import records
 
 LOG = logging.getLogger(__name__)
 
-#: Looking at a place takes seconds; hashing an image hours.
+#: Max simultaneous size requests (seconds each) and hashings (hours each),
+#: and max waiting jobs.
 LOOKING, HASHING, WAITING = 16, 4, 1000
-#: A slower server would hold one of the few places for hashing for days.
+#: A slower server would occupy one of the few hashing threads for days.
 LEAST_BYTES_PER_SECOND = 64 * 1024
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -44,48 +46,51 @@ _NO_HASHES: 'Hashes' = {
 Hashes = dict[str, str | None]
 
 
-class Options(NamedTuple):
-    """:ivar tries: of hashing, when the store fails
-
-    :ivar quota_bytes: most bytes that one owner may keep; 0: any
-    """
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """:ivar tries: attempts of hashing, if the store fails"""
 
     do_secure_hash: bool
     tries: int
     hash_name: str
     size_cap_bytes: int
-    quota_bytes: int = 0
 
 
 class _Job(NamedTuple):
-    """:ivar claimed: hashes that the client claims the data to have"""
+    """:ivar claimed: the hashes that the client states for the data"""
 
     context: context.RequestContext
     image: contract.Image
     transfer: transfers.Transfer
     location: contract.Location
     claimed: dict[str, str]
+    told: records.Told
 
 
 class LocationImports:
-    """:param node: this host, as the registry's records name it"""
+    """Registers locations as the data of images.
+
+    :param running: renews the claims of this process
+    """
 
     def __init__(
         self,
         registry: registry_client.RegistryClient,
         store: stores.Stores,
-        places: locations.Locations,
-        node: str,
-        options: Options,
+        *,
+        location_rules: locations.LocationRules,
+        running: transfers.Transfers,
         notifier: notifications.Notifier,
+        tasks: records.Records,
+        options: Options,
     ) -> None:
         self._registry = registry
+        self._tasks = tasks
         self._store = store
-        self._places = places
-        self._node = node
+        self._location_rules = location_rules
         self._options = options
         self._notifier = notifier
-        self._transfers = transfers.Transfers(registry, options.quota_bytes)
+        self._running = running
         self._looking = executor.Executor(LOOKING, WAITING)
         self._hashing = executor.Executor(HASHING, WAITING)
 
@@ -96,22 +101,33 @@ class LocationImports:
         location: contract.Location,
         claimed: dict[str, str],
     ) -> None:
-        """Claim the image; the rest follows when there is time.
+        """Claim the image, and queue the rest of the work.
 
-        :param claimed: ``os_hash_algo`` and ``os_hash_value``, or nothing
+        :param claimed: ``os_hash_algo`` and ``os_hash_value``, or empty
         :raises errors.Conflict: the image is not ``queued``
-        :raises errors.Unavailable: too much is to be done already
+        :raises errors.Unavailable: too many jobs already wait
         """
         transfer = transfers.Transfer()
         since = time.monotonic()
-        claim = self._claim(transfer)
+        claim = self._running.claim(transfer, None)
+        given = {
+            'image_id': image_id,
+            'loc_url': location['url'],
+            'validation_data': claimed,
+        }
+        task = self._tasks.new(
+            context, transfer.id, records.LOCATION_IMPORT, given
+        )
+        claim['task'] = task
         answer = self._registry.claim_location(context, image_id, claim)
-        job = _Job(_own(context), answer['image'], transfer, location, claimed)
-        self._transfers.hold(transfer, answer['lease_seconds'], since)
+        told = records.told(task)
+        for event in ('create', 'run', 'processing'):
+            self._tasks.tell(event, told)
+        job = _Job(
+            _own(context), answer['image'], transfer, location, claimed, told
+        )
+        self._running.hold(transfer, answer['lease_seconds'], since)
         self._next(self._looking, job, self._look)
-
-    def _claim(self, transfer: transfers.Transfer) -> contract.Claim:
-        return {'transfer_id': transfer.id, 'node': self._node, 'size': None}
 
     def _next(
         self,
@@ -119,10 +135,10 @@ class LocationImports:
         job: _Job,
         step: Callable[[_Job], None],
     ) -> None:
-        """Let a step of the job follow.
+        """Queue the next step of the job.
 
-        A step that fails is the end of the job; one that returns has let
-        another one follow, or has done the rest.
+        A step that raises ends the job. A step that returns has either queued
+        the next step or finished the job.
         """
         try:
             where.submit(functools.partial(self._do, job, step))
@@ -138,8 +154,14 @@ class LocationImports:
             self._fail(job, error)
 
     def _fail(self, job: _Job, error: Exception) -> None:
-        """Give the claim back, with what its owner may know."""
-        self._transfers.drop(job.transfer)
+        """Give the claim back, with a reason that the owner may see."""
+        self._running.drop(job.transfer)
+        is_hash = (
+            job.transfer.id != job.told.id
+        )  # the task itself has succeeded
+        job.transfer.count('hash' if is_hash else 'location', 'failed')
+        if not is_hash:
+            self._tasks.tell('failure', job.told)
         image_id = job.image['id']
         known = isinstance(error, errors.Error)
         LOG.log(
@@ -158,13 +180,16 @@ class LocationImports:
             )
         except errors.Error as trouble:
             LOG.error(
-                'Could not set image %s back to queued: %s', image_id, trouble
+                'Could not end the failed registration of a location of '
+                'image %s: %s',
+                image_id,
+                trouble,
             )
 
     def _look(self, job: _Job) -> None:
-        """See what is there; let the hashes be compared if they must."""
+        """Check the data; finish, or queue the comparison of its hashes."""
         locations.require_formats(job.image)
-        size = self._places.size(job.location['url'])
+        size = self._location_rules.size(job.location['url'])
         if job.claimed and self._options.do_secure_hash:
             step = functools.partial(self._compare, size=size)
             self._next_quietly(job, step)
@@ -177,15 +202,15 @@ class LocationImports:
             self._next(self._hashing, job, step)
 
     def _compare(self, job: _Job, size: int) -> None:
-        found = self._hashes(job, size, job.claimed['os_hash_algo'])
-        if found['os_hash_value'] != job.claimed['os_hash_value'].lower():
+        hashes = self._hashes(job, size, job.claimed['os_hash_algo'])
+        if hashes['os_hash_value'] != job.claimed['os_hash_value'].lower():
             raise errors.Conflict(
                 'The data does not have the hash os_hash_value.'
             )
-        self._finish(job, size, found)
+        self._finish(job, size, hashes)
 
     def _finish(self, job: _Job, size: int, hashes: Hashes) -> None:
-        """Make the image active; let it be hashed if it has no hashes."""
+        """Make the image active; queue its hashing if it has no hashes."""
         later = None
         if self._options.do_secure_hash and hashes['os_hash_value'] is None:
             later = transfers.Transfer()
@@ -198,37 +223,42 @@ class LocationImports:
             'os_hash_algo': hashes['os_hash_algo'],
             'os_hash_value': hashes['os_hash_value'],
             'location': job.location,
-            'then_hash': None if later is None else self._claim(later),
+            'then_hash': None,
         }
-        if self._options.quota_bytes:
-            registered['quota'] = self._options.quota_bytes
+        if later is not None:
+            registered['then_hash'] = self._running.claim(later, None)
+        if self._running.quota_bytes:
+            registered['quota'] = self._running.quota_bytes
         answer = self._registry.finish_location(
             job.context, job.image['id'], registered
         )
-        self._transfers.drop(job.transfer)
+        self._running.drop(job.transfer)
+        job.transfer.count('location', 'done')
         self._notifier.activated(answer['image'])
+        self._tasks.tell('success', job.told)
         if later is not None:
-            self._transfers.hold(later, answer['lease_seconds'], since)
+            self._running.hold(later, answer['lease_seconds'], since)
             step = functools.partial(self._hash, size=size)
             self._next_quietly(job._replace(transfer=later), step)
 
     def _hash(self, job: _Job, size: int) -> None:
-        """Tell the hashes of an active image."""
-        found = self._hashes(job, size, self._options.hash_name)
+        """Calculate and record the hashes of an active image."""
+        hashes = self._hashes(job, size, self._options.hash_name)
         self._registry.finish_hash(
             job.context,
             job.image['id'],
             {
                 'transfer_id': job.transfer.id,
-                'checksum': found['checksum'] or '',
-                'os_hash_algo': found['os_hash_algo'] or '',
-                'os_hash_value': found['os_hash_value'] or '',
+                'checksum': hashes['checksum'] or '',
+                'os_hash_algo': hashes['os_hash_algo'] or '',
+                'os_hash_value': hashes['os_hash_value'] or '',
             },
         )
-        self._transfers.drop(job.transfer)
+        self._running.drop(job.transfer)
+        job.transfer.count('hash', 'done')
 
     def _hashes(self, job: _Job, size: int, hash_name: str) -> Hashes:
-        """:raises errors.Error: the data cannot be read, in every try"""
+        """:raises errors.Error: reading the data failed in every attempt"""
         for tries_left in reversed(range(max(1, self._options.tries))):
             try:
                 return self._read(job, size, hash_name)
@@ -249,7 +279,7 @@ class LocationImports:
         body = self._store.open(job.location['url'], 0, size)
         with contextlib.closing(body):
             data = streams.Measured(
-                _Pieces(body),
+                streams.Pieces(body),
                 cap_bytes=self._options.size_cap_bytes,
                 expected_bytes=size,
                 hash_name=hash_name,
@@ -267,40 +297,16 @@ class LocationImports:
 
 
 def _own(caller: context.RequestContext) -> context.RequestContext:
-    """The service for itself: the caller's token ends before its task."""
+    """A context of the service itself, as the caller's token may expire."""
     return context.RequestContext(
         is_admin=True, overwrite=False, request_id=caller.request_id
     )
 
 
 def _require_pace(done_bytes: int, seconds: float) -> None:
-    """:raises errors.Conflict: it would take for ever"""
+    """:raises errors.Conflict: the server sends the data too slowly"""
     least = LEAST_BYTES_PER_SECOND * (seconds - PATIENCE_SECONDS)
     if done_bytes < least:
         raise errors.Conflict(
             'The server that holds the data sends it too slowly.'
         )
-
-
-class _Pieces:
-    """A body that is read into buffers."""
-
-    def __init__(self, body: base.Body) -> None:
-        self._pieces: Iterator[bytes] = iter(body)
-        self._rest = memoryview(b'')
-
-    def go_native(self) -> bool:
-        return False
-
-    def readinto(self, view: memoryview) -> int:
-        got = 0
-        while got < len(view):
-            if not self._rest:
-                self._rest = memoryview(next(self._pieces, b''))
-                if not self._rest:
-                    break
-            amount = min(len(view) - got, len(self._rest))
-            view[got : got + amount] = self._rest[:amount]
-            self._rest = self._rest[amount:]
-            got += amount
-        return got

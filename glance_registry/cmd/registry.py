@@ -40,7 +40,7 @@ DESCRIPTION = (
 
 
 def main() -> int:
-    """Run the daemon; the exit code says how it ended."""
+    """Run the daemon; return its exit code."""
     return config.run_main(_run)
 
 
@@ -65,10 +65,10 @@ def _run() -> int:
 
 
 def _check_texts(conf: cfg.ConfigOpts) -> None:
-    """Tell the operator of what the database cannot hold.
+    """Log which columns of the database cannot store every text.
 
-    The daemon starts nevertheless: it can serve what is stored, and a text
-    that a column cannot hold is refused.
+    The daemon starts nevertheless: it can serve the stored data, and it
+    rejects a text that a column cannot store.
     """
     try:
         url = servers.parse_url(conf.database.connection or 'sqlite://')

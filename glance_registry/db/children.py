@@ -1,7 +1,8 @@
-"""Changes of what belongs to an image, inside a transaction.
+"""Changes of the children of an image, inside a transaction.
 
-Properties keep one row for the life of an image (and of its name); tags and
-locations get a new row each time. What is removed is marked deleted.
+A property keeps its row while the image exists, also if it is removed and set
+again; tags and locations get a new row each time. Removed rows are marked as
+deleted.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ MEMBERS = models.image_members
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
 
-#: How the names of properties begin that only the service writes.
+#: Prefix of the names of properties that only the service writes.
 OURS = 'os_glance_'
 _INSERT_PROPERTY = PROPERTIES.insert()
 _INSERT_TAG = TAGS.insert()
@@ -32,7 +33,7 @@ _KNOWN = sa.select(PROPERTIES.c.id, PROPERTIES.c.name).where(
     PROPERTIES.c.image_id == sa.bindparam('image_id'),
     PROPERTIES.c.name.in_(sa.bindparam('names', expanding=True)),
 )
-#: What the collation of the column takes for the same name.
+#: Finds the row whose name is equal by the collation of the column.
 _TWIN = sa.select(
     PROPERTIES.c.id, PROPERTIES.c.name, PROPERTIES.c.deleted
 ).where(
@@ -64,8 +65,8 @@ def insert_properties(
 ) -> None:
     """Insert properties that the image does not have.
 
-    :raises errors.Conflict: the collation of the table takes two of the
-        image's names for the same
+    :raises errors.Conflict: two names of the image's properties are equal by
+        the collation of the table
     """
     rows = [
         {
@@ -84,7 +85,8 @@ def insert_properties(
     except db_exception.DBDuplicateEntry:
         if connection.dialect.name not in models.MYSQL:
             raise
-        # MariaDB undoes the statement alone; a long list is several ones.
+        # MariaDB undoes only the failed statement. A long list is inserted
+        # with several statements, so a part of it may be in the table.
         for row in rows:
             _insert_beside_twins(connection, row)
 
@@ -126,9 +128,9 @@ def change_properties(
     changes: Mapping[str, str | None],
     nulls: Collection[str] = (),
 ) -> None:
-    """Set, or remove where the new value is None.
+    """Set properties, and remove those whose new value is None.
 
-    :param nulls: names of ``changes`` that are set to None instead
+    :param nulls: names in ``changes`` that are set to None, not removed
     """
     if not changes:
         return
@@ -164,7 +166,7 @@ def change_properties(
 
 
 def tags(connection: sa.Connection, image_id: str) -> dict[str, int]:
-    """The live tags of an image, and their rows."""
+    """Return the live tags of an image, with the ids of their rows."""
     rows = connection.execute(_LIVE_TAGS, {'image_id': image_id})
     return {row.value: row.id for row in rows}
 
@@ -216,13 +218,14 @@ def change_locations(
     wanted: Sequence[contract.Location],
     pending: Sequence[int],
 ) -> Sequence[contract.Location]:
-    """Remove locations, so that these, in this order, are the image's.
+    """Remove the locations that are not wanted, or not in the wanted order.
 
-    The order is that of the rows. A row stays as long as the rows before
-    it do; what comes behind a new one is written anew.
+    The order of locations is the order of their rows. Therefore the wanted
+    locations keep their rows only up to the first one that is new or out of
+    order; all later ones must be inserted again.
 
-    :param pending: ids of rows whose data is not deleted yet
-    :returns: what is left to append
+    :param pending: ids of removed rows whose data is not deleted yet
+    :returns: the wanted locations that the caller must insert
     """
     kept: list[int] = []
     for location in wanted:
@@ -250,11 +253,11 @@ def change_locations(
 def end_members(
     connection: sa.Connection, row_ids: Sequence[int], now: datetime.datetime
 ) -> None:
-    """Mark members deleted, each at a moment of its own if need be.
+    """Mark members as deleted, at different times if necessary.
 
-    The unique index of members takes names for the same that the collation
-    of its column takes for the same; two of them must not be deleted at the
-    same moment.
+    The unique index of members includes the time of the deletion, and
+    compares names by the collation of the column. So two members whose names
+    are equal by the collation must not have the same time.
     """
     for row_id in row_ids:
         ended = now
@@ -284,7 +287,7 @@ def settle_locations(
     ids: Sequence[int],
     restore: bool,
 ) -> None:
-    """End the pending of locations: back again, or gone for good."""
+    """Restore pending locations, or mark them as deleted for good."""
     values: dict[str, object] = {'status': 'deleted'}
     if restore:
         values = {'status': 'active', 'deleted': False, 'deleted_at': None}

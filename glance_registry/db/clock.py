@@ -1,7 +1,7 @@
 """The database's own clock, as SQL.
 
-Every registry sees the same one. Registries' clocks may differ or jump, so
-no decision compares one of them with a time that another one wrote.
+All registries use this clock. The clocks of their hosts may differ or jump,
+so no decision compares the clock of one host with a time from another host.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ from sqlalchemy.sql import functions
 
 
 class after(functions.FunctionElement[Any]):  # noqa: N801 - reads as SQL
-    """The time of the statement and some seconds: UTC, whole seconds.
+    """The time of the statement plus some seconds: UTC, whole seconds.
 
-    :param seconds: a number, or an expression
+    :param seconds: an integer, or an SQL expression
     """
 
     type = sa.DateTime()
@@ -37,7 +37,7 @@ def _compile_mysql(element: after, compiled: Any, **settings: Any) -> str:
 
 @compiler.compiles(after, 'sqlite')
 def _compile_sqlite(element: after, compiled: Any, **settings: Any) -> str:
-    # A text, in the form that SQLAlchemy gives to times.
+    # A text in SQLAlchemy's format of times.
     seconds = _seconds(element, compiled, **settings)
     return (
         "strftime('%Y-%m-%d %H:%M:%S.000000', 'now', "

@@ -1,15 +1,13 @@
-"""The end of an image's record, and of its way back.
+"""Deletion of an image's record, and how the deletion is undone or completed.
 
-Everything that belongs to a deleted image is marked deleted with it, at the
-same moment. While its data is still to be deleted the image is
-``pending_delete``: to everybody it is gone, but its record can come back.
+All children of a deleted image are marked as deleted with it, at the same
+time. While its data still exists, the image is ``pending_delete``: it is not
+visible to clients, but its record can be restored.
 """
 
 from collections.abc import Sequence
-import datetime
 from typing import Any
 
-from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from glance.common import context
@@ -17,40 +15,16 @@ from glance.common import contract
 from glance.common import errors
 from glance_registry import lifecycle
 from glance_registry.db import children
+from glance_registry.db import endings
 from glance_registry.db import engine
 from glance_registry.db import images
 from glance_registry.db import leftovers
 from glance_registry.db import locks
 from glance_registry.db import models
+from glance_registry.db import pending
 
 IMAGES = models.images
 LOCATIONS = models.image_locations
-MEMBERS = models.image_members
-_MEMBERS_OF = sa.select(MEMBERS.c.id).where(
-    MEMBERS.c.image_id == sa.bindparam('image_id'),
-    MEMBERS.c.deleted == sa.false(),
-)
-_CHILDREN = (
-    models.image_members,
-    models.image_properties,
-    models.image_tags,
-)
-
-_DELETE_OF = {
-    table.name: table.update()
-    .where(
-        table.c.image_id == sa.bindparam('row_image_id'),
-        table.c.deleted == sa.false(),
-    )
-    .values(
-        {
-            name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
-            for name in ('deleted', 'deleted_at')
-            + (('status',) if table is LOCATIONS else ())
-        }
-    )
-    for table in (*_CHILDREN, LOCATIONS)
-}
 
 
 def delete(
@@ -60,18 +34,20 @@ def delete(
     wanted: contract.Deletion,
     lease_seconds: int,
 ) -> contract.Image:
-    """Mark the image and all that belongs to it deleted.
+    """Mark the image and all its children as deleted.
 
-    Data that is to be removed now is recorded as left over until it is. A
-    transfer that runs stays until its holder gives it back, which the
-    next renewal makes him do: its bytes count so long (OSSA-2015-003).
+    Data that is to be removed now is recorded as left over until it is
+    removed. A running transfer stays until its holder gives it back, which
+    the response to the next renewal tells it to do. Its bytes count in the
+    quota until then (OSSA-2015-003).
 
-    :returns: the image as it was, so that its bytes can be found
-    :raises errors.Forbidden: it is protected
-    :raises errors.PreconditionFailed: it is not as expected
+    :returns: the image before the deletion, with the locations of its data
+    :raises errors.Forbidden: the image is protected
+    :raises errors.PreconditionFailed: the image does not have the expected
+        version
     """
     try:
-        # Locked: an upload that ends right now would add a location.
+        # Locked, because an upload that ends now would add a location.
         image = images.get(connection, context, image_id, lock=True)
     except errors.NotFound:
         seen = wanted.get('repeats')
@@ -84,14 +60,21 @@ def delete(
     data = wanted.get('data', 'deleted') if image['locations'] else 'deleted'
     status = 'deleted' if data == 'deleted' else lifecycle.PENDING
     now = engine.now()
-    # One that is held may come back, and then nothing has happened to it.
+    # A held image may be restored, and must then have its old updated_at.
     touched = engine.moment(image['updated_at']) if data == 'held' else now
     gone = {'status': status, 'deleted': True, 'deleted_at': now}
+    if data == 'kept' and image['status'] == lifecycle.DEACTIVATE.after:
+        # pending.restore reads this property; the deletion below marks it
+        # as deleted with the other properties.
+        kept = {pending.STATUS: image['status']}
+        children.change_properties(connection, image_id, kept)
+        image['properties'].update(kept)
     images.touch(connection, context, image_id, gone, now=touched)
     if data == 'held':
-        _end(connection, image_id, now, [LOCATIONS], status)
+        endings.end(connection, image_id, now, [LOCATIONS], status)
     else:
-        _end(connection, image_id, now, _present(image), status)
+        endings.end(connection, image_id, now, _present(image), status)
+        image['properties'].pop(pending.STATUS, None)
     if image['locations'] and data != 'kept' and 'removal' in wanted:
         ids = [location['id'] for location in image['locations']]
         removal = wanted['removal']
@@ -102,11 +85,12 @@ def delete(
 def _get_deleted(
     connection: sa.Connection, image_id: str, seen: int
 ) -> contract.Image:
-    """An image that was deleted since, with the locations it had then.
+    """Return an image that was deleted since, with its last locations.
 
-    :param seen: the version that somebody saw alive, which is the right to
-        ask
-    :raises errors.NotFound: it was gone before that, or never there
+    :param seen: version of the live image that the client saw; knowing it is
+        the permission to read the deleted image
+    :raises errors.NotFound: the image was not deleted after that version, or
+        never existed
     """
     row = connection.execute(
         images.packed_images()
@@ -130,12 +114,12 @@ def _get_deleted(
     )
     image['locations'] = [
         {
-            'id': found.id,
-            'url': found.value,
-            'metadata': found.meta_data or {},
-            'status': found.status,
+            'id': location.id,
+            'url': location.value,
+            'metadata': location.meta_data or {},
+            'status': location.status,
         }
-        for found in rows
+        for location in rows
     ]
     return image
 
@@ -143,10 +127,11 @@ def _get_deleted(
 def settle(
     connection: sa.Connection, image_id: str, settled: contract.DeletionEnd
 ) -> None:
-    """The data of a pending image is gone, or the image is back.
+    """Complete the deletion of a pending image, or restore the image.
 
-    Twice is as good as once. It does not come back if another glance-api
-    has taken the deletion over, which may have removed the data.
+    The operation is idempotent. The image is not restored if another
+    glance-api has taken over the deletion, because that one may have removed
+    the data.
     """
     locks.image(connection, image_id)
     status = settled['status']
@@ -172,7 +157,7 @@ def settle(
     if status in lifecycle.RESTORABLE:
         _bring_back(connection, image_id, settled['ids'])
     else:
-        _end(connection, image_id, now, _CHILDREN, status)
+        endings.end(connection, image_id, now, endings.CHILDREN, status)
     connection.execute(
         LOCATIONS.update()
         .where(
@@ -186,11 +171,11 @@ def settle(
 def settle_locations(
     connection: sa.Connection, image_id: str, settled: contract.Settled
 ) -> None:
-    """The data of removed locations is gone; or they are back.
+    """Complete the removal of locations, or restore them.
 
-    Of an image that was deleted meanwhile they stay pending, and left over.
-    They do not come back either if another glance-api has taken the
-    deletion over.
+    Locations are not restored if the image was deleted meanwhile; then they
+    stay pending, and their data stays left over. They are not restored
+    either if another glance-api has taken over the deletion.
     """
     locks.image(connection, image_id)
     if settled['restore'] and not images.touch(
@@ -236,7 +221,10 @@ def _bring_back(
 
 
 def _present(image: contract.Image) -> list[sa.Table]:
-    """Where rows of the image are; only members are not known from it."""
+    """Return the tables with rows of the image.
+
+    Members are always included, because the image does not list them.
+    """
     return [
         table
         for table, present in (
@@ -247,26 +235,3 @@ def _present(image: contract.Image) -> list[sa.Table]:
         )
         if present
     ]
-
-
-def _end(
-    connection: sa.Connection,
-    image_id: str,
-    now: datetime.datetime,
-    tables: Sequence[sa.Table],
-    status: str,
-) -> None:
-    values = {
-        'row_image_id': image_id,
-        'new_deleted': True,
-        'new_deleted_at': now,
-    }
-    for table in tables:
-        extra = {'new_status': status} if table is LOCATIONS else {}
-        try:
-            connection.execute(_DELETE_OF[table.name], {**values, **extra})
-        except db_exception.DBDuplicateEntry:
-            if table is not MEMBERS:
-                raise
-            live = connection.scalars(_MEMBERS_OF, {'image_id': image_id})
-            children.end_members(connection, live.all(), now)

@@ -1,25 +1,33 @@
 """The database as the registry uses it: one read, one write, retried.
 
-An operation is a function of a connection. Reads run in autocommit mode on
-an engine of their own (no BEGIN, no ROLLBACK: two round trips less); writes
-run in one transaction that is repeated when the database chose it as the
-victim of a deadlock or dropped the connection before the commit.
+An operation is a function whose first argument is a connection. Reads run in
+autocommit mode on a separate engine, which saves the round trips of BEGIN and
+ROLLBACK. Writes run in one transaction. It is repeated if the database chose
+it as the victim of a deadlock or dropped the connection before the commit.
 
-Writes are READ COMMITTED on every server: a statement behind a lock sees
-what the holder before committed. (The default of MariaDB would show it the
-tables as they were before it waited.)
+Writes use READ COMMITTED on every server: a statement that waited for a lock
+sees what the previous holder committed. (With the default of MariaDB it would
+see the tables as they were before it waited.)
 
-Drivers that block in C would stop every request of an eventlet worker, so
-with them a whole operation runs in a native thread (73 us per
-operation, and a lock wait can no longer freeze the worker). Nothing there
-may wait for a lock of Python: it is green, and one that is held in another
-native thread never wakes who waits. PyMySQL and psycopg2 wait green by
-themselves.
+Drivers that block in C would stop every request of an eventlet worker. With
+them, a whole operation runs in a native thread, which costs 73 us; a lock
+wait then does not block the worker. Code in such a thread must not wait for a
+lock of Python: these locks are green, and releasing one in another native
+thread does not wake the waiting thread. PyMySQL and psycopg2 need no native
+thread, because they yield to other green threads while they wait.
+
+Building and compiling a statement costs as much as executing it many times,
+so :func:`kept` keeps a statement for the next request of the same shape.
+Clients choose the shapes, and the statement of a list takes 200 KiB.
+Therefore this cache is limited by the size of its entries, not by their
+number. SQLAlchemy's cache of an engine, which would keep 500 of them, is used
+only for statements that are module constants.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import datetime
+import functools
 import json
 import logging
 import random
@@ -31,11 +39,11 @@ from oslo_db import exception as db_exception
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import types
-from sqlalchemy.ext import compiler
-from sqlalchemy.sql import functions
 
+from glance.common import counters
 from glance.common import errors
 from glance.common import threads
+from glance_registry.db import failures
 from glance_registry.db import servers
 
 LOG = logging.getLogger(__name__)
@@ -44,31 +52,44 @@ P = ParamSpec('P')
 T = TypeVar('T')
 Operation = Callable[Concatenate[sa.Connection, P], T]
 
-#: No new try begins later than this; then the client gets an answer.
+#: Max size of all kept statements of a process.
+BUDGET_BYTES = 12 * 2**20
+#: Memory of a statement per character of its SQL, including its key (8 of
+#: these bytes) and its compiled form (18); measured with 150 random lists.
+BYTES_PER_CHARACTER = 65
+#: Minimum size of a statement, also before it is compiled.
+MIN_BYTES = 16 * 2**10
+#: Seconds after which an operation is not tried again.
 RETRY_SECONDS = 15
-#: Tries of a transaction that lost a deadlock, with growing pauses: about
-#: six seconds in all.
+#: Maximum number of tries of a transaction that is the victim of deadlocks.
+#: The pauses between them grow, to about six seconds in total.
 DEADLOCK_TRIES = 10
-#: Pauses before the tries that follow a lost connection. The first finds a
-#: server that only closed what was idle, the others one that restarts.
+#: Pauses in seconds before the retries after a lost connection. The first
+#: retry is for idle connections that the server closed, the others are for a
+#: server that restarts.
 LOST_PAUSES = (0.0, 0.3, 0.7)
 
 
-class Gate:
-    """A context for at most ``most`` at a time, first come, first served.
+class Slots:
+    """A context manager for at most ``limit`` operations at a time, in order.
 
-    A pool's queue would let a newcomer pass those who wait, and an operation
-    of ten statements then ends after many that came later: at 32 mixed
-    clients and two workers the slowest of a hundred calls took 650-800 ms,
-    with a gate 340-450.
+    The queue of a connection pool lets new operations overtake waiting ones,
+    so an operation of ten statements ends after many that started later. With
+    32 mixed clients and two workers, the slowest of a hundred calls took
+    650-800 ms with the pool's queue, and 340-450 ms with these slots.
 
-    :param most: how many; None: no limit
-    :param patience_seconds: how long one waits
-    :raises errors.DatabaseUnavailable: on entering, when none got free
+    :param kind: kind of the operations, for the metrics: read or write
+    :param limit: max number of operations at a time; None: no limit
+    :param patience_seconds: max time that an operation waits
+    :raises errors.DatabaseUnavailable: on entering, if no slot became free
+        in time
     """
 
-    def __init__(self, most: int | None, patience_seconds: float) -> None:
-        self._most = most
+    def __init__(
+        self, kind: str, limit: int | None, patience_seconds: float
+    ) -> None:
+        self._kind = kind
+        self._limit = limit
         self._patience_seconds = patience_seconds
         self._inside = 0
         self._waiting: deque[Any] = deque()
@@ -76,7 +97,7 @@ class Gate:
 
     def __enter__(self) -> None:
         with self._lock:
-            if self._most is None or self._inside < self._most:
+            if self._limit is None or self._inside < self._limit:
                 self._inside += 1
                 return
             turn = threading.Lock()
@@ -93,16 +114,23 @@ class Gate:
 
     def _wait(self, turn: Any) -> None:
         came = False
+        since = time.perf_counter()
         try:
             came = turn.acquire(timeout=self._patience_seconds)
-        finally:  # whatever else ends the wait
+        finally:  # also if an exception ends the wait
             if not came:
                 self._give_up(turn)
+            counters.note(
+                'database_wait',
+                self._kind,
+                'served' if came else 'given_up',
+                amount=time.perf_counter() - since,
+            )
         if not came:
             LOG.error(
                 'All %s database connections were in use for %s s; see '
                 'max_pool_size and max_overflow',
-                self._most,
+                self._limit,
                 self._patience_seconds,
             )
             raise errors.DatabaseUnavailable
@@ -112,14 +140,14 @@ class Gate:
             if turn in self._waiting:
                 self._waiting.remove(turn)
                 return
-        self.__exit__()  # it was given to us in the last moment
+        self.__exit__()  # the slot was assigned after the timeout
 
 
 class Database:
-    """Runs operations; see the module.
+    """Runs operations; see the docstring of the module.
 
-    :param url: SQLAlchemy's
-    :param options: the values of oslo.db's section ``[database]``
+    :param url: a database URL in SQLAlchemy's format
+    :param options: the options of oslo.db's section ``[database]``
     """
 
     def __init__(self, url: str, options: Any) -> None:
@@ -128,13 +156,16 @@ class Database:
         self._blocking = parsed.get_driver_name() in servers.BLOCKING_DRIVERS
         self._reads = servers.make_engine(parsed, options, autocommit=True)
         self._writes = servers.make_engine(parsed, options, autocommit=False)
-        most = _most(options)
+        limit = _limit(options)
         patience_seconds = options.pool_timeout or servers.POOL_SECONDS
-        self._writing = Gate(most, patience_seconds)
-        # Writes wait for the disk, reads mostly for this process: with as
-        # many of them a POST and DELETE took three times a list, with half
-        # as many twice, and the slowest of a hundred calls a third less.
-        self._reading = Gate(most and (most + 1) // 2, patience_seconds)
+        self._writing = Slots('write', limit, patience_seconds)
+        # Writes wait for the disk, reads mostly for this process. With equal
+        # limits, a POST and DELETE took three times as long as a list. With
+        # half as many reads they took twice as long, and the slowest of a
+        # hundred calls took a third less time.
+        self._reading = Slots(
+            'read', limit and (limit + 1) // 2, patience_seconds
+        )
         if self.dialect == 'sqlite':
             event.listen(self._writes, 'begin', _lock_at_once)
         self._is_ready = not self._blocking
@@ -143,9 +174,9 @@ class Database:
     def read(
         self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a read; a lost connection is replaced.
+        """Run a read; retry it if the connection is lost.
 
-        :raises errors.DatabaseUnavailable: there is no server to ask
+        :raises errors.DatabaseUnavailable: no server can be reached
         """
 
         def attempt() -> T:
@@ -159,8 +190,9 @@ class Database:
     ) -> T:
         """Run a transaction; it commits when ``operation`` returns.
 
-        :raises errors.DatabaseUnavailable: no server, or one that cannot
-            say whether it committed; it lost every deadlock
+        :raises errors.DatabaseUnavailable: no server can be reached, the
+            connection was lost during the commit, or every try was the
+            victim of a deadlock
         """
 
         def attempt() -> T:
@@ -172,12 +204,20 @@ class Database:
 
         return self._run(self._writing, attempt)
 
+    def trace(self) -> None:
+        """Make the statements a part of the traces of osprofiler."""
+        # Imported only here, because it is optional.
+        from osprofiler import sqlalchemy as traced
+
+        for each in (self._reads, self._writes):
+            traced.add_tracing(sa, each, 'db')
+
     def dispose(self) -> None:
         """Close every idle connection."""
         self._reads.dispose()
         self._writes.dispose()
 
-    def _run(self, turns: Gate, attempt: Callable[[], T]) -> T:
+    def _run(self, turns: Slots, attempt: Callable[[], T]) -> T:
         def in_turn() -> T:
             with turns:
                 if not self._blocking:
@@ -190,10 +230,10 @@ class Database:
         return _retried(in_turn)
 
     def _make_ready(self) -> None:
-        """Let one thread alone make the first connections.
+        """Open the first connection of each engine, in one thread at a time.
 
-        SQLAlchemy runs its hooks for them under a lock. Under eventlet that
-        is a green one, at which two native threads would wait for ever.
+        SQLAlchemy runs its connection hooks under a lock. Under eventlet that
+        lock is green, and two native threads would wait for it forever.
         """
         with self._readying:
             if self._is_ready:
@@ -204,18 +244,18 @@ class Database:
 
 
 def now() -> datetime.datetime:
-    """The present as the tables hold it: UTC, whole seconds, no zone."""
+    """Return the present time as the tables store it: naive UTC, seconds."""
     present = datetime.datetime.now(datetime.UTC)
     return present.replace(microsecond=0, tzinfo=None)
 
 
 def timestamp(moment: datetime.datetime) -> str:
-    """A time as both wires show it: UTC, whole seconds, literal Z."""
+    """Format a time for both HTTP APIs: UTC, whole seconds, literal Z."""
     return f'{moment.isoformat(timespec="seconds")}Z'
 
 
 def moment(text: str) -> datetime.datetime:
-    """What a :func:`timestamp` says, as the tables hold it."""
+    """Parse the text of :func:`timestamp`; return naive UTC."""
     return datetime.datetime.fromisoformat(text.removesuffix('Z'))
 
 
@@ -232,39 +272,11 @@ class Json(types.TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-class json_array(functions.FunctionElement[str]):  # noqa: N801 - SQL's name
-    """The values as one text: a JSON array.
-
-    A time in it is ``YYYY-MM-DD?HH:MM:SS``, perhaps with a fraction; a
-    truth value is 0 or 1, or false or true.
-    """
-
-    type = sa.Text()
-    inherit_cache = True
-
-
-@compiler.compiles(json_array)
-def _compile(element: json_array, compiled: Any, **settings: Any) -> str:
-    return f'json_array({compiled.process(element.clauses, **settings)})'
-
-
-@compiler.compiles(json_array, 'postgresql')
-def _compile_postgresql(
-    element: json_array, compiled: Any, **settings: Any
-) -> str:
-    values = compiled.process(element.clauses, **settings)
-    return f'CAST(json_build_array({values}) AS TEXT)'
-
-
-class _CommitLost(Exception):
-    """The connection broke in the commit: done or not, nobody knows."""
-
-
 def _commit(transaction: sa.RootTransaction) -> None:
     try:
         transaction.commit()
     except db_exception.DBConnectionError as error:
-        raise _CommitLost from error
+        raise failures.CommitLost from error
 
 
 def _retried(attempt: Callable[[], T]) -> T:
@@ -276,67 +288,37 @@ def _retried(attempt: Callable[[], T]) -> T:
         except db_exception.DBDeadlock as error:
             deadlocks += 1
             if deadlocks == DEADLOCK_TRIES or _is_late(since):
-                LOG.error('The database is overloaded: %s', _line(error))
+                LOG.error(
+                    'The database is overloaded: %s',
+                    failures.first_line(error),
+                )
                 raise errors.DatabaseUnavailable from error
-            # Random, so that two victims do not meet again.
+            # The pause is random, so that two victims do not collide again.
             time.sleep(random.uniform(0, 0.02 * 2**deadlocks / 2))  # noqa: S311
         except db_exception.DBConnectionError as error:
             if lost == len(LOST_PAUSES) or _is_late(since):
-                LOG.error('No connection to the database: %s', _line(error))
+                LOG.error(
+                    'No connection to the database: %s',
+                    failures.first_line(error),
+                )
                 raise errors.DatabaseUnavailable from error
             time.sleep(LOST_PAUSES[lost])
             lost += 1
         except (
-            _CommitLost,
+            failures.CommitLost,
             sa.exc.TimeoutError,
             sa.exc.DBAPIError,
             db_exception.DBError,
         ) as error:
-            _explain(error)
+            failures.explain(error)
 
 
 def _is_late(since: float) -> bool:
     return time.monotonic() - since > RETRY_SECONDS
 
 
-def _line(error: Exception) -> str:
-    """What went wrong, without the statement that met it."""
-    return (str(error) or repr(error)).splitlines()[0]
-
-
-def _explain(error: Exception) -> None:
-    """Raise what the client may know; leave the rest for the log."""
-    if isinstance(error, db_exception.DBDuplicateEntry):
-        raise errors.Duplicate from error
-    # oslo.db does not know every number of MariaDB's.
-    inner = getattr(error, 'inner_exception', None)
-    refused = (db_exception.DBDataError, sa.exc.DataError)
-    if isinstance(error, refused) or isinstance(inner, refused):
-        raise errors.BadRequest(
-            'The database cannot store a value of the request: it is too '
-            'long or has characters that the database does not support.'
-        ) from error
-    LOG.error('The database failed: %s', _line(error))
-    if isinstance(error, (_CommitLost, sa.exc.TimeoutError)):
-        raise errors.DatabaseUnavailable from error
-    if servers.is_passing(_driver_error(error)):
-        raise errors.DatabaseUnavailable from error
-    raise errors.DatabaseFault from error
-
-
-def _driver_error(error: Exception) -> BaseException | None:
-    """The driver's exception in one of SQLAlchemy's or oslo.db's."""
-    inner: BaseException | None = error
-    while isinstance(inner, (db_exception.DBError, sa.exc.DBAPIError)):
-        if isinstance(inner, db_exception.DBError):
-            inner = inner.inner_exception
-        else:
-            inner = inner.orig
-    return inner
-
-
-def _most(options: Any) -> int | None:
-    """How many connections a pool may have; None: any number."""
+def _limit(options: Any) -> int | None:
+    """Return the max number of connections of a pool; None: unlimited."""
     kept: int | None = options.max_pool_size
     more: int | None = options.max_overflow
     if not kept or more is None or more < 0:
@@ -345,9 +327,103 @@ def _most(options: Any) -> int | None:
 
 
 def _lock_at_once(connection: sa.Connection) -> None:
-    """Take the write lock of SQLite with the first word.
+    """Take the write lock of SQLite when the transaction begins.
 
-    A later upgrade of a read lock fails without waiting when another writer
-    was first.
+    Upgrading a read lock later fails without waiting if another transaction
+    has written meanwhile.
     """
     connection.exec_driver_sql('BEGIN IMMEDIATE')
+
+
+class _Compiled:
+    """The compiled forms of one statement, by dialect.
+
+    SQLAlchemy uses it as its cache. SQLAlchemy's key includes the whole
+    statement, and computing its hash is the slowest part of the look-up.
+    There is only one statement here, so that part of the key is ignored.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Any, Any] = {}
+
+    def get(self, key: tuple[Any, ...]) -> Any:
+        dialect, _statement, *rest = key
+        return self._found.get((dialect, *rest))
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        dialect, _statement, *rest = key
+        self._found[(dialect, *rest)] = compiled
+
+    def size_bytes(self) -> int:
+        characters = sum(len(each.string) for each in self._found.values())
+        return max(characters * BYTES_PER_CHARACTER, MIN_BYTES)
+
+
+class Kept:
+    """A statement, ready to be executed again."""
+
+    def __init__(self, statement: sa.Executable) -> None:
+        self.statement = statement
+        self._compiled = _Compiled()
+
+    def execute(
+        self, connection: sa.Connection, values: Mapping[str, Any]
+    ) -> sa.CursorResult[Any]:
+        return connection.execute(
+            self.statement,
+            values,
+            execution_options={'compiled_cache': self._compiled},
+        )
+
+    def size_bytes(self) -> int:
+        return self._compiled.size_bytes()
+
+
+class Cache:
+    """Kept statements; the least recently used are dropped first.
+
+    There are two generations: a statement that is used moves to the young
+    one. When the young one has reached half of the budget, the old one is
+    dropped. No step needs a lock, for which a native thread could wait
+    forever.
+    """
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget_bytes = budget_bytes
+        self._young: dict[Any, Kept] = {}
+        self._old: dict[Any, Kept] = {}
+
+    def get(self, key: Any, build: Callable[[], sa.Executable]) -> Kept:
+        value = self._young.get(key)
+        if value is not None:
+            return value
+        value = self._old.get(key) or Kept(build())
+        if _size_bytes(self._young) > self._budget_bytes // 2:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+        return value
+
+    def size_bytes(self) -> int:
+        return _size_bytes({**self._old, **self._young})
+
+
+def _size_bytes(kept: Mapping[Any, Kept]) -> int:
+    return sum(each.size_bytes() for each in list(kept.values()))
+
+
+CACHE = Cache(BUDGET_BYTES)
+
+
+def kept(build: Callable[P, sa.Executable]) -> Callable[P, Kept]:
+    """Decorate a function that builds a statement, so that it is kept.
+
+    :param build: its arguments must be hashable, and its result must depend
+        only on them
+    """
+
+    @functools.wraps(build)
+    def get(*args: P.args, **kwargs: P.kwargs) -> Kept:
+        key = (build, args, *kwargs.items())
+        return CACHE.get(key, lambda: build(*args, **kwargs))
+
+    return get

@@ -1,16 +1,16 @@
-"""Texts that every engine compares byte for byte.
+"""Column types for texts that every engine compares byte for byte.
 
-MariaDB and MySQL compare texts by the collation of the column, which
-usually takes ``a``, ``A``, ``ä`` and ``a `` for the same. Identities and
-names must not be compared so: project ``P1`` is not project ``p1``. A column
-of type :class:`Name` or :class:`Value` therefore compares with bytes there::
+MariaDB and MySQL compare texts by the collation of the column, which usually
+treats ``a``, ``A``, ``ä`` and ``a `` as equal. Ids and names must not be
+compared like this: project ``P1`` is not project ``p1``. There, a column of
+type :class:`Name` or :class:`Value` is therefore compared with bytes::
 
     owner = CAST('p1' AS BINARY)
 
-The servers still find the row by an index of the column's own collation and
-compare the bytes of what they found. The order of a list, and where it
-continues behind a marker, stay those of the collation: such values are bound
-with the type of the column.
+The servers still find the row by an index with the column's collation, and
+then compare the bytes. The order of a list, and the position of a marker in
+it, still follow the collation: such values are bound with the type of the
+column.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _BYTEWISE = (operators.eq, operators.ne)
 
 
 class _as_bytes(functions.FunctionElement[str]):  # noqa: N801 - like SQL's
-    """A value as the bytes of its UTF-8, where the engine needs that."""
+    """A value as UTF-8 bytes, on engines that need it."""
 
     type = sa.Text()
     inherit_cache = True
@@ -43,7 +43,7 @@ def _compile_mysql(element: _as_bytes, compiled: Any, **settings: Any) -> str:
 
 
 class Compared(types.TypeDecorator[str]):
-    """The type of a value that a column is compared with."""
+    """The type of a value with which a column is compared."""
 
     impl = sa.Text
     cache_ok = True
@@ -76,8 +76,8 @@ def _compared(value: Any) -> Any:
 class Name(types.TypeDecorator[str]):
     """A short text; ``=`` and ``!=`` compare its bytes.
 
-    ``IN`` does so only with values of type :class:`Compared`, because
-    SQLAlchemy cannot write an empty list of these.
+    ``IN`` compares bytes only if its values have the type :class:`Compared`,
+    because SQLAlchemy cannot render an empty list of such values.
     """
 
     impl = sa.String
@@ -91,7 +91,7 @@ class Name(types.TypeDecorator[str]):
 
 
 class Value(Name):
-    """The same for a text of any length."""
+    """A text of any length; otherwise like :class:`Name`."""
 
     impl = sa.Text
     cache_ok = True

@@ -1,8 +1,8 @@
-"""Queries on images. Each function is one operation of one transaction.
+"""Queries on images. Each function is one operation in one transaction.
 
-Statements that do not depend on the request are module constants: building
-one costs as much as executing it. The children of all
-images of an answer come in one statement.
+Statements that do not depend on the request are module constants, because
+building a statement costs as much as executing it. The children of all
+images of a response are read with one statement.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,9 +20,9 @@ from glance_registry import lifecycle
 from glance_registry.db import children
 from glance_registry.db import engine
 from glance_registry.db import filters
-from glance_registry.db import kept
 from glance_registry.db import leftovers
 from glance_registry.db import models
+from glance_registry.db import rows
 from glance_registry.db import storage
 from glance_registry.db import visibility
 
@@ -36,7 +36,7 @@ _LIVE = IMAGES.c.deleted == sa.false()
 _NAMES = [name for name in contract.Image.__annotations__ if name in IMAGES.c]
 _TIMES = ('created_at', 'updated_at')
 _FLAGS = ('protected', 'os_hidden')
-#: What an image has that its creator did not ask for.
+#: Values of a new image that its creator did not set.
 _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(_NAMES),
     'visibility': 'shared',
@@ -48,37 +48,27 @@ _DEFAULTS: dict[str, Any] = {
     'deleted': False,
 }
 
-#: What needs no caller: another right was proved.
-SERVICE = context.RequestContext(is_admin=True, overwrite=False)
-
-
-def packed(kind: str, *columns: Any) -> sa.Select[Any]:
-    """Rows as one text each, for :func:`unpacked`.
-
-    PyMySQL looks at every value of every column: 25 images cost it 0.92 ms,
-    as texts 0.17, and MariaDB no more. What an answer needs of all tables
-    is a single statement then.
-    """
-    return sa.select(
-        engine.json_array(sa.literal_column(f"'{kind}'"), *columns)
-    )
+#: Context of operations whose permission does not depend on the caller.
+SERVICE = context.of_service()
 
 
 def packed_images() -> sa.Select[Any]:
-    # Other programs may leave out what has no use for them.
+    # Other programs may leave updated_at empty.
     updated_at = sa.func.coalesce(IMAGES.c.updated_at, IMAGES.c.created_at)
     columns = {name: IMAGES.c[name] for name in _NAMES}
-    return packed('image', *{**columns, 'updated_at': updated_at}.values())
+    return rows.packed(
+        'image', *{**columns, 'updated_at': updated_at}.values()
+    )
 
 
 def _children(
     of: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]],
 ) -> list[sa.Select[Any]]:
-    """Live properties, tags, locations and the caller's memberships."""
+    """Select live properties, tags, locations and the caller's membership."""
 
     def branch(kind: str, table: sa.Table, *names: str) -> sa.Select[Any]:
         columns = [table.c[name] for name in ('image_id', *names)]
-        return packed(kind, *columns).where(
+        return rows.packed(kind, *columns).where(
             of(table.c.image_id), table.c.deleted == sa.false()
         )
 
@@ -102,21 +92,21 @@ def _is_any(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return column.in_(sa.bindparam('ids', expanding=True))
 
 
-_MANY = sa.union_all(
+MANY = sa.union_all(
     packed_images().where(_is_any(IMAGES.c.id)), *_children(_is_any)
 )
 _ONE = {
-    sight: sa.union_all(
+    scope: sa.union_all(
         packed_images().where(_is_one(IMAGES.c.id), _LIVE, seen),
         *_children(_is_one),
     )
-    for sight, seen in visibility.BY_ID.items()
+    for scope, seen in visibility.BY_ID.items()
 }
 _LOCK_VISIBLE = {
-    sight: sa.select(IMAGES.c.id)
+    scope: sa.select(IMAGES.c.id)
     .where(_is_one(IMAGES.c.id), _LIVE, seen)
     .with_for_update()
-    for sight, seen in visibility.BY_ID.items()
+    for scope, seen in visibility.BY_ID.items()
 }
 _INSERT = IMAGES.insert()
 _INSERT_LOCATION = LOCATIONS.insert()
@@ -129,25 +119,26 @@ def get(
     *,
     lock: bool = False,
 ) -> contract.Image:
-    """One live image that the caller can see.
+    """Return a live image that is visible to the caller.
 
-    :param lock: nobody else may change it before the transaction's end
-    :raises errors.NotFound: not there, deleted, not visible
+    :param lock: lock the image until the end of the transaction
+    :raises errors.NotFound: the image does not exist, is deleted, or is not
+        visible to the caller
     """
-    sight = visibility.sight(context)
+    scope = visibility.scope(context)
     values = {'image_id': image_id, 'caller': context.project_id}
-    found: dict[str, contract.Image] = {}
-    # What only comes into sight behind the lock would not be locked.
-    if not lock or connection.execute(_LOCK_VISIBLE[sight], values).first():
-        rows = connection.execute(_ONE[sight], values).scalars().all()
-        found = unpacked(rows)
-    if image_id not in found:
+    images: dict[str, contract.Image] = {}
+    # Stop if the lock found no row: an image that becomes visible only now
+    # would be read without a lock.
+    if not lock or connection.execute(_LOCK_VISIBLE[scope], values).first():
+        images = unpacked(connection.scalars(_ONE[scope], values).all())
+    if image_id not in images:
         raise errors.NotFound(f'There is no image {image_id}.')
-    return found[image_id]
+    return images[image_id]
 
 
 def ping(connection: sa.Connection) -> None:
-    """Run a statement that needs nothing but the server."""
+    """Run a statement that uses no table."""
     connection.execute(sa.select(1))
 
 
@@ -157,11 +148,11 @@ def get_page(
     query: contract.ImageQuery,
     dialect: str,
 ) -> list[contract.Image]:
-    """One page of a list: at most five statements.
+    """Return one page of a list, with at most five statements.
 
-    The marker's row, at most three for the ids, and one for the rest.
+    One reads the marker, at most three read the ids, and one reads the rest.
 
-    :raises errors.InvalidMarker: the marker is not visible
+    :raises errors.InvalidMarker: the marker is not visible to the caller
     """
     if query['limit'] <= 0:
         return []
@@ -169,16 +160,17 @@ def get_page(
     if not ids:
         return []
     values = {'ids': ids, 'caller': context.project_id}
-    found = unpacked(connection.execute(_MANY, values).scalars().all())
-    return [found[id_] for id_ in ids if id_ in found]
+    images = unpacked(connection.execute(MANY, values).scalars().all())
+    return [images[id_] for id_ in ids if id_ in images]
 
 
 def create(
     connection: sa.Connection, new: contract.NewImage
 ) -> contract.Image:
-    """A new image in status ``queued``.
+    """Create an image in status ``queued``.
 
-    :raises errors.Duplicate: the id is taken, be it by a deleted image
+    :raises errors.Duplicate: the id is already used, perhaps by a deleted
+        image
     """
     image_id, now = new['id'], engine.now()
     values = {
@@ -210,16 +202,19 @@ def update(
     changes: contract.ImageChanges,
     lease_seconds: int,
 ) -> contract.Updated:
-    """Apply a PATCH to the image as its reader saw it.
+    """Apply a PATCH if the image still has the version that was read.
 
-    :raises errors.Busy: the image has changed since
-    :raises errors.LimitExceeded: the owner has no room for new locations
+    :raises errors.Busy: the image has changed since it was read
+    :raises errors.LimitExceeded: the new locations exceed the owner's quota
     """
     now, version = engine.now(), changes['row_version']
     values, before = changes['values'], tuple[str, ...]()
     if 'locations' in changes:
         before, status = lifecycle.SET_LOCATIONS
-        values = {**values, 'status': status}
+        if changes.get('keeps_status'):
+            before = lifecycle.COPIED
+        else:
+            values = {**values, 'status': status}
     if not touch(
         connection,
         context,
@@ -256,7 +251,7 @@ def _record_removal(
     changes: contract.ImageChanges,
     lease_seconds: int,
 ) -> None:
-    """Record that the data of removed locations is to be removed."""
+    """Record the data of removed locations, so that it is removed too."""
     pending = changes.get('pending')
     if pending and 'removal' in changes:
         removal = changes['removal']
@@ -270,10 +265,11 @@ def move(
     step: lifecycle.Step,
     expected: contract.Expected,
 ) -> None:
-    """Deactivate or reactivate; twice is as good as once.
+    """Deactivate or reactivate an image. The operation is idempotent.
 
-    :raises errors.Forbidden: the image is in no status for that
-    :raises errors.PreconditionFailed: it is not as expected
+    :raises errors.Forbidden: the status of the image does not allow it
+    :raises errors.PreconditionFailed: the image does not have the expected
+        version
     """
     if not touch(
         connection,
@@ -302,7 +298,7 @@ def insert_locations(
     image_id: str,
     fresh: Iterable[contract.Location],
 ) -> None:
-    """Append; the order of locations is that of their rows."""
+    """Append locations. Their order is the order of their rows."""
     now = engine.now()
     rows = [
         {
@@ -331,13 +327,13 @@ def touch(
 ) -> bool:
     """Change the row of a visible live image.
 
-    Also takes the row's lock, so what follows in the transaction is alone.
+    The statement also locks the row until the end of the transaction.
 
-    :param before: only if its status is one of these; empty: any
-    :param row_version: only if it has this version; None: any
-    :returns: whether there was such a row
+    :param before: statuses that the image may have; empty: any status
+    :param row_version: version that the image must have; None: any version
+    :returns: True if a row was changed
     """
-    sight = visibility.sight(context)
+    scope = visibility.scope(context)
     bound: dict[str, Any] = {
         f'new_{name}': value for name, value in values.items()
     }
@@ -346,21 +342,21 @@ def touch(
         bound['before'] = before
     if row_version is not None:
         bound['known_version'] = row_version
-    if sight == 'project':
+    if scope == 'project':
         bound['caller'] = context.project_id
     statement = _touching(
-        sight, bool(before), row_version is not None, tuple(sorted(values))
+        scope, bool(before), row_version is not None, tuple(sorted(values))
     )
     return statement.execute(connection, bound).rowcount == 1
 
 
-@kept.kept
+@engine.kept
 def _touching(
-    sight: str, by_status: bool, by_version: bool, names: tuple[str, ...]
+    scope: str, by_status: bool, by_version: bool, names: tuple[str, ...]
 ) -> sa.Update:
-    """The statement of :func:`touch`, built once for what it changes."""
+    """Build the statement of :func:`touch`; each variant is built once."""
     statement = IMAGES.update().where(
-        IMAGES.c.id == sa.bindparam('row_id'), _LIVE, visibility.BY_ID[sight]
+        IMAGES.c.id == sa.bindparam('row_id'), _LIVE, visibility.BY_ID[scope]
     )
     if by_status:
         before: Any = sa.bindparam('before', expanding=True)
@@ -382,19 +378,35 @@ def _touching(
 def touch_visible(
     connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> None:
-    """:raises errors.NotFound: not there, deleted, not visible"""
+    """Change and lock the row of a visible live image.
+
+    :raises errors.NotFound: the image does not exist, is deleted, or is not
+        visible to the caller
+    """
     if not touch(connection, context, image_id, {}):
         raise errors.NotFound(f'There is no image {image_id}.')
 
 
+def statuses(
+    connection: sa.Connection, image_ids: Iterable[str]
+) -> dict[str, str]:
+    """Return the statuses of those of the images that are not deleted."""
+    rows = connection.execute(
+        sa.select(IMAGES.c.id, IMAGES.c.status).where(
+            _LIVE, IMAGES.c.id.in_(list(image_ids))
+        )
+    )
+    return {row.id: row.status for row in rows}
+
+
 def unpacked(texts: Iterable[str]) -> dict[str, contract.Image]:
-    """The images of :func:`packed` rows, and what belongs to them, by id."""
+    """Return the images of :func:`packed` rows, with their children, by id."""
     rows = [orjson.loads(text) for text in texts]
-    found = {row[1]: _image(row[1:]) for row in rows if row[0] == 'image'}
+    images = {row[1]: _image(row[1:]) for row in rows if row[0] == 'image'}
     for kind, image_id, *values in rows:
-        image = found.get(image_id)
+        image = images.get(image_id)
         if image is None or kind == 'image':
-            continue  # nobody asked for it, or may see it
+            continue  # the image is not visible, or was not requested
         if kind == 'property':
             name, value = values
             image['properties'][name] = value
@@ -404,9 +416,9 @@ def unpacked(texts: Iterable[str]) -> dict[str, contract.Image]:
             image['locations'].append(_location(*values))
         elif image['owner'] not in values:
             (image['member'],) = values
-    for image in found.values():
+    for image in images.values():
         image['locations'].sort(key=lambda location: location['id'])
-    return found
+    return images
 
 
 def _image(values: Sequence[Any]) -> Any:

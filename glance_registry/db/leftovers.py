@@ -1,12 +1,13 @@
 """Queries on leftovers: data that is to be removed from a store.
 
-A leftover is recorded before its data is removed, or when nobody can go on
-with the upload that may have left data. It stays until a glance-api that has
-the store says that nothing of it remains. Whoever works on one takes it for
-a time, by the database's clock; afterwards another one may take it.
+A leftover is recorded before its data is removed, or when an upload that may
+have left data cannot continue. It stays until a glance-api that has the store
+reports that all of its data is removed. A glance-api takes a leftover for a
+limited time, by the database's clock; afterwards another one may take it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from glance.common import contract
 from glance_registry import lifecycle
 from glance_registry.db import clock
+from glance_registry.db import endings
 from glance_registry.db import locks
 from glance_registry.db import models
 
@@ -22,17 +24,35 @@ LEFTOVERS = models.image_leftovers
 LOCATIONS = models.image_locations
 TRANSFERS = models.image_transfers
 
-#: Pause after the first failure; each further one doubles it.
+#: Pause after the first failure; each further failure doubles it.
 FIRST_PAUSE_SECONDS = 15
 MAX_PAUSE_SECONDS = 3600
 #: Pause while an upload of the same image runs.
 IN_USE_PAUSE_SECONDS = 60
-#: A clock that was set back makes due times look farther away than any is.
+#: A leftover with a due time farther in the future than this counts as due,
+#: because then the database's clock was set back.
 FARTHEST_SECONDS = 2 * MAX_PAUSE_SECONDS
 MAX_TAKEN = 100
+#: In place of the identity of a store: any client may have the store.
+ANY_STORE = ''
 
+#: Characters with a special meaning in a LIKE pattern.
+_ESCAPED = re.compile('[!%_]')
+#: Data that waits for the scrubber is not left over either.
+_IS_NEEDED = sa.or_(
+    LOCATIONS.c.deleted == sa.false(),
+    LOCATIONS.c.status == lifecycle.PENDING,
+)
 _IDS: Any = sa.bindparam('ids', expanding=True)
 _OF_IDS = sa.select(LEFTOVERS).where(LEFTOVERS.c.id.in_(_IDS))
+_PLACES: sa.Select[Any] = sa.select(
+    LOCATIONS.c.id, LOCATIONS.c.value, LOCATIONS.c.meta_data
+).order_by(LOCATIONS.c.id)
+#: A running import may write data at the URL of a removed location.
+_IS_RECEIVING = sa.and_(
+    LEFTOVERS.c.location_ids.is_not(None),
+    sa.exists().where(TRANSFERS.c.image_id == LEFTOVERS.c.image_id),
+)
 _INSERT = LEFTOVERS.insert().values(
     tries=0,
     created_at=clock.after(0),
@@ -46,11 +66,14 @@ def insert(
     removal: contract.Removal,
     location_ids: Sequence[int] | None,
     held_seconds: int,
+    holder: str | None = None,
 ) -> None:
     """Record data that is to be removed.
 
-    :param location_ids: where it is; None: what an upload may have left
-    :param held_seconds: how long it is left to who recorded it
+    :param location_ids: ids of the locations of the data; None: any data
+        that an upload may have left
+    :param held_seconds: time during which only the holder may remove it
+    :param holder: id of the holder; None: the component that recorded it
     """
     connection.execute(
         _INSERT,
@@ -60,7 +83,7 @@ def insert(
             'location_ids': location_ids,
             'node': removal['node'],
             'store': removal['store'],
-            'holder': removal['id'],
+            'holder': holder or removal['id'],
             'seconds': held_seconds,
         },
     )
@@ -72,9 +95,9 @@ def insert_missing(
     removal: contract.Removal,
     held_seconds: int,
 ) -> None:
-    """The same for what an upload left; twice is as good as once.
+    """Record data that an upload may have left, unless it is recorded.
 
-    Called behind the image's lock.
+    The caller must hold the lock of the image.
     """
     known = {'ids': [removal['id']]}
     if connection.execute(_OF_IDS, known).first() is None:
@@ -84,7 +107,7 @@ def insert_missing(
 def take(
     connection: sa.Connection, wanted: contract.Taking, held_seconds: int
 ) -> list[contract.Leftover]:
-    """Give leftovers that are due to one glance-api for a time."""
+    """Assign due leftovers to one glance-api for a limited time."""
     now = clock.after(0)
     is_due = sa.or_(
         LEFTOVERS.c.due_at <= now,
@@ -92,13 +115,13 @@ def take(
     )
     rows = connection.execute(
         sa.select(LEFTOVERS)
-        .where(is_due, _is_reachable(wanted))
+        .where(is_due, _is_reachable(wanted), ~_IS_RECEIVING)
         .order_by(LEFTOVERS.c.due_at, LEFTOVERS.c.id)
         .limit(min(wanted['limit'], MAX_TAKEN))
     ).all()
     taken = []
     for row in sorted(rows, key=lambda row: row.id):
-        # Conditional: another one may take it at the same time.
+        # Conditional, because another glance-api may take it meanwhile.
         changed = connection.execute(
             LEFTOVERS.update()
             .where(
@@ -114,47 +137,91 @@ def take(
 
 
 def _is_reachable(wanted: contract.Taking) -> sa.ColumnElement[bool]:
-    """Whether data is in the store of this glance-api.
+    """Return the condition that the data is in this glance-api's store.
 
-    Where a store has no identity, each host is taken to have its own.
+    A store without an identity is assumed to be local to its host. Of data in
+    a store that the last taker did not have, nobody knows where it is. A
+    client of an older release would count it as removed.
     """
     of_node = sa.and_(
         LEFTOVERS.c.store.is_(None), LEFTOVERS.c.node == wanted['node']
     )
-    if wanted['store'] is None:
-        return of_node
-    return sa.or_(LEFTOVERS.c.store == wanted['store'], of_node)
+    conditions = [of_node]
+    if wanted['store'] is not None:
+        conditions.append(LEFTOVERS.c.store == wanted['store'])
+    if wanted.get('elsewhere'):
+        conditions.append(LEFTOVERS.c.store == ANY_STORE)
+    return sa.or_(*conditions)
 
 
 def _leftover(
     connection: sa.Connection, row: sa.Row[Any]
 ) -> contract.Leftover:
-    found: contract.Leftover = {
+    leftover: contract.Leftover = {
         'id': row.id,
         'image_id': row.image_id,
         'urls': None,
         'tries': row.tries,
     }
     if row.location_ids is not None:
-        found['urls'] = list(
-            connection.scalars(
-                sa.select(LOCATIONS.c.value).where(
-                    LOCATIONS.c.id.in_(row.location_ids),
-                    LOCATIONS.c.image_id == row.image_id,
-                    LOCATIONS.c.deleted == sa.true(),
-                )
+        of_image = LOCATIONS.c.image_id == row.image_id
+        present = connection.execute(
+            _PLACES.where(of_image, LOCATIONS.c.deleted == sa.false())
+        ).all()
+        removed = connection.execute(
+            _PLACES.where(
+                of_image,
+                LOCATIONS.c.deleted == sa.true(),
+                LOCATIONS.c.id.in_(row.location_ids),
             )
-        )
-    return found
+        ).all()
+        gone = [each for each in removed if not _is_back(each, present)]
+        leftover['urls'] = [each.value for each in gone]
+        leftover['stores'] = [store_id(each.meta_data) for each in gone]
+        leftover['locations'] = [each.id for each in gone]
+    return leftover
+
+
+def _is_back(removed: sa.Row[Any], present: Sequence[sa.Row[Any]]) -> bool:
+    """Whether the image has a location of the same data again.
+
+    It was added after the removal of the other one has failed.
+    """
+    scheme = removed.value.partition(':')[0].lower()
+    ours = store_id(removed.meta_data)
+    for each in present:
+        if each.value != removed.value:
+            continue
+        theirs = store_id(each.meta_data)
+        differs = None not in (ours, theirs) and ours != theirs
+        if scheme not in contract.RELATIVE_SCHEMES or not differs:
+            return True
+    return False
+
+
+def store_id(metadata: Any) -> str | None:
+    """The id of the store in the metadata of a location; None if absent."""
+    fields = metadata if isinstance(metadata, dict) else {}
+    # Before release 19 the id was written under the name "backend".
+    name = fields.get('store') or fields.get('backend')
+    return name if isinstance(name, str) else None
+
+
+def count_failed(connection: sa.Connection) -> int:
+    """Count the images with data whose removal has failed at least once."""
+    images = sa.func.count(sa.distinct(LEFTOVERS.c.image_id))
+    statement = sa.select(images).where(LEFTOVERS.c.tries > 0)
+    return connection.scalar(statement) or 0
 
 
 def check(
     connection: sa.Connection, wanted: contract.Checking
 ) -> contract.Checked:
-    """Say who needs the data that uploads of some images may have left."""
+    """Return which data of some images is in use, by uploads or locations."""
     ids = {'ids': wanted['image_ids']}
     answer: contract.Checked = {'in_use': [], 'urls': {}}
-    # In this order: an upload that ends in between is found as a location.
+    # Transfers before locations: an upload that ends between the two
+    # statements is then found as a location.
     of_image = TRANSFERS.c.image_id.in_(_IDS)
     answer['in_use'] = list(
         connection.scalars(
@@ -163,48 +230,101 @@ def check(
     )
     rows = connection.execute(
         sa.select(LOCATIONS.c.image_id, LOCATIONS.c.value).where(
-            LOCATIONS.c.image_id.in_(_IDS),
-            # What waits for the scrubber is not left over either.
-            sa.or_(
-                LOCATIONS.c.deleted == sa.false(),
-                LOCATIONS.c.status == lifecycle.PENDING,
-            ),
+            LOCATIONS.c.image_id.in_(_IDS), _IS_NEEDED
         ),
         ids,
     )
     for image_id, url in rows:
         answer['urls'].setdefault(image_id, []).append(url)
+    if names := wanted.get('names', ()):
+        answer['named'] = _named(connection, names[:MAX_TAKEN])
     return answer
 
 
+def _named(connection: sa.Connection, names: Sequence[str]) -> list[str]:
+    """Return the locations whose path contains one of these names."""
+    has_name = [
+        LOCATIONS.c.value.like(f'%/{pattern}{rest}', escape='!')
+        for name in names
+        for pattern in [_ESCAPED.sub(r'!\g<0>', name)]
+        for rest in ('', '/%')
+    ]
+    statement = sa.select(LOCATIONS.c.value).where(
+        _IS_NEEDED, sa.or_(*has_name)
+    )
+    return list(connection.scalars(statement))
+
+
 def settle(connection: sa.Connection, settled: contract.Removed) -> None:
-    """Forget what is removed; let the rest wait for its next try."""
+    """Delete leftovers whose data is removed; postpone the others."""
     outcomes = dict.fromkeys(settled['done'], 'done')
     outcomes |= dict.fromkeys(settled.get('failed', ()), 'failed')
+    outcomes |= dict.fromkeys(settled.get('elsewhere', ()), 'elsewhere')
     outcomes |= dict.fromkeys(settled.get('in_use', ()), 'in_use')
+    parts = settled.get('removed', {})
     rows = connection.execute(_OF_IDS, {'ids': list(outcomes)}).all()
     for row in sorted(rows, key=lambda row: (row.image_id, row.id)):
         outcome = outcomes[row.id]
+        if outcome != 'done' and (gone := parts.get(row.id)):
+            row = _without(connection, row, gone)
+        if not row.location_ids and row.location_ids is not None:
+            outcome = 'done'
         if outcome == 'failed':
             _postpone(connection, row)
+        elif outcome == 'elsewhere':
+            _postpone(connection, row)
+            _open_to_all(connection, row)
         elif outcome == 'in_use':
             _wait(connection, row, row.tries, IN_USE_PAUSE_SECONDS)
         else:
             _finish(connection, row)
 
 
+def _without(
+    connection: sa.Connection, row: sa.Row[Any], gone: Collection[int]
+) -> sa.Row[Any]:
+    """Return the leftover without locations whose data is removed.
+
+    So clients that have different stores can remove it together.
+    """
+    if row.location_ids is None:
+        return row
+    locks.image(connection, row.image_id)
+    connection.execute(
+        LOCATIONS.update()
+        .where(
+            LOCATIONS.c.image_id == row.image_id,
+            LOCATIONS.c.id.in_(set(gone) & set(row.location_ids)),
+            LOCATIONS.c.deleted == sa.true(),
+            LOCATIONS.c.status == lifecycle.PENDING,
+        )
+        .values(status='deleted')
+    )
+    connection.execute(
+        LEFTOVERS.update()
+        .where(LEFTOVERS.c.id == row.id)
+        .values(
+            location_ids=[
+                each for each in row.location_ids if each not in gone
+            ]
+        )
+    )
+    return connection.execute(_OF_IDS, {'ids': [row.id]}).one()
+
+
 def _finish(connection: sa.Connection, row: sa.Row[Any]) -> None:
-    # What who recorded it removed at once was never shown as pending.
+    # If the component that recorded it removes it at once, it was never
+    # pending_delete.
     if row.tries or row.holder != row.id:
         _move(connection, row, lifecycle.PENDING, 'deleted')
     forget(connection, row.id)
 
 
 def release(connection: sa.Connection, removal_id: str) -> bool:
-    """Forget a leftover whose data stays after all.
+    """Delete a leftover whose data must stay after all.
 
-    :returns: whether it was still held by who recorded it; if not, another
-        one may have removed the data
+    :returns: True if the component that recorded it still held it; if False,
+        another one may have removed the data
     """
     return forget(connection, removal_id, by=removal_id)
 
@@ -219,10 +339,18 @@ def forget(
 
 
 def _postpone(connection: sa.Connection, row: sa.Row[Any]) -> None:
-    """Show in the tables that the data is still there, and try later."""
+    """Mark the data as pending_delete in the tables, and try again later."""
     _move(connection, row, 'deleted', lifecycle.PENDING)
     seconds = FIRST_PAUSE_SECONDS * 2 ** min(row.tries, 10)
     _wait(connection, row, row.tries + 1, min(seconds, MAX_PAUSE_SECONDS))
+
+
+def _open_to_all(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    connection.execute(
+        LEFTOVERS.update()
+        .where(LEFTOVERS.c.id == row.id, LEFTOVERS.c.location_ids.is_not(None))
+        .values(store=ANY_STORE)
+    )
 
 
 def _wait(
@@ -238,9 +366,9 @@ def _wait(
 def _move(
     connection: sa.Connection, row: sa.Row[Any], before: str, after: str
 ) -> None:
-    """Let an image and its locations be pending_delete, or deleted.
+    """Change the status of locations, and of their image if it is deleted.
 
-    An image that is not deleted keeps its status.
+    The status changes between ``pending_delete`` and ``deleted``.
     """
     if row.location_ids is None:
         return
@@ -262,11 +390,27 @@ def _move(
     ]
     if after == 'deleted':
         condition.append(~_has_pending(row.image_id))
-    connection.execute(
+    changed = connection.execute(
         IMAGES.update()
         .where(*condition)
         .values(status=after, row_version=IMAGES.c.row_version + 1)
     )
+    if changed.rowcount and after == 'deleted':
+        _end_children(connection, row.image_id)
+
+
+def _end_children(connection: sa.Connection, image_id: str) -> None:
+    """Mark the children of a deleted image as deleted with it.
+
+    They are not yet if the image could still be restored when it was deleted.
+    """
+    deleted_at = connection.scalar(
+        sa.select(IMAGES.c.deleted_at).where(IMAGES.c.id == image_id)
+    )
+    if deleted_at is not None:
+        endings.end(
+            connection, image_id, deleted_at, endings.CHILDREN, 'deleted'
+        )
 
 
 def _has_pending(image_id: str) -> sa.ColumnElement[bool]:

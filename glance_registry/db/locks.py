@@ -12,9 +12,10 @@ _IMAGE = (
 
 
 def image(connection: sa.Connection, image_id: str) -> None:
-    """Be the only one to change the image until the transaction's end.
+    """Lock an image until the end of the transaction.
 
-    Who changes an image and what belongs to it takes the image's lock
-    first: two that took them in different orders would wait for each other.
+    A transaction that changes an image and its children takes this lock
+    first. Transactions that take locks in different orders would wait for
+    each other.
     """
     connection.execute(_IMAGE, {'image_id': image_id})

@@ -1,7 +1,7 @@
-"""The database as the operator's command uses it.
+"""Database connections and locks of the operator's command.
 
-One process, one connection at a time, long statements: other needs than
-those of a daemon.
+The command differs from a daemon: it is one process with one connection at a
+time, and it runs long statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,19 +22,19 @@ from glance_registry.db import servers
 
 LOG = logging.getLogger(__name__)
 
-#: how long one command waits for another to finish
+#: Max time that one command waits for another one.
 LOCK_TIMEOUT_SECONDS = 3600
 
 
 class Locked(Exception):
-    """Another command has held the database for too long."""
+    """Another command has held the lock of the database for too long."""
 
 
 def engine(url: str, create: bool = False) -> sa.Engine:
     """Open a database.
 
-    :param create: make a SQLite file that is not there; without this an
-        absent file reads as an empty database, and stays absent
+    :param create: create a missing SQLite file; if False, a missing file is
+        read as an empty database and not created
     """
     where = servers.parse_url(url)
     if where.get_backend_name() != 'sqlite':
@@ -58,9 +58,9 @@ def _sqlite_path(url: sa.URL) -> Path | None:
 
 
 def _create_sqlite(path: Path) -> None:
-    """The file holds what only the service may read.
+    """Create the file with permissions for the service only.
 
-    Its journal mode is kept in the file: with WAL, readers do not wait for
+    The journal mode is stored in the file. With WAL, readers do not wait for
     the writer.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o640))
@@ -70,7 +70,10 @@ def _create_sqlite(path: Path) -> None:
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    """With real transactions: by itself the driver commits before DDL."""
+    """Create an engine with real transactions.
+
+    With its default settings, the driver commits before DDL statements.
+    """
     opened = sa.create_engine(
         url, poolclass=pool.NullPool, connect_args={'timeout': 60}
     )
@@ -89,10 +92,10 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 
 @contextlib.contextmanager
 def lock(opened: sa.Engine) -> Iterator[None]:
-    """Keep a second command out until this one is done.
+    """Lock the database against other commands.
 
-    The lock ends with the process, however that ends. On a Galera cluster
-    it holds among the commands that use the same node.
+    The lock is released when the process ends, also if it is killed. On a
+    Galera cluster it excludes only commands that use the same node.
     """
     holders = {'mysql': _lock_mysql, 'postgresql': _lock_postgresql}
     hold = holders.get(opened.dialect.name, _lock_sqlite)
@@ -131,16 +134,16 @@ def _lock_postgresql(opened: sa.Engine) -> Iterator[None]:
 
 
 def _own_connection(opened: sa.Engine) -> sa.Connection:
-    """A session that is closed, and with it its locks, at the end.
+    """Open a separate session; closing it releases its locks.
 
-    It keeps no transaction open, which would hold back the migrations.
+    It keeps no transaction open, because that would block the migrations.
     """
     return opened.execution_options(isolation_level='AUTOCOMMIT').connect()
 
 
 @contextlib.contextmanager
 def _lock_sqlite(opened: sa.Engine) -> Iterator[None]:
-    """A file beside the database: a lock inside would shut us out too."""
+    """Lock a separate file: a database lock would block this command too."""
     path = _sqlite_path(opened.url)
     if path is None:
         yield
@@ -159,3 +162,7 @@ def _flock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def ignore(*_told: object) -> None:
+    """Show nothing: for callers who do not want to see the progress."""

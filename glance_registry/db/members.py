@@ -22,9 +22,11 @@ STATUSES = ('pending', 'accepted', 'rejected')
 def get_all(
     connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> contract.Members:
-    """The members that the caller may know of: the owner all, else itself.
+    """Return the members of an image that are visible to the caller.
 
-    :raises errors.NotFound: the image is not visible
+    The owner of the image sees all members, a member only itself.
+
+    :raises errors.NotFound: the image is not visible to the caller
     """
     image = images.get(connection, context, image_id)
     statement = (
@@ -44,10 +46,10 @@ def create(
     image_id: str,
     new: contract.NewMember,
 ) -> contract.Member:
-    """Add a member, ``pending``; a former one gets its old row back.
+    """Add a member with status ``pending``; a former member's row is reused.
 
-    :raises errors.Duplicate: it is a member already
-    :raises errors.LimitExceeded: the image has ``quota`` members
+    :raises errors.Duplicate: the project is already a member
+    :raises errors.LimitExceeded: the image already has ``quota`` members
     """
     _lock_shared(connection, context, image_id)
     rows = connection.execute(
@@ -80,7 +82,11 @@ def update(
     member: str,
     status: str,
 ) -> contract.Member:
-    """:raises errors.NotFound: no image, or no such member of it"""
+    """Change the status of a member.
+
+    :raises errors.NotFound: the image is not visible to the caller, or has
+        no such member
+    """
     if status not in STATUSES:
         raise errors.BadRequest(
             f'"status" must be one of {", ".join(STATUSES)}.'
@@ -105,7 +111,11 @@ def delete(
     image_id: str,
     member: str,
 ) -> None:
-    """:raises errors.NotFound: no image, or no such member of it"""
+    """Delete a member.
+
+    :raises errors.NotFound: the image is not visible to the caller, or has
+        no such member
+    """
     _lock_shared(connection, context, image_id)
     rows = connection.scalars(
         sa.select(MEMBERS.c.id).where(
@@ -122,13 +132,13 @@ def delete(
 def _lock_shared(
     connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> None:
-    """Make the transaction the only one that changes these members."""
+    """Lock the row of a shared image, to change its members."""
     row = connection.execute(
         sa.select(IMAGES.c.visibility)
         .where(
             IMAGES.c.id == image_id,
             IMAGES.c.deleted == sa.false(),
-            visibility.BY_ID[visibility.sight(context)],
+            visibility.BY_ID[visibility.scope(context)],
         )
         .with_for_update(),
         {'caller': context.project_id},

@@ -1,9 +1,10 @@
-"""Where a database stands in the graph, and how it gets to its end.
+"""The revision of a database, and its upgrade to the newest revision.
 
-Every change of the schema is an expand (it only adds; old daemons go on), a
-migration of rows, and a contract (it takes away; no old daemon is left).
-Expands may run ahead of contracts, so a database can stand at two revisions.
-``say`` receives each line that a person should read.
+Every change of the schema has three steps: an expand (it only adds, and old
+daemons continue to run), a migration of rows, and a contract (it removes, and
+no old daemon may run). Expands may run before the contracts of earlier
+changes, so a database can have two revisions. The parameter ``say`` is called
+with each line of output for the operator.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,11 +27,13 @@ from glance_registry.db.migrations import steps
 LOG = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
+Watch = data_migrations.Watch
 
-#: ids of the days when one step did both
+
+#: Former ids of revisions that were not yet split in expand and contract.
 _RENAMED = {'pike01': 'pike_contract01', 'ocata01': 'ocata_contract01'}
 
-#: numbers of sqlalchemy-migrate, in use before alembic
+#: Revisions by their number in sqlalchemy-migrate, the tool before alembic.
 _NUMBERED = {
     42: 'liberty',
     43: 'mitaka01',
@@ -43,11 +46,11 @@ _numbers = sa.table('migrate_version', sa.column('version'))
 
 
 class MigrationError(Exception):
-    """The command cannot be done; the message is for the operator."""
+    """The command cannot be run; the message is for the operator."""
 
 
 class NextStep(enum.Enum):
-    """What a database waits for; the value is the exit code of ``check``."""
+    """The next step of an upgrade; the value is the exit code of ``check``."""
 
     NONE = 0
     EXPAND = 3
@@ -59,12 +62,12 @@ class NextStep(enum.Enum):
 
 
 def _config() -> alembic_config.Config:
-    found = alembic_config.Config()
+    config = alembic_config.Config()
     home = Path(migrations.__file__).parent
-    # The parser behind it takes a percent sign for the start of a name.
+    # ConfigParser would treat a percent sign as the start of a variable.
     where = str(home).replace('%', '%%')
-    found.set_main_option('script_location', where)
-    return found
+    config.set_main_option('script_location', where)
+    return config
 
 
 @functools.cache
@@ -79,43 +82,41 @@ def _head(branch: str) -> str:
 
 def _revision(name: str) -> alembic_script.Script:
     try:
-        found = _graph().get_revision(name)
+        revision = _graph().get_revision(name)
     except alembic_util.CommandError as error:
         raise MigrationError(f'Unknown revision: {name}.') from error
-    if found is None:
+    if revision is None:
         raise MigrationError(f'Unknown revision: {name}.')
-    return found
+    return revision
 
 
 def _behind(names: Iterable[str]) -> set[str]:
-    """The revisions named, and all that they stand on."""
-    found: set[str] = set()
+    """Return these revisions and all revisions on which they depend."""
+    behind: set[str] = set()
     waiting = list(names)
     while waiting:
         revision = _revision(waiting.pop())
-        if revision.revision not in found:
-            found.add(revision.revision)
+        if revision.revision not in behind:
+            behind.add(revision.revision)
             waiting += alembic_util.to_tuple(revision.down_revision, ())
             waiting += alembic_util.to_tuple(revision.dependencies, ())
-    return found
+    return behind
 
 
-# Where a database stands
-
-
+# The revision of a database
 def version(engine: sa.Engine) -> list[str]:
-    """The stored revisions, none for a new database.
+    """Return the stored revisions; empty for a new database.
 
-    Ids of earlier days are rewritten when they are seen first.
+    Former ids of revisions are replaced in the database.
     """
-    found = _read(engine)
-    if set(found) & set(_RENAMED):
-        _rename(engine, found)
+    revision = _read(engine)
+    if set(revision) & set(_RENAMED):
+        _rename(engine, revision)
         return _read(engine)
-    if not found and sa.inspect(engine).has_table('migrate_version'):
+    if not revision and sa.inspect(engine).has_table('migrate_version'):
         _adopt_number(engine)
         return _read(engine)
-    return found
+    return revision
 
 
 def _read(engine: sa.Engine) -> list[str]:
@@ -125,8 +126,8 @@ def _read(engine: sa.Engine) -> list[str]:
         return sorted(connection.scalars(sa.select(_stored.c.version_num)))
 
 
-def _rename(engine: sa.Engine, found: list[str]) -> None:
-    old = next(name for name in _RENAMED if name in found)
+def _rename(engine: sa.Engine, tables: list[str]) -> None:
+    old = next(name for name in _RENAMED if name in tables)
     LOG.info(
         'Replaced the old name of revision %s with %s.', old, _RENAMED[old]
     )
@@ -147,7 +148,7 @@ def _adopt_number(engine: sa.Engine) -> None:
             'Liberty (42) to Ocata (45) are known. Upgrade it with Liberty.'
         )
     LOG.info(
-        'Replaced the number of migration %s with the revision %s.',
+        'The database was at migration %s; recorded it as revision %s.',
         number,
         _NUMBERED[number],
     )
@@ -155,7 +156,7 @@ def _adopt_number(engine: sa.Engine) -> None:
 
 
 def check(engine: sa.Engine) -> NextStep:
-    """The next step, told by the schema and by the rows."""
+    """Return the next step, by the stored revisions and by the rows."""
     done = _behind(version(engine))
     if _head('contract') in done:
         return NextStep.NONE
@@ -177,41 +178,49 @@ def _is_populated(engine: sa.Engine) -> bool:
     return bool(_read(engine)) or sa.inspect(engine).has_table('images')
 
 
-# The steps; each takes the lock, and looks again once it has it
+# The steps; each takes the lock, and then reads the revision again
 
 
-def sync(engine: sa.Engine, say: Say) -> None:
-    """All the way, with no daemon at work."""
+def sync(
+    engine: sa.Engine, say: Say, watch: Watch = maintenance.ignore
+) -> None:
+    """Do all steps of an upgrade; no daemon may run."""
     with maintenance.lock(engine):
         if check(engine) is NextStep.NONE:
             say('The database is already up to date.')
             return
         _expand(engine, say, has_old_daemons=False)
-        _migrate(engine, say)
+        _migrate(engine, say, watch)
         _contract(engine, say)
         say('The database is in sync.')
 
 
 def expand(engine: sa.Engine, say: Say) -> None:
-    """Add what is new; daemons of the previous release go on."""
+    """Add new tables and columns; daemons of the last release may run."""
     with maintenance.lock(engine):
         _expand(engine, say, has_old_daemons=True)
 
 
-def migrate(engine: sa.Engine, say: Say) -> None:
-    """Move the rows that the next contract needs moved."""
+def migrate(
+    engine: sa.Engine, say: Say, watch: Watch = maintenance.ignore
+) -> int:
+    """Migrate the rows, as the next contract requires.
+
+    :param watch: called with the number of rows of each batch
+    :returns: the number of rows
+    """
     with maintenance.lock(engine):
-        _migrate(engine, say)
+        return _migrate(engine, say, watch)
 
 
 def contract(engine: sa.Engine, say: Say) -> None:
-    """Take away what no daemon uses any more."""
+    """Remove what no daemon uses any more from the schema."""
     with maintenance.lock(engine):
         _contract(engine, say)
 
 
 def upgrade(engine: sa.Engine, target: str, say: Say) -> None:
-    """Run the scripts of the schema alone, up to a revision."""
+    """Run only the scripts for the schema, up to a revision."""
     target = _RENAMED.get(target, target)
     with maintenance.lock(engine):
         _upgrade(engine, target)
@@ -224,8 +233,8 @@ def version_control(
 ) -> None:
     """Store a revision and change nothing else.
 
-    A wrong one makes the next upgrade repeat or skip steps, so a database
-    with tables in it is stamped by force only.
+    A wrong revision makes the next upgrade repeat or skip steps. Therefore a
+    database that has tables is changed only with ``force``.
     """
     name = _revision(_RENAMED.get(target, target)).revision
     with maintenance.lock(engine):
@@ -248,7 +257,7 @@ def _expand(engine: sa.Engine, say: Say, has_old_daemons: bool) -> None:
     if _head('expand') in done:
         say('The database is expanded already; no expansion needed.')
         return
-    # A database that is made by this very run has no daemons yet.
+    # A database that is created by this run has no daemons yet.
     _upgrade(engine, _head('expand'), has_old_daemons and bool(stored))
     _verify(engine, 'expand')
     say(
@@ -257,19 +266,21 @@ def _expand(engine: sa.Engine, say: Say, has_old_daemons: bool) -> None:
     )
 
 
-def _migrate(engine: sa.Engine, say: Say) -> None:
+def _migrate(engine: sa.Engine, say: Say, watch: Watch) -> int:
     done = _behind(version(engine))
     if _head('contract') in done:
         say('The database is up to date; no migrations needed.')
-        return
+        return 0
     _require_expanded(done)
     if not _is_data_pending(engine):
         say('No rows need to be migrated.')
-        return
+        return 0
     count = sum(
-        module.migrate(engine) for module in data_migrations.IN_GRAPH_ORDER
+        module.migrate(engine, watch)
+        for module in data_migrations.IN_GRAPH_ORDER
     )
     say(f'Migrated {count} rows.')
+    return count
 
 
 def _contract(engine: sa.Engine, say: Say) -> None:
@@ -307,7 +318,7 @@ def _join(names: list[str]) -> str:
     return ', '.join(names)
 
 
-# What alembic does for us
+# Calls of alembic
 
 
 def _upgrade(
@@ -323,10 +334,10 @@ def _upgrade(
 
 
 def _refuse_unknown(engine: sa.Engine) -> None:
-    """Tables that nobody marked were made by something unknown.
+    """Fail if there are tables without a revision, of an unknown origin.
 
-    The empty table of revisions is the trace of a first step of ours that
-    was interrupted, and may be repeated.
+    An empty table of revisions is allowed: it comes from our first step, if
+    that was interrupted, and the step can be repeated.
     """
     inspector = sa.inspect(engine)
     if inspector.has_table('images') and not inspector.has_table(
@@ -351,8 +362,9 @@ def _run(
     config = _config()
     with engine.connect() as connection:
         if engine.dialect.name == 'sqlite':
-            # A table is changed by a copy that takes its name; those that
-            # point to it are not to mind. It ends with the connection.
+            # A table is changed by replacing it with a copy, which foreign
+            # keys that refer to it must not prevent. The setting ends with
+            # the connection.
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101 - tells mypy, cannot be
             driver.execute('PRAGMA foreign_keys=OFF')

@@ -1,15 +1,15 @@
 """The tables, as they are at the newest revision.
 
-Queries name these tables; the schema itself is made by ``migrations`` alone,
-and a test compares the two. Tables, columns and indexes carry the names of
-upstream's catalog, so that an existing database can be taken over in place.
-What upstream does not have is at the end, and in ``images.row_version``:
-columns of ours are nullable or carry a server default, so that a row
-written by older code stays valid. Indexes of ours begin with ``split_``.
+Queries use these tables; only ``migrations`` creates the schema, and a test
+compares the two. Tables, columns and indexes have the names of upstream
+Glance, so that an existing database can be used in place. Our additional
+tables are at the end; ``images.row_version`` is an additional column. Such
+columns are nullable or have a server default, so that a row written by older
+code stays valid. The names of our indexes begin with ``split_``.
 
 Times are naive UTC in whole seconds. Texts are compared byte for byte, see
-:mod:`exact`; only a unique index takes for the same what the collation of its
-column takes for the same.
+:mod:`exact`; only a unique index compares texts by the collation of its
+column.
 """
 
 from typing import Any
@@ -22,10 +22,10 @@ from glance_registry.db import exact
 
 metadata = sa.MetaData()
 
-#: big integers; SQLite numbers rows by itself only in an INTEGER key
+#: Big integers. SQLite generates row numbers only for an INTEGER key.
 Big = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 
-#: dialects whose texts have collations that take different ones for the same
+#: Dialects whose collations may treat different texts as equal.
 MYSQL = ('mysql', 'mariadb')
 VISIBILITIES = ('private', 'public', 'shared', 'community')
 
@@ -87,7 +87,7 @@ images = _table(
     _bool('os_hidden', default=False, server_default=sa.false()),
     sa.Column('os_hash_algo', exact.Name(64)),
     sa.Column('os_hash_value', exact.Name(128)),
-    # Rises with every change: the source of ETag and If-Match.
+    # Increases with every change; ETag and If-Match use it.
     sa.Column('row_version', Big, nullable=False, server_default='1'),
     sa.Index('checksum_image_idx', 'checksum'),
     sa.Index('visibility_image_idx', 'visibility'),
@@ -99,8 +99,9 @@ images = _table(
     sa.Index('os_hash_value_image_idx', 'os_hash_value'),
 )
 
-# A page of a list is read from these indexes alone: from one for what a
-# project owns and one for what anybody may see, per sort key worth it.
+# A page of a list is read from these indexes alone. For each frequent sort
+# key there is one index for the images of a project, and one for the images
+# of one visibility.
 for _by in (('owner', 'visibility'), ('visibility',)):
     for _key in ('created_at', 'name', 'size'):
         _columns = [*_by, 'deleted', 'os_hidden', _key]
@@ -125,15 +126,17 @@ image_properties = _table(
     sa.Index('ix_image_properties_deleted', 'deleted'),
 )
 
-#: how much of a property's value is indexed; see ``value_prefix``
+#: Number of characters of a property's value that are indexed; see
+#: ``value_prefix``.
 PREFIX = 64
 
 
 def value_prefix(value: Any) -> sa.Function[str]:
-    """The indexed start of a property's value, as PostgreSQL must read it.
+    """Return the indexed prefix of a property's value, for PostgreSQL.
 
-    PostgreSQL has no prefix indexes, so there a query that shall use
-    ``split_image_properties_value`` compares this of both sides as well.
+    PostgreSQL has no prefix indexes. There, a query uses the index
+    ``split_image_properties_value`` only if it also compares the prefixes of
+    both sides.
     """
     return sa.func.left(value, sa.literal_column(str(PREFIX)), type_=sa.Text)
 
@@ -306,7 +309,7 @@ metadef_objects = _table(
     _namespace_id(),
     sa.Column('name', exact.Name(80), nullable=False),
     sa.Column('description', sa.Text()),
-    # names separated by commas
+    # Names separated by commas.
     sa.Column('required', sa.Text()),
     sa.Column('json_schema', engine.Json(), nullable=False, default=dict),
     *_times(),
@@ -372,13 +375,13 @@ cached_images = _table(
     ),
 )
 
-# Leases of running transfers: who works on which image, and until when
-# that is believed without another beat.
+# Leases of running transfers: which node works on which image, and when the
+# lease expires if it is not renewed.
 image_transfers = _table(
     'image_transfers',
     sa.Column('id', exact.Name(36), primary_key=True),
     _image_id(),
-    # upload, stage, import, hash
+    # upload, stage, import, hash, verify
     sa.Column('kind', exact.Name(20), nullable=False),
     sa.Column('node', exact.Name(255), nullable=False),
     sa.Column(
@@ -388,23 +391,28 @@ image_transfers = _table(
     sa.Column('started_at', sa.DateTime(), nullable=False),
     sa.Column('beat_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
-    # Of the store that is written to; null if glance-api does not know.
+    # Identity of the destination store; null if glance-api does not know it.
     sa.Column('store', sa.String(255)),
     sa.Column('renewals', Big, nullable=False, default=0, server_default='0'),
+    # The worker, for transfers that another worker can continue; null if
+    # no worker holds it.
+    sa.Column('holder', sa.String(36)),
+    # JSON: the data that another worker needs to continue.
+    sa.Column('work', engine.Json()),
     sa.UniqueConstraint(
         'image_id', 'kind', name='split_image_transfers_image_id_kind'
     ),
     sa.Index('split_image_transfers_expires_at', 'expires_at'),
 )
 
-# Data that is to be removed from a store: of deleted images, of removed
-# locations, and what an upload that failed may have left there.
+# Data that is to be removed from a store: the data of deleted images and of
+# removed locations, and data that a failed upload may have left.
 image_leftovers = _table(
     'image_leftovers',
     sa.Column('id', sa.String(36), primary_key=True),
-    # No foreign key: purging an image must not wait for it.
+    # No foreign key, so that an image can be purged before its leftovers.
     sa.Column('image_id', sa.String(36), nullable=False),
-    # JSON; null: whatever an upload of the image left under its id
+    # JSON; null: all data that an upload left under the id of the image.
     sa.Column('location_ids', engine.Json()),
     sa.Column('node', sa.String(255), nullable=False),
     sa.Column('store', sa.String(255)),
@@ -416,8 +424,8 @@ image_leftovers = _table(
     sa.Index('split_image_leftovers_image_id', 'image_id'),
 )
 
-# Whoever takes room in a store under a quota writes the owner's row first;
-# '' is nobody.
+# Every transaction that uses storage under a quota first writes the row of
+# the owner; the owner '' stands for images without an owner.
 storage_owners = _table(
     'storage_owners',
     sa.Column('owner', exact.Name(255), primary_key=True),

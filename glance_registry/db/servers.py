@@ -1,9 +1,8 @@
-"""What servers of databases, and their drivers, want.
+"""Settings of database servers and their drivers.
 
-Everything that is done once, when an engine or a connection is made.
+They are applied once, when an engine or a connection is created.
 """
 
-import importlib
 from typing import Any
 
 from oslo_db.sqlalchemy import exc_filters
@@ -11,19 +10,20 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import pool
 
-from glance.common import imports
+from glance.common import errors
 
-#: How long a writer waits for the one before.
+#: Max time that a write waits for a lock.
 LOCK_SECONDS = 20
-#: SQLite: so much of the file is read without a system call per page; a
-#: look-up by id takes less than half the time.
+#: SQLite: size of the part of the file that is memory-mapped and needs no
+#: system call per page; a look-up by id then takes less than half the time.
 MAPPED_BYTES = 256 * 2**20
-#: A server that has not connected, or not said a word, so long is lost.
+#: Time-outs of connecting, and of waiting for a response of the server.
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 45
-#: How long one waits for a connection, where no option says it.
+#: Max time to wait for a connection if no option sets it.
 POOL_SECONDS = 30
-#: What a URL without a driver means; both wait green.
+#: Drivers for URLs that name none. Both let other green threads run while
+#: they wait.
 _DRIVERS = {
     'mysql': 'mysql+pymysql',
     'mariadb': 'mysql+pymysql',
@@ -36,15 +36,15 @@ _CHARACTER_SETS = {
     'mariadb': ('charset', 'utf8mb4'),
     'postgresql': ('client_encoding', 'utf8'),
 }
-#: Drivers that wait in C, where green threads cannot run.
+#: Drivers that wait in C code, which blocks all green threads.
 BLOCKING_DRIVERS = frozenset({'pysqlite', 'mysqldb', 'mariadbconnector'})
 
 
 def parse_url(url: str) -> sa.URL:
-    """SQLAlchemy's URL, with the driver we mean where it names none.
+    """Parse a database URL, and add our driver if the URL names none.
 
-    The character set of the connection is ours: another one could not carry
-    every text.
+    The character set of the connection is always UTF-8, because others
+    cannot encode every text.
     """
     parsed = sa.make_url(url)
     driver = _DRIVERS.get(parsed.drivername)
@@ -54,13 +54,38 @@ def parse_url(url: str) -> sa.URL:
     return parsed.update_query_dict({name: value}) if name else parsed
 
 
-def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
-    """An engine with all that its server and driver want.
+def check_url(url: str) -> None:
+    """Refuse a URL for which no engine can be made; connect to nothing.
 
-    :param options: the values of oslo.db's section ``[database]``
+    The messages of the libraries are not shown, because a part of a password
+    that is not encoded may be in them.
+
+    :raises errors.ConfigurationError: the URL cannot be used
     """
-    # Whoever begins a transaction also ends it, and reads have none: the
-    # pool need not send a ROLLBACK after each of them.
+    try:
+        parsed = parse_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise errors.ConfigurationError(
+            'connection in [database] is not the URL of a database, for '
+            'instance mysql+pymysql://USER:PASSWORD@HOST/glance; special '
+            'characters of the password must be percent-encoded.'
+        ) from None
+    try:
+        parsed.get_dialect().import_dbapi()
+    except (sa.exc.ArgumentError, ImportError):
+        raise errors.ConfigurationError(
+            f'connection in [database]: {parsed.drivername} cannot be used, '
+            'because there is no such driver, or it is not installed.'
+        ) from None
+
+
+def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
+    """Create an engine with the settings for its server and driver.
+
+    :param options: the options of oslo.db's section ``[database]``
+    """
+    # Every transaction is ended explicitly, and reads have none. So the pool
+    # need not send a ROLLBACK when a connection is returned.
     settings: dict[str, Any] = {'pool_reset_on_return': None}
     kind = url.get_backend_name()
     if autocommit:
@@ -71,7 +96,7 @@ def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
     elif kind != 'sqlite':
         settings['isolation_level'] = 'READ COMMITTED'
     if url.get_driver_name() in BLOCKING_DRIVERS:
-        # A connection belongs to one native thread; no locks to share.
+        # Each native thread has its own connection, so no locks are shared.
         settings |= {'poolclass': pool.SingletonThreadPool, 'pool_size': 1000}
     else:
         settings |= {
@@ -84,10 +109,7 @@ def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
             'pool_use_lifo': True,
             'connect_args': _patience(url),
         }
-    if url.get_driver_name() == 'pymysql':
-        _import_pymysql()
     engine = sa.create_engine(url, hide_parameters=True, **settings)
-    event.listen(engine, 'do_connect', _connect)
     event.listen(engine, 'handle_error', _recognise_lost)
     exc_filters.register_engine(engine)
     if kind == 'sqlite':
@@ -97,16 +119,17 @@ def make_engine(url: sa.URL, options: Any, autocommit: bool) -> sa.Engine:
     return engine
 
 
-#: What MariaDB and MySQL are told whatever their configuration says.
+#: SQL mode for MariaDB and MySQL; it overrides the server's configuration.
+#: Without a strict mode they change a text that a column cannot store.
 SQL_MODE = (
     'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,'
     'NO_ENGINE_SUBSTITUTION'
 )
-#: Errors of a server that takes its leave: shutdown, a killed connection.
+#: Errors of a server that shuts down or ends a connection.
 _LEAVING = frozenset((1053, 1927))
-#: For the ids of a page MariaDB would look into each index of each table at
-#: each id, only to plan: 0.3 of 1.6 ms for 25 images.
-#: Without a strict mode they change a text that a column cannot hold.
+#: eq_range_index_dive_limit: to plan a query on the ids of a page, MariaDB
+#: would look up each id in each index of each table, which takes 0.3 of
+#: 1.6 ms for 25 images.
 _MARIADB = (
     f"SET SESSION sql_mode = '{SQL_MODE}', "
     f'SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, '
@@ -117,7 +140,7 @@ _SETTINGS = {
     'mariadb': _MARIADB,
     'postgresql': f"SET lock_timeout = '{LOCK_SECONDS}s'",
 }
-#: How long a driver waits for a server that went away without a word.
+#: Time-outs of the drivers, for a server that disappeared.
 _PATIENCE: dict[str, dict[str, int]] = {
     'pymysql': {
         'connect_timeout': CONNECT_SECONDS,
@@ -135,37 +158,18 @@ _PATIENCE: dict[str, dict[str, int]] = {
 
 
 def _patience(url: sa.URL) -> dict[str, int]:
-    """Arguments of the driver; what the operator's URL says wins."""
+    """Return arguments for the driver; the operator's URL overrides them."""
     usual = _PATIENCE.get(url.get_driver_name(), {})
     return {
         name: value for name, value in usual.items() if name not in url.query
     }
 
 
-def _import_pymysql() -> None:
-    """Without the 7 MiB of cryptography, which few passwords need."""
-    with imports.without('cryptography'):
-        importlib.import_module('pymysql')
-
-
-def _connect(
-    dialect: Any, _record: Any, arguments: Any, settings: dict[str, Any]
-) -> Any:
-    """Connect; bring cryptography when the server turns out to need it."""
-    try:
-        return dialect.connect(*arguments, **settings)
-    except RuntimeError as error:
-        if 'cryptography' not in str(error):
-            raise
-        importlib.reload(importlib.import_module('pymysql._auth'))
-        return dialect.connect(*arguments, **settings)
-
-
 def _recognise_lost(failed: sa.engine.ExceptionContext) -> None:
-    """Tell the filters of oslo.db what is a lost connection too.
+    """Mark further errors as lost connections for the filters of oslo.db.
 
-    No connection was made, for whatever reason; or the server said goodbye
-    in a way that SQLAlchemy does not know.
+    These are failures to connect, and errors of a server that shuts down
+    which SQLAlchemy does not recognize.
     """
     cause = failed.original_exception
     code = cause.args[0] if cause.args else None
@@ -189,10 +193,10 @@ _PASSING_CODES = frozenset((5, 6, 7, 8, 9, 10, 13, 14, 15))
 
 
 def is_passing(error: BaseException | None) -> bool:
-    """Whether a driver's error may be gone at the next try.
+    """Return whether a driver's error is temporary.
 
-    Others last until somebody mends the database: a table or a privilege
-    that is missing, a column of the wrong character set.
+    Other errors persist until an operator repairs the database: a missing
+    table or privilege, or a column with the wrong character set.
     """
     if error is None:
         return False
@@ -216,7 +220,7 @@ def _prepare_server(engine: sa.Engine, statement: str) -> None:
 
 
 def set_mode(engine: sa.Engine) -> None:
-    """Make MariaDB and MySQL refuse what they would change silently."""
+    """Make MariaDB and MySQL reject values that they would change silently."""
     if engine.dialect.name in ('mysql', 'mariadb'):
         _prepare_server(engine, f"SET SESSION sql_mode = '{SQL_MODE}'")
 
@@ -226,7 +230,7 @@ def _prepare_sqlite(engine: sa.Engine, options: Any) -> None:
 
     @event.listens_for(engine, 'connect')
     def connected(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # BEGIN is ours, below
+        connection.isolation_level = None  # the engine sends BEGIN itself
         connection.execute(f'PRAGMA busy_timeout = {LOCK_SECONDS * 1000}')
         connection.execute(f'PRAGMA mmap_size = {MAPPED_BYTES}')
         connection.execute('PRAGMA journal_mode = WAL')

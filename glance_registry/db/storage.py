@@ -1,14 +1,14 @@
-"""How much an owner keeps, and whether there is room for more.
+"""Storage that an owner uses, and checks of quotas and limits.
 
 ``user_storage_quota`` counts size times locations of the owner's images, and
-what running uploads have announced or moved. If two uploads begin at the same
-time, the second must see the first. Therefore every transaction that may use
-more storage first writes the owner's row in ``storage_owners``. It writes the
-row instead of only locking it, because locks of Galera end at the node; the
-write makes one of two nodes try again.
+the bytes that running uploads announced or transferred. If two uploads begin
+at the same time, the second must see the first. Therefore every transaction
+that may use more storage first writes the owner's row in ``storage_owners``.
+It writes the row instead of only locking it, because a lock in a Galera
+cluster is local to its node; the write makes one of two nodes try again.
 
-An image's lock is taken before the owner's, and that before the lock of any
-transfer; a renewal, which holds locks of several transfers, takes neither.
+The order of locks is: the image, the owner, the transfer. A renewal, which
+locks several transfers, locks neither images nor owners.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,20 +29,28 @@ OWNERS = models.storage_owners
 PROPERTIES = models.image_properties
 TRANSFERS = models.image_transfers
 
-#: Statuses of images that count nowhere.
+#: Statuses of images that no quota or limit counts.
 _GONE = ('killed', 'deleted', 'pending_delete')
 _STAGING = ('uploading', 'importing')
 _UPLOADING = ('saving', *_STAGING)
-#: An image that is being copied to further stores has it, not empty.
+#: Property that is not empty while an image is copied to further stores.
 _IMPORTING = 'os_glance_importing_to_stores'
-#: Transfers that fill a store; what is staged counts when it is imported.
+#: Names of the limits in messages.
+LIMITS = {
+    'size_bytes': 'image_size_total, in bytes',
+    'stage_bytes': 'image_stage_total, in bytes',
+    'images': 'image_count_total',
+    'uploading': 'image_count_uploading',
+}
+#: Kinds of transfers that write to a store; staged data counts only when it
+#: is imported.
 FILLING = ('upload', 'import')
 
 
 def _of_owner(statement: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
-    """A statement on images, by whether there is an owner at all.
+    """Return two statements: for images with, and without an owner.
 
-    Two, because PostgreSQL walks no index for IS NOT DISTINCT FROM.
+    One statement with IS NOT DISTINCT FROM would use no index in PostgreSQL.
     """
     return {
         True: statement.where(IMAGES.c.owner == sa.bindparam('owner')),
@@ -58,7 +66,7 @@ _USED = _of_owner(
     )
     .where(_COUNTS, LOCATIONS.c.deleted == sa.false())
 )
-#: Deleted images too: their bytes come until the transfer ends
+#: Includes deleted images: their transfers write bytes until they end
 #: (OSSA-2015-003).
 _RUNNING = _of_owner(
     sa.select(
@@ -99,7 +107,10 @@ _HELD_BY = sa.select(TRANSFERS.c.id, IMAGES.c.owner).where(
 
 
 def _write_owner() -> Mapping[str, Any]:
-    """By dialect: count one change of the owner, who may be new."""
+    """Return, by dialect, the statement that counts a change of an owner.
+
+    It inserts the owner's row if it does not exist.
+    """
     counted = {'changes': OWNERS.c.changes + 1}
     first = {'owner': sa.bindparam('owner'), 'changes': 1}
     on_mysql = (
@@ -119,15 +130,15 @@ _WRITE_OWNER = _write_owner()
 
 
 def lock_owner(connection: sa.Connection, owner: str | None) -> None:
-    """Be the only one to take room of the owner's."""
+    """Lock the owner: no other transaction may reserve storage for it."""
     statement = _WRITE_OWNER[connection.dialect.name]
     connection.execute(statement, {'owner': owner or ''})
 
 
 def used_bytes(connection: sa.Connection, owner: str | None) -> int:
-    """What the owner's images take in the stores."""
-    found = connection.execute(_USED[owner is not None], {'owner': owner})
-    return int(found.scalar() or 0)
+    """Return the number of bytes of the owner's images in all stores."""
+    row = connection.execute(_USED[owner is not None], {'owner': owner})
+    return int(row.scalar() or 0)
 
 
 def reserve(
@@ -137,11 +148,11 @@ def reserve(
     transfer_id: str,
     wanted_bytes: int | None,
 ) -> int:
-    """Find room for a transfer that begins; the owner stays locked.
+    """Check the quota for a transfer that begins; the owner stays locked.
 
-    :param wanted_bytes: None: nobody knows
-    :returns: most bytes that may come
-    :raises errors.LimitExceeded: there is no room
+    :param wanted_bytes: size of the data; None if it is unknown
+    :returns: max number of bytes that the transfer may write
+    :raises errors.LimitExceeded: the quota is exceeded
     """
     left = _room(connection, owner, quota_bytes, transfer_id)
     if left < (wanted_bytes or 0):
@@ -149,12 +160,49 @@ def reserve(
     return left
 
 
+def room(
+    connection: sa.Connection,
+    owner: str | None,
+    quota_bytes: int,
+    transfer_id: str,
+) -> int:
+    """Return the max number of bytes that a transfer may write.
+
+    The owner stays locked.
+    """
+    return max(0, _room(connection, owner, quota_bytes, transfer_id))
+
+
+def require_limits(
+    connection: sa.Connection, owner: str | None, limits: Mapping[str, int]
+) -> None:
+    """Check the owner's limits after this transaction's changes; lock it.
+
+    Bytes that running transfers announced count as used.
+
+    :param limits: limits by the names of contract.Usage
+    :raises errors.LimitExceeded: a limit is exceeded
+    """
+    lock_owner(connection, owner)
+    usage: dict[str, Any] = {**get_usage(connection, owner)}
+    if 'size_bytes' in limits:
+        usage['size_bytes'] += sum(
+            row.bytes_expected or 0 for row in _running(connection, owner)
+        )
+    for name, limit in limits.items():
+        if usage[name] > limit:
+            raise errors.LimitExceeded(
+                f'The project would use {usage[name]} of {LIMITS[name]}; the '
+                f'limit is {limit}.'
+            )
+
+
 def require_fits(
     connection: sa.Connection, image_id: str, quota_bytes: int
 ) -> None:
-    """Let an image keep the locations it was given in this transaction.
+    """Check the quota after this transaction added locations to an image.
 
-    :raises errors.LimitExceeded: its owner has no room for them
+    :raises errors.LimitExceeded: the owner's quota is exceeded
     """
     owner = _owner_of(connection, image_id)
     if _room(connection, owner, quota_bytes, None) < 0:
@@ -167,7 +215,10 @@ def _room(
     quota_bytes: int,
     transfer_id: str | None,
 ) -> int:
-    """Bytes that are neither used nor promised to another transfer."""
+    """Return the bytes that are neither used nor reserved for others.
+
+    The result is negative if the quota is exceeded.
+    """
     lock_owner(connection, owner)
     others: int = sum(
         max(row.bytes_expected or 0, row.bytes_done)
@@ -178,10 +229,10 @@ def _room(
 
 
 def _owner_of(connection: sa.Connection, image_id: str) -> str | None:
-    found: str | None = connection.execute(
+    owner: str | None = connection.execute(
         sa.select(IMAGES.c.owner).where(IMAGES.c.id == image_id)
     ).scalar_one()
-    return found
+    return owner
 
 
 def confirm(
@@ -191,9 +242,9 @@ def confirm(
     transfer_id: str,
     size_bytes: int,
 ) -> None:
-    """Find room for a transfer that ends; the owner stays locked.
+    """Check the quota for a transfer that ends; the owner stays locked.
 
-    :raises errors.LimitExceeded: there is none any more
+    :raises errors.LimitExceeded: the quota is exceeded
     """
     owner = _owner_of(connection, image_id)
     lock_owner(connection, owner)
@@ -206,9 +257,10 @@ def confirm(
 def without_room(
     connection: sa.Connection, transfer_ids: Iterable[str], quota_bytes: int
 ) -> list[str]:
-    """Those transfers of unknown size that have moved too much.
+    """Return the transfers of unknown size that exceed the owner's quota.
 
-    Without any lock: what ends is looked at again.
+    This needs no lock, because the quota is checked again at the end of
+    each transfer.
     """
     ids = {'ids': list(transfer_ids)}
     over = []
@@ -236,7 +288,7 @@ def exceeded() -> errors.LimitExceeded:
 
 
 def get_usage(connection: sa.Connection, owner: str | None) -> contract.Usage:
-    """What unified limits count. Three statements, each on an index."""
+    """Return what unified limits count, with three indexed statements."""
     known, bound = owner is not None, {'owner': owner}
     by_status = connection.execute(_BY_STATUS[known], bound).all()
     copied = connection.execute(_COPIED[known], bound).all()
@@ -259,11 +311,11 @@ def _running(
 
 
 def _before(running: Iterable[sa.Row[Any]], transfer_id: str) -> int:
-    """Bytes of transfers that a running one must leave room for.
+    """Return the bytes of transfers that have priority over a running one.
 
-    Those that announced their size found room when they began. Of the
-    others the older comes first: of two that together are too much, one
-    goes on.
+    Transfers that announced their size have priority, because they reserved
+    storage when they began. Among the others the older one has priority, so
+    that of two transfers that together exceed the quota, one continues.
     """
     rows = {row.id: row for row in running}
     own = rows.pop(transfer_id, None)

@@ -16,7 +16,11 @@ def add(
     tag: str,
     quota: int,
 ) -> None:
-    """:raises errors.LimitExceeded: the image has ``quota`` tags already"""
+    """Add a tag; this has no effect if the image already has it.
+
+    :raises errors.NotFound: the image is not visible to the caller
+    :raises errors.LimitExceeded: the image already has ``quota`` tags
+    """
     images.touch_visible(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag in present:
@@ -35,7 +39,11 @@ def delete(
     image_id: str,
     tag: str,
 ) -> None:
-    """:raises errors.NotFound: no image, or no such tag on it"""
+    """Delete a tag.
+
+    :raises errors.NotFound: the image is not visible to the caller, or does
+        not have the tag
+    """
     images.touch_visible(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag not in present:

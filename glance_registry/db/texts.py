@@ -1,10 +1,10 @@
-"""Whether the database can hold every text."""
+"""Checks whether the database can store every text."""
 
 import sqlalchemy as sa
 
 from glance_registry.db import models
 
-#: Statements for MariaDB and MySQL: the columns of texts, and their sets.
+#: For MariaDB and MySQL: text columns whose character set is not UTF-8.
 _COLUMNS = sa.text(
     'SELECT table_name AS table_name, column_name AS column_name,'
     ' column_type AS column_type, is_nullable AS is_nullable,'
@@ -18,7 +18,7 @@ _ENCODING = sa.text('SHOW server_encoding')
 
 
 def faults(engine: sa.Engine) -> list[str]:
-    """What cannot hold every text, one sentence each, with the remedy."""
+    """Return messages on what cannot store every text, with the remedy."""
     if engine.dialect.name in models.MYSQL:
         return _column_faults(engine)
     if engine.dialect.name == 'postgresql':

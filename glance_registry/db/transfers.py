@@ -1,18 +1,16 @@
-"""Queries on running transfers: who may write an image's data, how long.
+"""Queries on running transfers: who may write an image's data, and how long.
 
-A transfer is a row with a lease. Its holder renews it; one that is not
-renewed any more belonged to a daemon that died, and :func:`sweep` gives its
-image back. The transfer's id is the right to finish or to abandon it: the
-caller's own rights may have ended while the bytes came.
+A transfer is a row with a lease, which its holder renews. If it is no longer
+renewed, its holder is considered dead, and :mod:`sweeping` ends the transfer.
+Knowing the transfer's id is the permission to finish or abandon it, because
+the caller's own permissions may end while the bytes are transferred.
 
-Whether it is renewed is told by its counter of renewals, which a sweeper
-watches by a clock that never jumps; the times in the row are the database's,
-and for people.
+A sweeper detects a renewal by the counter of renewals, and measures time with
+a monotonic clock. The times in the row come from the database's clock and are
+only information for operators.
 """
 
-from collections.abc import Mapping
-import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -27,14 +25,15 @@ from glance_registry.db import leftovers
 from glance_registry.db import locks
 from glance_registry.db import models
 from glance_registry.db import storage
+from glance_registry.db import tasks
 
 IMAGES = models.images
 LOCATIONS = models.image_locations
 TRANSFERS = models.image_transfers
 
-#: Tells the owner why an image is ``queued`` again.
+#: Property that tells the owner why an image is ``queued`` again.
 FAILED_REASON = 'os_glance_failed_reason'
-#: Of some transfers those whose image is gone.
+#: Selects, from given transfers, those whose image is deleted.
 _OF_DELETED = sa.select(TRANSFERS.c.id).where(
     TRANSFERS.c.image_id == IMAGES.c.id,
     TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True)),
@@ -57,15 +56,30 @@ _RENEW = (
         expires_at=clock.after(sa.bindparam('lease_seconds')),
     )
 )
-_OUTCOME = frozenset(
+_OF_IMAGE = sa.select(TRANSFERS.c.id).where(
+    TRANSFERS.c.image_id == sa.bindparam('of_image')
+)
+_IS_THIS = sa.and_(
+    TRANSFERS.c.id == sa.bindparam('transfer_id'),
+    TRANSFERS.c.image_id == sa.bindparam('of_image'),
+)
+_THIS = sa.select(TRANSFERS.c.id).where(_IS_THIS)
+_REMOVE = TRANSFERS.delete().where(_IS_THIS)
+_WORK = sa.select(TRANSFERS.c.work).where(
+    TRANSFERS.c.id == sa.bindparam('transfer_id')
+)
+OUTCOME = frozenset(
     ('size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value')
 )
+#: Attributes that plug-ins may change in addition to the outcome.
+_FORMATS = ('disk_format', 'container_format')
 
 
 class Kind(NamedTuple):
-    """What a transfer does to its image.
+    """A kind of transfer, and the status changes it makes.
 
-    :ivar broken: what its end means to the owner, before the node's name
+    :ivar broken: start of the message that tells the owner that a transfer
+        was interrupted; the name of the node follows
     """
 
     name: str
@@ -74,22 +88,6 @@ class Kind(NamedTuple):
     broken: str
 
 
-class Mark(NamedTuple):
-    """What every renewal changes.
-
-    :ivar expires_at: a registry of the previous release counts no renewals
-    """
-
-    renewals: int
-    expires_at: datetime.datetime
-
-
-_MARKS = sa.select(
-    TRANSFERS.c.id, TRANSFERS.c.renewals, TRANSFERS.c.expires_at
-)
-_OF_IDS = sa.select(TRANSFERS).where(
-    TRANSFERS.c.id.in_(sa.bindparam('ids', expanding=True))
-)
 UPLOAD = Kind(
     'upload',
     lifecycle.CLAIM_UPLOAD,
@@ -102,9 +100,15 @@ LOCATION = Kind(
     lifecycle.FINISH_LOCATION,
     'The location given to',
 )
-_KINDS = {kind.name: kind for kind in (UPLOAD, LOCATION)}
-#: Finds out the hashes of an active image; claims nothing of it.
-HASH = 'hash'
+STAGE = Kind(
+    'stage',
+    lifecycle.CLAIM_STAGE,
+    lifecycle.FINISH_STAGE,
+    'The staging of data through',
+)
+KINDS = {kind.name: kind for kind in (UPLOAD, LOCATION, STAGE)}
+#: Property with the id of the task that is writing the image's data.
+IMPORT_TASK = 'os_glance_import_task'
 
 
 def claim(
@@ -115,10 +119,10 @@ def claim(
     kind: Kind,
     lease_seconds: int,
 ) -> contract.Claimed:
-    """Give one caller the right to the image's data.
+    """Give one caller the exclusive right to write the image's data.
 
     :raises errors.Conflict: the image is not ``queued``
-    :raises errors.LimitExceeded: its owner has no room for so much
+    :raises errors.LimitExceeded: the data exceeds the owner's quota
     """
     step = kind.claim
     claimed = images.touch(
@@ -129,7 +133,7 @@ def claim(
         before=step.before,
     )
     image = images.get(connection, context, image_id)
-    if not claimed and not _holds(connection, image_id, wanted['transfer_id']):
+    if not claimed and not holds(connection, image_id, wanted['transfer_id']):
         raise errors.Conflict(
             f'The image is {image["status"]}; data can be uploaded only '
             'while it is queued.'
@@ -147,20 +151,79 @@ def claim(
             wanted['size'],
         )
     if claimed:
-        _insert(connection, image_id, wanted, kind.name, lease_seconds)
+        work = _record(connection, image_id, wanted)
+        insert(
+            connection, image_id, wanted, kind.name, lease_seconds, work=work
+        )
         if image['properties'].pop(FAILED_REASON, None) is not None:
             no_reason = {FAILED_REASON: None}
             children.change_properties(connection, image_id, no_reason)
+        if limits := wanted.get('limits'):
+            storage.require_limits(connection, image['owner'], limits)
     return answer
 
 
-def _insert(
+def _record(
+    connection: sa.Connection, image_id: str, wanted: contract.Claim
+) -> dict[str, Any] | None:
+    """Create the record of the task, if the claim belongs to a task."""
+    if 'task' not in wanted:
+        return None
+    task = wanted['task']
+    tasks.create(connection, task, image_id, tasks.PROCESSING)
+    running: dict[str, str | None] = {IMPORT_TASK: task['id']}
+    children.change_properties(connection, image_id, running)
+    return {'keep_hours': task['keep_hours']}
+
+
+def end_task(
+    connection: sa.Connection,
+    transfer_id: str,
+    work: dict[str, Any] | None,
+    failure: str | None,
+    image_id: str,
+) -> None:
+    """End the task of a transfer.
+
+    :param work: ``work`` of the transfer; None if it has no task
+    :param failure: reason of the failure; None if it succeeded
+    """
+    if work is None:
+        return
+    children.change_properties(connection, image_id, {IMPORT_TASK: None})
+    result = {'image_id': image_id} if failure is None else None
+    tasks.end(
+        connection,
+        transfer_id,
+        work['keep_hours'],
+        failure=failure,
+        result=result,
+    )
+
+
+def work_of(
+    connection: sa.Connection, transfer_id: str
+) -> dict[str, Any] | None:
+    row: dict[str, Any] | None = connection.execute(
+        _WORK, {'transfer_id': transfer_id}
+    ).scalar()
+    return row
+
+
+def insert(
     connection: sa.Connection,
     image_id: str,
     wanted: contract.Claim,
     kind: str,
     lease_seconds: int,
+    **more: Any,
 ) -> None:
+    """Insert the row of a transfer, with a new lease.
+
+    :param wanted: claim of the transfer
+    :param kind: name of its kind
+    :param more: values of further columns
+    """
     connection.execute(
         _INSERT,
         {
@@ -171,6 +234,9 @@ def _insert(
             'store': wanted.get('store'),
             'bytes_expected': wanted['size'],
             'lease_seconds': lease_seconds,
+            'work': None,
+            'holder': None,
+            **more,
         },
     )
 
@@ -180,10 +246,10 @@ def renew(
     renewal: contract.Renewal,
     lease_seconds: int,
 ) -> contract.Renewed:
-    """Prolong the leases of transfers that are still held.
+    """Renew the leases of transfers that still exist.
 
-    One whose image was deleted stays until its holder gives it back: its
-    bytes are there so long.
+    The transfer of a deleted image stays until its holder gives it back,
+    because its bytes use storage until then.
     """
     lost = []
     for transfer_id, bytes_done in sorted(renewal['transfers'].items()):
@@ -206,77 +272,48 @@ def renew(
 
 
 def finish(
-    connection: sa.Connection, image_id: str, stored: contract.Stored
+    connection: sa.Connection,
+    image_id: str,
+    stored: contract.Stored | contract.Registered,
+    kind: Kind = UPLOAD,
 ) -> contract.Image:
     """Make the image ``active`` with the data of its claim.
 
     :raises errors.NotFound: the image was deleted meanwhile
-    :raises errors.Conflict: the claim was given to somebody else
-    :raises errors.LimitExceeded: the owner's quota has no room for it
+    :raises errors.Conflict: the transfer no longer holds the claim
+    :raises errors.LimitExceeded: the data exceeds the owner's quota
     """
-    return _finish(connection, image_id, stored, UPLOAD)
-
-
-def finish_location(
-    connection: sa.Connection,
-    image_id: str,
-    registered: contract.Registered,
-    lease_seconds: int,
-) -> contract.Image:
-    """Make the image ``active`` with data that was there; see ``finish``."""
-    image = _finish(connection, image_id, registered, LOCATION)
-    then_hash = registered['then_hash']
-    if then_hash is not None and not _holds(
-        connection, image_id, then_hash['transfer_id']
-    ):
-        _insert(connection, image_id, then_hash, HASH, lease_seconds)
-    return image
-
-
-def finish_hash(
-    connection: sa.Connection, image_id: str, hashed: contract.Hashed
-) -> None:
-    """Tell the hashes of an image that has none.
-
-    :raises errors.NotFound: the image was deleted meanwhile
-    :raises errors.Conflict: the claim lapsed
-    """
-    outcome = {key: value for key, value in hashed.items() if key in _OUTCOME}
-    if not images.touch(connection, _ADMIN, image_id, outcome):
-        raise errors.NotFound(f'There is no image {image_id}.')
-    if not _remove(connection, hashed['transfer_id'], _of(image_id)):
-        raise _lost()
-
-
-def _finish(
-    connection: sa.Connection,
-    image_id: str,
-    stored: contract.Stored | contract.Registered,
-    kind: Kind,
-) -> contract.Image:
     step = kind.finish
-    outcome = {key: value for key, value in stored.items() if key in _OUTCOME}
+    outcome = {key: value for key, value in stored.items() if key in OUTCOME}
+    changed: Any = stored.get('formats', {})
+    outcome |= {key: changed[key] for key in _FORMATS if key in changed}
     if not images.touch(
         connection,
-        _ADMIN,
+        images.SERVICE,
         image_id,
         {'status': step.after, **outcome},
         before=step.before,
     ):
-        image = images.get(connection, _ADMIN, image_id)
+        image = images.get(connection, images.SERVICE, image_id)
         if not _is_outcome(image, stored):
-            raise _lost()
+            raise lost()
         return image
     transfer_id = stored['transfer_id']
     if quota := stored.get('quota'):
         size = stored['size']
         storage.confirm(connection, image_id, quota, transfer_id, size)
-    # Asked for behind the lock: in the condition of the UPDATE PostgreSQL
-    # would look for it as of before the wait.
-    if not _remove(connection, transfer_id, _of(image_id)):
-        raise _lost()
-    images.insert_locations(connection, image_id, [stored['location']])
-    return images.get(connection, _ADMIN, image_id)
+    # A separate statement after the lock: as a condition of the UPDATE,
+    # PostgreSQL would check the transfer as it was before the lock wait.
+    if not remove(connection, transfer_id, image_id):
+        raise lost()
+    properties: Any = stored.get('properties')
+    if properties:
+        children.change_properties(connection, image_id, properties)
+    further: Any = stored.get('further_locations', ())
+    images.insert_locations(
+        connection, image_id, [stored['location'], *further]
+    )
+    return images.get(connection, images.SERVICE, image_id)
 
 
 def abandon(
@@ -285,124 +322,74 @@ def abandon(
     abandoned: contract.Abandoned,
     lease_seconds: int,
 ) -> contract.Unclaimed:
-    """Give a claim back. The image is ``queued`` again, if it is there.
+    """Give a claim back. An image that still exists is ``queued`` again.
 
-    Data that may have been stored is recorded as left over; whether it is
-    in use is asked when it is removed. The bytes are in use if the upload
+    Data that may have been stored is recorded as left over; a check before
+    its removal finds out whether it is in use. It is in use if the upload
     was finished after all (the response may have been lost), and perhaps if
-    another one runs: a store may have given its bytes the same place.
+    another upload runs, because the store may use the same location for it.
     """
     locks.image(connection, image_id)
     if 'leftover' in abandoned:
         leftovers.insert_missing(
             connection, image_id, abandoned['leftover'], lease_seconds
         )
-    if _remove(connection, abandoned['transfer_id'], _of(image_id)):
-        if _give_back(connection, image_id) and 'reason' in abandoned:
-            reason = {FAILED_REASON: abandoned['reason']}
+    transfer_id = abandoned['transfer_id']
+    work = work_of(connection, transfer_id)
+    if remove(connection, transfer_id, image_id):
+        text = abandoned.get('reason', '')
+        if give_back(connection, image_id) and text:
+            reason = {FAILED_REASON: text}
             children.change_properties(connection, image_id, reason)
-        return {'data_is_unused': True}
-    used = _has_data(connection, image_id) or _is_claimed(connection, image_id)
-    return {'data_is_unused': not used}
+        end_task(connection, transfer_id, work, text, image_id)
+        unused = True
+    else:
+        unused = not _has_data(connection, image_id)
+        unused = unused and not _is_claimed(connection, image_id)
+    status = images.statuses(connection, [image_id]).get(image_id)
+    return {'data_is_unused': unused, 'status': status}
 
 
-def observe(connection: sa.Connection) -> dict[str, Mark]:
-    """The transfers that there are, each with what a renewal changes."""
-    rows = connection.execute(_MARKS).all()
-    return {row.id: Mark(row.renewals, row.expires_at) for row in rows}
-
-
-def sweep(connection: sa.Connection, lapsed: Mapping[str, Mark]) -> list[str]:
-    """Give back the images of transfers that nobody renews.
-
-    What such a transfer may have stored is recorded as left over.
-
-    :param lapsed: transfers as they were when they were last looked at; one
-        that was renewed since then goes on
-    :returns: the ids of these images
-    """
-    rows = connection.execute(_OF_IDS, {'ids': list(lapsed)}).all()
-    swept = []
-    for row in sorted(rows, key=lambda row: row.image_id):
-        locks.image(connection, row.image_id)
-        # Conditional: it may be renewed, or another worker sweeps too.
-        if not _remove(connection, row.id, _is_as(lapsed[row.id])):
-            continue
-        if row.kind in storage.FILLING:
-            left: contract.Removal = {
-                'id': row.id,
-                'node': row.node,
-                'store': row.store,
-            }
-            leftovers.insert_missing(connection, row.image_id, left, 0)
-        if _give_back(connection, row.image_id):
-            kind = _KINDS.get(row.kind, UPLOAD)
-            reason = f'{kind.broken} {row.node} broke off.'
-            children.change_properties(
-                connection, row.image_id, {FAILED_REASON: reason}
-            )
-            swept.append(row.image_id)
-    return swept
-
-
-def _is_as(mark: Mark) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        TRANSFERS.c.renewals == mark.renewals,
-        TRANSFERS.c.expires_at == mark.expires_at,
-    )
-
-
-#: Finishing and giving back need no caller: the transfer's id is the right.
-_ADMIN = images.SERVICE
-
-
-def _give_back(connection: sa.Connection, image_id: str) -> bool:
-    step = lifecycle.ABANDON
+def give_back(
+    connection: sa.Connection,
+    image_id: str,
+    step: lifecycle.Step = lifecycle.ABANDON,
+) -> bool:
     return images.touch(
         connection,
-        _ADMIN,
+        images.SERVICE,
         image_id,
         {'status': step.after, 'size': None, 'virtual_size': None},
         before=step.before,
     )
 
 
-def _lost() -> errors.Conflict:
+def lost() -> errors.Conflict:
     return errors.Conflict(
-        'The upload was given up, because it took too long without a sign '
-        'of life or the image was changed; start it again.'
+        'The upload was cancelled, because its lease expired or the image '
+        'was changed; start it again.'
     )
 
 
-def _of(image_id: str) -> sa.ColumnElement[bool]:
-    return TRANSFERS.c.image_id == image_id
+def remove(connection: sa.Connection, transfer_id: str, image_id: str) -> bool:
+    """Delete the row of a transfer.
+
+    Like for every change, the caller must hold the lock of the image.
+
+    :returns: True if the row existed
+    """
+    values = {'transfer_id': transfer_id, 'of_image': image_id}
+    return connection.execute(_REMOVE, values).rowcount == 1
 
 
-def _remove(
-    connection: sa.Connection,
-    transfer_id: str,
-    condition: sa.ColumnElement[bool],
-) -> bool:
-    """End a transfer; behind the image's lock, like every change."""
-    statement = TRANSFERS.delete().where(
-        TRANSFERS.c.id == transfer_id, condition
-    )
-    return connection.execute(statement).rowcount == 1
-
-
-def _holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
-    row = connection.execute(
-        sa.select(TRANSFERS.c.id).where(
-            TRANSFERS.c.id == transfer_id, _of(image_id)
-        )
-    ).first()
-    return row is not None
+def holds(connection: sa.Connection, image_id: str, transfer_id: str) -> bool:
+    """Return whether the image has this transfer."""
+    values = {'transfer_id': transfer_id, 'of_image': image_id}
+    return connection.execute(_THIS, values).first() is not None
 
 
 def _is_claimed(connection: sa.Connection, image_id: str) -> bool:
-    row = connection.execute(
-        sa.select(TRANSFERS.c.id).where(_of(image_id))
-    ).first()
+    row = connection.execute(_OF_IMAGE, {'of_image': image_id}).first()
     return row is not None
 
 
@@ -419,7 +406,10 @@ def _has_data(connection: sa.Connection, image_id: str) -> bool:
 def _is_outcome(
     image: contract.Image, stored: contract.Stored | contract.Registered
 ) -> bool:
-    """Whether this very upload was finished before (a lost answer)."""
+    """Return whether this upload is already finished.
+
+    Then its client repeats the request after a lost response.
+    """
     urls = {location['url'] for location in image['locations']}
     return (
         image['status'] == 'active'

@@ -1,8 +1,8 @@
-"""Who may see which image: the WHERE of every query.
+"""Which images are visible to a caller: conditions for every query.
 
-By id everybody sees public and community images and those without an
-owner; their own; and shared ones whose member they are, whatever the
-member's status. Lists show less: see :func:`branches`.
+By id, a caller sees public and community images, images without an owner, its
+own images, and shared images of which it is a member, with any status of the
+membership. Lists show fewer images: see :func:`branches`.
 """
 
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ _BY_ID_WITHOUT_PROJECT = sa.or_(
 )
 
 
-#: Sight -> the images seen by id; ``project`` binds ``:caller``.
+#: Images that are visible by id, by scope; ``project`` binds ``:caller``.
 BY_ID: dict[str, sa.ColumnElement[bool]] = {
     'all': sa.true(),
     'unowned': _BY_ID_WITHOUT_PROJECT,
@@ -44,29 +44,29 @@ BY_ID: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
-def sight(context: context.RequestContext) -> str:
-    """Which of :data:`BY_ID` is the caller's."""
+def scope(context: context.RequestContext) -> str:
+    """Return the key of :data:`BY_ID` for the caller."""
     if context.is_admin:
         return 'all'
     return 'project' if context.project_id else 'unowned'
 
 
-#: Images of others; the own ones are in other branches already.
+#: Images of other projects; the caller's own images are in other branches.
 FOREIGN = sa.or_(
     IMAGES.c.owner.is_(None), IMAGES.c.owner != sa.bindparam('caller')
 )
 
 
 class Branch(NamedTuple):
-    """A part of what a list shows, read in order from one index.
+    """A part of a list, which is read in order from one index.
 
     The caller's project is bound as ``:caller``, the status of memberships
     as ``:member_status``.
 
     :ivar by: ``owner``: images of the project ``:owner``; ``visibility``:
-        of anybody; ``member``: shared with the caller
-    :ivar visibility: all images of a branch have this one
-    :ivar any_status: for ``member``: whatever the status of the membership
+        images of all projects; ``member``: images shared with the caller
+    :ivar visibility: visibility of all images of the branch
+    :ivar any_status: for ``member``: include memberships of any status
     """
 
     by: str
@@ -80,34 +80,38 @@ def branches(
     member_status: str,
     owner: str | None = None,
 ) -> tuple[Branch, ...]:
-    """What a list shows; each image is in one part.
+    """Return the branches of a list; each image is in one branch only.
 
-    :param visibility: as asked for; None is the default view
-    :param member_status: of images shared with the caller; or ``all``
-    :param owner: only images of this project; what is shared with the
-        caller is not reduced by that
+    :param visibility: visibility in the request; None: the default view
+    :param member_status: status of the caller's memberships; or ``all``
+    :param owner: include only images of this project; this does not restrict
+        the images that are shared with the caller
     """
     project = context.project_id
     anybodys = _anybodys(context.is_admin, visibility)
     own = _own(project, visibility)
     if owner is None:
-        found = [Branch('owner', each) for each in own if each not in anybodys]
-        found += [Branch('visibility', each) for each in anybodys]
+        wanted = [
+            Branch('owner', each) for each in own if each not in anybodys
+        ]
+        wanted += [Branch('visibility', each) for each in anybodys]
     else:
         shown = anybodys + (own if owner == project else ())
-        found = [Branch('owner', each) for each in dict.fromkeys(shown)]
+        wanted = [Branch('owner', each) for each in dict.fromkeys(shown)]
     shares = project and not context.is_admin and owner != project
     if shares and visibility in (None, 'all', 'shared'):
-        found.append(Branch('member', 'shared', member_status == 'all'))
-    return tuple(found)
+        wanted.append(Branch('member', 'shared', member_status == 'all'))
+    return tuple(wanted)
 
 
 def _anybodys(
     is_admin: bool | None, visibility: str | None
 ) -> tuple[str, ...]:
-    """The visibilities of which a list shows the images of all projects."""
+    """Return the visibilities whose images a list shows for all projects."""
     if visibility is None:
         return ('private', 'public', 'shared') if is_admin else ('public',)
+    if visibility == 'not_public':
+        return ('private', 'shared') if is_admin else ()
     if visibility == 'all':
         return models.VISIBILITIES if is_admin else ('public', 'community')
     known = models.VISIBILITIES if is_admin else ('public', 'community')
@@ -115,16 +119,18 @@ def _anybodys(
 
 
 def _own(project: str | None, visibility: str | None) -> tuple[str, ...]:
-    """The visibilities of which a list shows the caller's own images."""
+    """Return the visibilities for which a list shows the caller's images."""
     if not project:
         return ()
+    if visibility == 'not_public':
+        return tuple(each for each in models.VISIBILITIES if each != 'public')
     if visibility in (None, 'all'):
         return models.VISIBILITIES
     return (visibility,) if visibility in models.VISIBILITIES else ()
 
 
 def condition(branch: Branch) -> sa.ColumnElement[bool]:
-    """The images of a branch."""
+    """Return the condition of one branch of a list for its images."""
     shown = IMAGES.c.visibility == branch.visibility
     if branch.by == 'owner':
         return sa.and_(IMAGES.c.owner == sa.bindparam('owner'), shown)
@@ -136,11 +142,11 @@ def condition(branch: Branch) -> sa.ColumnElement[bool]:
 
 
 def shared_with_caller(any_status: bool) -> sa.Select[Any]:
-    """The ids of images whose member the caller is."""
-    found = sa.select(MEMBERS.c.image_id).where(
+    """Select the ids of images of which the caller is a member."""
+    statement = sa.select(MEMBERS.c.image_id).where(
         MEMBERS.c.member == sa.bindparam('caller'),
         MEMBERS.c.deleted == sa.false(),
     )
     if any_status:
-        return found
-    return found.where(MEMBERS.c.status == sa.bindparam('member_status'))
+        return statement
+    return statement.where(MEMBERS.c.status == sa.bindparam('member_status'))

@@ -1,7 +1,7 @@
-"""Requests that meet: in threads of one process, in several processes.
+"""Concurrent requests, in threads of one process or in several processes.
 
-A racer is a pair of daemons of its own on the database of the others, as
-every worker of a real service is. All start at one barrier.
+A racer is a separate pair of daemons that shares the database with the other
+racers, like a worker of a real service. All racers start at one barrier.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from glance.common import context
 from glance.common import errors
 from glance_registry.db import clock
 from glance_registry.db import engine
+from glance_registry.db import sweeping
 from glance_registry.db import transfers
 from tests import base
 
-#: What takes longer is a hang.
+#: A call that takes longer is considered to hang.
 SECONDS = 60
-#: Enough for the calls to reach their processes.
+#: Time in which the calls reach their processes.
 HEAD_START_SECONDS = 0.003
 
-#: An operation of the registry's client with its arguments; or one of
-#: Racer's own.
+#: An operation of the registry client, or of Racer, and its arguments.
 Call = tuple[Any, ...]
-#: What came of it: ('ok', answer) or (code of the error, message).
+#: The result of a call: ('ok', response) or (code of the error, message).
 Outcome = tuple[str, Any]
 
 
@@ -45,7 +45,7 @@ def caller(name: str) -> context.RequestContext:
 
 
 class Racer:
-    """Does calls, one at a time."""
+    """Runs calls, one at a time."""
 
     def __init__(self, service: base.Service) -> None:
         self._service = service
@@ -57,19 +57,26 @@ class Racer:
                 return self._http(*arguments)
             if name == 'sweep':
                 return 'ok', sweep(self._service.database)
-            asking, *rest = arguments
+            name_of_caller, *rest = arguments
             operation = getattr(self._service.registry, name)
-            return 'ok', operation(caller(asking), *rest)
+            return 'ok', operation(caller(name_of_caller), *rest)
         except errors.Error as error:
             return error.code, str(error)
 
     def _http(
-        self, method: str, path: str, body: bytes | None, media_type: str
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        media_type: str,
+        name_of_caller: str = 'alice',
+        headers: dict[str, str] | None = None,
     ) -> Outcome:
+        sent = {'Content-Type': media_type, **(headers or {})}
         request = webob.Request.blank(
             path,
             method=method,
-            headers={**base.identity('alice'), 'Content-Type': media_type},
+            headers={**base.identity(name_of_caller), **sent},
         )
         if body is not None:
             request.body = body
@@ -78,23 +85,23 @@ class Racer:
 
 
 def sweep(database: engine.Database) -> list[str]:
-    """End the transfers whose lease has ended by the row's own words."""
+    """End the transfers whose lease has expired by the time in their row."""
     table = transfers.TRANSFERS
     past = table.c.expires_at < clock.after(0)
-    # First: one that is renewed after this look differs from its mark.
-    marks = database.read(transfers.observe)
+    # Read the marks first, so that the mark of a transfer that is renewed
+    # afterwards differs.
+    marks = database.read(sweeping.observe)
     ended = database.read(
         lambda connection: connection.scalars(
             sa.select(table.c.id).where(past)
         ).all()
     )
     lapsed = {each: marks[each] for each in ended if each in marks}
-    swept: list[str] = database.write(transfers.sweep, lapsed)
-    return swept
+    return list(database.write(sweeping.sweep, lapsed))
 
 
 def lapse(database: engine.Database, transfer_id: str) -> None:
-    """Let a lease have ended."""
+    """Set the time of a transfer's lease to a time in the past."""
     table = transfers.TRANSFERS
     update = table.update().where(table.c.id == transfer_id)
     past = clock.after(-1)
@@ -104,13 +111,13 @@ def lapse(database: engine.Database, transfer_id: str) -> None:
 
 
 class Track(Protocol):
-    """Where races are run."""
+    """Runs the calls of a race at the same time; returns their outcomes."""
 
     def race(self, calls: Sequence[Call]) -> list[Outcome]: ...
 
 
 class Threads:
-    """Racers are threads that share one pair of daemons."""
+    """Runs races in threads that share one pair of daemons."""
 
     def __init__(self, service: base.Service) -> None:
         self._racer = Racer(service)
@@ -135,7 +142,7 @@ class Threads:
 
 
 class Processes:
-    """Racers are processes with a pair of daemons each."""
+    """Runs races in processes; each has its own pair of daemons."""
 
     def __init__(
         self, count: int, directory: str, url: str, options: Any
@@ -187,7 +194,7 @@ def _work(
     try:
         while True:
             start, call = pipe.recv()
-            # The clock is the machine's: the same in every process.
+            # All processes of the machine have the same monotonic clock.
             time.sleep(max(0.0, start - time.monotonic()))
             pipe.send(racer.perform(call))
     except EOFError:

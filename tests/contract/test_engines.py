@@ -1,7 +1,7 @@
-"""What the registry does on SQLite, it does on MariaDB and PostgreSQL.
+"""The registry works on MariaDB and PostgreSQL as it does on SQLite.
 
-The suites that tests elsewhere run on SQLite run here on the servers: leases
-and every story in YAML.
+Test suites that other modules run on SQLite are run on these servers here:
+the leases and all stories in YAML.
 """
 
 import types
@@ -31,7 +31,7 @@ class PostgresqlConditions(test_transfers.ConditionsTestCase):
 
 
 def _fixtures(kind: str) -> types.SimpleNamespace:
-    """The fixtures of the stories, with daemons on another database."""
+    """Return the fixtures of the stories for another kind of database."""
     return types.SimpleNamespace(
         **{
             fixture.__name__: type(

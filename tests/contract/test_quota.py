@@ -1,4 +1,4 @@
-"""user_storage_quota as the registry decides it."""
+"""The registry's check of user_storage_quota."""
 
 import datetime
 from typing import Any
@@ -18,11 +18,11 @@ TOO_MUCH = 'limit_exceeded'
 
 
 class Quota(racing.Races):
-    """Every test has an owner of its own."""
+    """Tests of the quota; each test has its own owner."""
 
     def setUp(self) -> None:
         self.owner = f'owner-{uuid.uuid4()}'
-        self.alice = racers.caller('admin')  # who sees every owner's
+        self.alice = racers.caller('admin')  # sees all images
 
     def queued(self, **values: Any) -> str:
         return self.image(**{'owner': self.owner, **values})
@@ -30,14 +30,14 @@ class Quota(racing.Races):
     def claiming(
         self, size: int | None, image_id: str | None = None
     ) -> tuple[racers.Call, str, str]:
-        """A call that claims an image; the image, the transfer."""
+        """Return a call that claims an image, with the image and transfer."""
         image_id, transfer_id = image_id or self.queued(), str(uuid.uuid4())
         claim = self.claim(transfer_id) | {'size': size, 'quota': QUOTA}
         call = ('claim_upload', 'admin', image_id, claim)
         return call, image_id, transfer_id
 
     def begin(self, size: int | None, **values: Any) -> tuple[str, str]:
-        """An upload that runs."""
+        """Begin an upload; return the ids of the image and the transfer."""
         image_id = self.queued(**values)
         call, image_id, transfer_id = self.claiming(size, image_id)
         self.perform('ok', call)
@@ -51,7 +51,7 @@ class Quota(racing.Races):
         return ('finish_upload', 'admin', image_id, outcome)
 
     def keep(self, size: int) -> str:
-        """An active image of this size."""
+        """Create an active image of this size; return its id."""
         image_id, transfer_id = self.begin(size)
         self.perform('ok', self.finishing(image_id, transfer_id, size))
         return image_id
@@ -120,7 +120,7 @@ class Quota(racing.Races):
         self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
 
     def test_a_deleted_upload_counts_until_it_is_given_up(self) -> None:
-        """OSSA-2015-003."""
+        """See OSSA-2015-003."""
         image_id, transfer_id = self.begin(None)
         self.moved(**{transfer_id: 60})
         self.perform('ok', ('delete_image', 'admin', image_id, racing.ANY))
@@ -207,7 +207,7 @@ class Quota(racing.Races):
                 self.assert_codes(track.race(calls), 'ok', TOO_MUCH)
 
     def test_an_end_against_a_renewal_of_many(self) -> None:
-        """They take their locks in an order that cannot close a circle."""
+        """They take their locks in an order that excludes deadlocks."""
         for _ in range(ROUNDS):
             for track in self.tracks:
                 first, second = self.begin(None), self.begin(None)
@@ -278,7 +278,7 @@ class Quota(racing.Races):
         usage = self.service.registry.get_usage(self.alice, self.owner)
         self.assertEqual({0}, set(usage.values()))
 
-    # Helpers on the tables.
+    # Helpers that change the tables.
 
     def insert(self, table: sa.Table, **values: Any) -> None:
         values = {'deleted': False, **values}
@@ -294,7 +294,7 @@ class Quota(racing.Races):
         )
 
     def age(self, transfer_id: str) -> None:
-        """Let a transfer have begun before the others."""
+        """Set the start of a transfer before that of all others."""
         table = models.image_transfers
         update = table.update().where(table.c.id == transfer_id)
         early = update.values(started_at=datetime.datetime(2020, 1, 1))

@@ -1,4 +1,4 @@
-"""What every store promises (glance/store/base.py), as one suite."""
+"""The test suite of the contract of all stores (glance/store/base.py)."""
 
 from collections.abc import Iterator
 from concurrent import futures
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 
 class StoreSuite:
-    """Mixed into a test case per store."""
+    """The tests of every store; a mix-in for one test case per store."""
 
     store: store_base.Store
 
@@ -28,7 +28,7 @@ class StoreSuite:
         raise NotImplementedError
 
     def count(self: Any) -> int:
-        """How many pieces of data there are, finished or not."""
+        """Return the number of data objects, complete or partial."""
         raise NotImplementedError
 
     def setUp(self: Any) -> None:
@@ -187,9 +187,10 @@ class StoreSuite:
         body = self.store.open(url, 0, None)
         next(iter(body))
         body.close()
+        self.assertEqual(b'x' * 3 * MIB, self.read(url))
 
     def test_urls_of_others_lead_nowhere(self: Any) -> None:
-        """OSSA-2014-041, OSSA-2015-002: nothing else of the host."""
+        """OSSA-2014-041, OSSA-2015-002: no access to the host's files."""
         for url in (
             'file:///etc/passwd',
             'filesystem:///etc/passwd',
@@ -231,7 +232,66 @@ class StoreSuite:
         self.assertEqual(0, self.count())
 
 
-class TestFilesystemStore(StoreSuite, unittest.TestCase):
+class Listing:
+    """Mixed in as well for stores that list data and set it aside."""
+
+    def listed(self: Any) -> dict[str, store_base.Piece]:
+        found = list(self.store.pieces())
+        by_name = {each.name: each for each in found}
+        self.assertEqual(len(found), len(by_name))
+        return by_name
+
+    def test_all_data_is_listed(self: Any) -> None:
+        urls = {ID: self.write(ID, b'one'), OTHER: self.write(OTHER, b'')}
+        found = {each.image_id: each for each in self.listed().values()}
+        self.assertEqual(urls, {each: found[each].url for each in found})
+        self.assertEqual(3, found[ID].size_bytes)
+        self.assertEqual(0, found[OTHER].size_bytes)
+        for piece in found.values():
+            self.assertIn(str(piece.image_id), piece.name)
+            self.assertFalse(piece.is_aside)
+            self.assertLess(abs(piece.age_seconds), 600)
+        held = found[ID].hold()
+        held.remove()
+        held.close()
+        self.assertIsNone(found[ID].hold())
+        (left,) = self.listed().values()
+        self.assertEqual(OTHER, left.image_id)
+
+    def test_what_replaced_listed_data_stays(self: Any) -> None:
+        self.write(ID, b'first')
+        (piece,) = self.listed().values()
+        held = piece.hold()
+        url = self.write(ID, b'second')
+        held.remove()
+        held.close()
+        self.assertEqual(b'second', self.read(url))
+
+    def test_damaged_data_is_set_aside(self: Any) -> None:
+        url = self.write(ID, b'damaged')
+        name = self.store.set_aside(url)
+        with self.assertRaises(errors.NotFound):
+            self.store.size(url)
+        with self.assertRaises(errors.NotFound):
+            self.store.set_aside(url)
+        self.assertEqual(url, self.write(ID, b'repaired'))
+        self.assertEqual(b'repaired', self.read(url))
+        found = self.listed()
+        aside = found.pop(name)
+        self.assertEqual((ID, True), (aside.image_id, aside.is_aside))
+        self.assertEqual(7, aside.size_bytes)
+        self.assertLess(abs(aside.age_seconds), 600)
+        self.assertEqual([False], [it.is_aside for it in found.values()])
+        held = aside.hold()
+        held.remove()
+        held.close()
+        self.assertEqual(list(found), list(self.listed()))
+        self.assertEqual(b'repaired', self.read(url))
+        self.store.delete(url)
+        self.assertEqual(0, self.count())
+
+
+class TestFilesystemStore(Listing, StoreSuite, unittest.TestCase):
     def make_store(self) -> store_base.Store:
         self.directory = base.temporary_directory(self)
         return filesystem.FilesystemStore(self.directory)
@@ -241,7 +301,7 @@ class TestFilesystemStore(StoreSuite, unittest.TestCase):
 
 
 class TestFilesystemStoreWithNames(TestFilesystemStore):
-    """On a file system that cannot make files without a name (NFS)."""
+    """On a file system that cannot create files without a name (NFS)."""
 
     def make_store(self) -> store_base.Store:
         really_open = os.open

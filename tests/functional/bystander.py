@@ -1,11 +1,11 @@
-"""Sends the worst documents to a service on an event loop, and counts.
+"""Measures how long the most expensive documents block an event loop.
 
     python -m tests.functional.bystander
 
-A bystander, another green thread, wants its turn all the time. Printed is,
-for each document, the status and the longest stretch for which the process
-computed without giving the bystander a turn: processor time, so that other
-programs of the machine do not count.
+A bystander, which is another green thread, is always ready to run. For each
+document, the program prints the status and the longest time for which the
+process computed without running the bystander. This is processor time, so
+that other programs of the machine do not count.
 """
 
 import eventlet
@@ -30,8 +30,11 @@ JSON = 'application/json'
 IMAGE_ID = '7a000000-0000-4000-8000-000000000001'
 ONE = f'/v2/images/{IMAGE_ID}'
 MIB = 1 << 20
-#: Nearly as many values as are parsed.
+#: Slightly less than the max number of values that are parsed.
 MANY = 49_000
+#: Results from this on are measured again, so often at most.
+LONG_MILLISECONDS = 50
+REPETITIONS = 3
 UNLIMITED = dict.fromkeys(
     ('image_tag_quota', 'image_property_quota', 'image_location_quota')
     + ('image_member_quota',),
@@ -50,7 +53,7 @@ def _listed(item: bytes, size_bytes: int) -> bytes:
 
 
 def _values(values: bytes) -> list[Document]:
-    """A value in every place of every schema."""
+    """Return documents with a value in each position of each schema."""
     change = b'[{"op":"add","path":"/%s","value":' + values + b'}]'
     return [
         ('tags', 'POST', '/v2/images', JSON, b'{"tags":' + values + b'}'),
@@ -89,9 +92,9 @@ def _values(values: bytes) -> list[Document]:
 
 
 def documents() -> list[Document]:
-    """Of all shapes, as large as bodies may be or a little larger.
+    """Return documents of all shapes, near the max size of bodies.
 
-    What is wrong with them is at their end: all of it is looked at.
+    Their fault is at their end, so that the whole document is checked.
     """
     place = {'url': 'http://192.0.2.1/x', 'metadata': {}}
     names = {f'p{number}': 'x' for number in range(MANY)} | {'bad': '\0'}
@@ -122,7 +125,7 @@ def documents() -> list[Document]:
 
 
 class Bystander:
-    """Wants a turn all the time; knows how long it waited at most."""
+    """Is always ready to run, and records its longest wait."""
 
     def __init__(self) -> None:
         self.turns = 0
@@ -168,8 +171,26 @@ def measured(app: Any, document: Document) -> dict[str, Any]:
     }
 
 
+def least(app: Any, document: Document) -> dict[str, Any]:
+    """Measure again what took long: a busy machine adds to some of it."""
+    found = measured(app, document)
+    for _ in range(REPETITIONS):
+        if found['milliseconds'] < LONG_MILLISECONDS:
+            break
+        again = measured(app, document)
+        if again['status'] == found['status']:
+            found = min(found, again, key=lambda it: it['milliseconds'])
+    return found
+
+
 def main() -> None:
-    threads.install(native.call, native.run, native.start, native.pause)
+    threads.install(
+        native.call,
+        native.run,
+        native.run_behind,
+        native.start,
+        native.pause,
+    )
     options = {**UNLIMITED, 'show_multiple_locations': True}
     with tempfile.TemporaryDirectory() as directory:
         found = []
@@ -180,11 +201,11 @@ def main() -> None:
             body=dumped({'id': IMAGE_ID}),
             headers=base.identity('admin'),
         )
-        for _ in range(2):  # the second finds everything loaded
+        for _ in range(2):  # the second one runs with all modules loaded
             request.get_response(service.app)
         gc.collect()
         gc.freeze()  # as a daemon does before it serves
-        found = [measured(service.app, each) for each in documents()]
+        found = [least(service.app, each) for each in documents()]
         service.close()
     json.dump(found, sys.stdout)
 

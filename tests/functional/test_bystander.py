@@ -1,4 +1,4 @@
-"""No document of a client keeps others from their turn."""
+"""No document of a client blocks the requests of others for long."""
 
 import json
 import subprocess

@@ -1,7 +1,7 @@
-"""Identities and names are compared byte for byte, on every engine.
+"""Ids and names are compared byte for byte, on every engine.
 
-Beside the project ``p1`` there are projects whose ids a collation of MariaDB
-takes for the same.
+In addition to the project ``p1`` there are projects whose ids are equal to it
+by a collation of MariaDB.
 """
 
 from typing import Any
@@ -18,10 +18,11 @@ from glance_registry.db import images
 from glance_registry.db import storage
 from tests import base
 
-#: Project ids that general_ci, unicode_ci or a padding _bin take for ``p1``.
+#: Project ids that are equal to ``p1`` by general_ci, unicode_ci or a padding
+#: _bin collation.
 TWINS = ('P1', 'p1 ', 'ṕ1', 'Ｐ1')
-#: The same for names of properties, tags and images.
-#: glance-api takes blanks off the end of tags and of paths of a PATCH.
+#: Names of properties, tags and images that are equal to ``k``. None ends
+#: with a space, which glance-api removes from tags and from paths of a PATCH.
 NAMES = ('K', 'ḱ', 'Ｋ')
 LISTS = (
     '',
@@ -223,7 +224,7 @@ class NamesTestCase(base.ServiceTestCase):
                 self.assertEqual('3', self.show(image_id)['k'])
 
     def test_what_the_service_notes_is_never_a_conflict(self) -> None:
-        """Else a broken upload could not be given back."""
+        """Otherwise the claim of a failed upload could not be given back."""
         image_id = self.image(OS_Glance_failed_reason='mine')
         self.service.database.write(
             children.change_properties,
@@ -260,7 +261,7 @@ class PostgresqlNames(NamesTestCase):
 
 
 class ConvertedNames(NamesTestCase):
-    """Of tables that an operator converted to four bytes and padding _bin."""
+    """Tables that an operator converted to utf8mb4 and a padding _bin."""
 
     kind = 'mysql'
 

@@ -40,7 +40,7 @@ class CustomSchemaTestCase(base.ServiceTestCase):
 
 
 class TestFlat(CustomSchemaTestCase):
-    """Names and constraints; it takes the place of the usual ones."""
+    """A file with only names and constraints, which replace the defaults."""
 
     def test_it_is_published(self) -> None:
         # covers 25-48
@@ -114,7 +114,7 @@ class TestRequired(CustomSchemaTestCase):
                 self.create(status, **values)
 
     def test_wart_required_does_not_break_patch(self) -> None:
-        """The whole image that would result is looked at, not one value."""
+        """The resulting image is validated, not only the changed value."""
         # covers 4.3-5
         image_id = self.create(201, name='x', colour='red')['id']
         self.change(200, image_id, 'replace', 'name', 'y')
@@ -130,10 +130,10 @@ class TestRequired(CustomSchemaTestCase):
         self.assert_status(200, moved)
 
     def test_an_older_image_gets_what_it_lacks_first(self) -> None:
-        asking = context.RequestContext(project_id='p1', user_id='u')
+        caller = context.RequestContext(project_id='p1', user_id='u')
         image_id = '7a000000-0000-4000-8000-000000000001'
         self.service.registry.create_image(
-            asking,
+            caller,
             {
                 'id': image_id,
                 'values': {'owner': 'p1', 'visibility': 'shared'},

@@ -1,4 +1,4 @@
-"""The image's document: what is in it, and what never is."""
+"""The document of an image: the members that it must have or not have."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class TestDocument(base.ServiceTestCase):
         )
 
     def test_a_property_of_null_is_an_empty_text(self) -> None:
-        """Unless the schema knows that it may be null."""
+        """This does not apply to properties that may be null by the schema."""
         # covers 4.1-18
         image_id = self.image(color='red', kernel_id=None)
         self.service.database.write(
@@ -150,10 +150,10 @@ class TestNoQuotas(QuotaTestCase):
 
 
 class TestLoweredQuotas(QuotaTestCase):
-    """A service with lower limits in front of what is there."""
+    """A service whose limits were lowered below existing numbers."""
 
     def lower(self) -> None:
-        """What is there stays, what comes is measured by new limits."""
+        """Lower the limits; they apply only to additions."""
         for name in ('property', 'tag', 'member'):
             self.service.conf.set_override(f'image_{name}_quota', 1)
         self.service.app = self.service._pipeline()
@@ -211,7 +211,7 @@ class TestOwnNames(QuotaTestCase):
 
 
 class TestListed(base.ServiceTestCase):
-    """What a list leaves out."""
+    """Images that a list leaves out."""
 
     def setUp(self) -> None:
         rules = {'get_image': "role:reader and not 'yes':%(secret)s"}

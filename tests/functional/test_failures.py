@@ -1,4 +1,4 @@
-"""The store or the registry fails: clear statuses, nothing half done."""
+"""Failures of the store or registry: clear statuses, no partial changes."""
 
 from collections.abc import Callable
 import errno
@@ -15,12 +15,12 @@ ID = '7a000000-0000-4000-8000-000000000001'
 
 
 class FailingStore:
-    """A store with operations that can be made to fail."""
+    """A store whose operations can be made to fail."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
         self.trouble: dict[str, Exception] = {}
-        #: write fails after this many chunks, None: after the last
+        #: Number of chunks after which write fails; None: after the last one.
         self.after_chunks: int | None = 0
 
     def write(self, image_id: str, data: Any, *rest: Any) -> str:
@@ -82,7 +82,7 @@ class TestStoreFailures(base.ServiceTestCase):
         self.call('DELETE', f'/v2/images/{image_id}')
 
     def test_no_descriptor_is_free(self) -> None:
-        """503 at whatever step of an upload or a download it is noticed."""
+        """The status is 503 at each step of an upload or a download."""
         image_id = self.image(data=b'hello')
         queued = self.image()
         for code in (errno.EMFILE, errno.ENFILE):
@@ -114,7 +114,7 @@ class TestStoreFailures(base.ServiceTestCase):
                 self.assert_status(status, response)
 
     def test_a_deletion_in_a_failing_store(self) -> None:
-        """The record is gone; the bytes are the operator's to find."""
+        """The image is deleted, although its data stays in the store."""
         image_id = self.image(data=b'hello')
         self.service.store.trouble['delete'] = errors.StoreUnavailable()
         response = self.call('DELETE', f'/v2/images/{image_id}')
@@ -159,7 +159,7 @@ CALLS: tuple[tuple[str, str, bytes | None, str], ...] = (
 )
 
 _OOPS = {'error': {'code': 'error', 'message': 'secret detail'}}
-#: What a broken registry, or a proxy before it, may answer.
+#: Responses that a broken registry, or a proxy before it, may send.
 GARBAGE: tuple[tuple[int, bytes], ...] = (
     (200, b'<html>Welcome</html>'),
     (200, b''),
@@ -188,7 +188,7 @@ GARBAGE: tuple[tuple[int, bytes], ...] = (
 
 
 class Scripted:
-    """A wire whose answer, or trouble, is made by a function."""
+    """A transport whose responses and errors come from a function."""
 
     def __init__(self, answer: Callable[[], registry_client.Answer]) -> None:
         self._answer = answer
@@ -232,7 +232,7 @@ class TestRegistryFailures(base.ServiceTestCase):
             self.assert_status(200, self.call('GET', path))
 
     def test_a_registry_that_refuses_us_is_503(self) -> None:
-        """The caller's token is good: a new one would change nothing."""
+        """The status is not 401, because a new token would not help."""
         code = errors.NotAService.code
         refusal = {'error': {'code': code, 'message': 'secret'}}
         for status, body in (
@@ -245,7 +245,7 @@ class TestRegistryFailures(base.ServiceTestCase):
                 self.check_every_call()
 
     def test_a_registry_that_refuses_only_the_caller_is_401(self) -> None:
-        """The caller's token may have ended; it can try with a new one."""
+        """The caller's token may have expired, so a new one may help."""
         wire = self.service.wire
 
         class Refusing:
@@ -259,7 +259,7 @@ class TestRegistryFailures(base.ServiceTestCase):
         self.assert_status(401, response)
 
     def test_an_unknown_outcome_of_finish_keeps_the_bytes(self) -> None:
-        """Neither finish nor abandon is answered: bytes may be in use."""
+        """The responses to finish and abandon are lost: data may be in use."""
         image_id = self.image()
         wire = self.service.wire
 

@@ -1,4 +1,4 @@
-"""Uploads of data that is not what it should be."""
+"""Uploads of data that is unsafe or does not have the declared format."""
 
 import hashlib
 from typing import Any
@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 class FormatsTestCase(base.ServiceTestCase):
     def put_data(self, image_id: str, data: bytes) -> webob.Response:
-        """Chunked, in pieces as they come from a network."""
+        """Upload data in chunks, as from a network."""
         pieces = (
             data[start : start + 65_537]
             for start in range(0, len(data), 65_537)
@@ -24,7 +24,7 @@ class FormatsTestCase(base.ServiceTestCase):
     def assert_refused(
         self, image_id: str, data: bytes, why: str, status: int = 415
     ) -> None:
-        """The image is as if the upload had never been."""
+        """Check that an upload is refused and does not change the image."""
         before = self.show(image_id)
         response = self.put_data(image_id, data)
         self.assert_status(status, response)
@@ -172,7 +172,7 @@ class TestOptions(FormatsTestCase):
 
     def test_kind_of_vmdk_that_is_never_accepted(self) -> None:
         flat = {'image_format.vmdk_allowed_types': ['monolithicFlat']}
-        with self.assertLogs('glance.api.resources', 'WARNING') as logs:
+        with self.assertLogs('glance.api.parts', 'WARNING') as logs:
             service = base.Service(base.temporary_directory(self), flat)
         self.addCleanup(service.close)
         self.assertIn('monolithicflat', logs.output[0])
@@ -199,10 +199,10 @@ class TestOptions(FormatsTestCase):
 
 
 class TestKnown(FormatsTestCase):
-    """Size and hashes that an image has before its data."""
+    """Images that have a size and hashes before their data."""
 
     def know(self, image_id: str, **values: Any) -> None:
-        """As API v1 and older releases leave an image."""
+        """Set values in the row, as API v1 and older releases do."""
         self.service.database.write(
             lambda connection: connection.execute(
                 models.images.update()

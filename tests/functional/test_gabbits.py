@@ -1,8 +1,8 @@
-"""Loads gabbits/*.yaml: each file is a story told to one pair of daemons.
+"""Loads gabbits/*.yaml: each file is a story, run on one pair of daemons.
 
 A story names its caller in the header ``x-caller`` (see
-:data:`tests.base.CALLERS`; alice if absent, ``none`` for no identity); here
-it becomes the identity headers of the pipelines.
+:data:`tests.base.CALLERS`; alice if absent, ``none`` for no identity). This
+module replaces it with the identity headers of the pipelines.
 """
 
 from collections.abc import Iterable
@@ -16,25 +16,32 @@ import unittest
 from gabbi import driver
 from gabbi import fixture
 
+from glance.api import caching
 from tests import base
 from tests import databases
+from tests import several_stores
+from tests import slow_store
 
 GABBITS = pathlib.Path(__file__).with_name('gabbits')
 
 
 class Service(fixture.GabbiFixture):
-    """A pair of daemons for one file."""
+    """A pair of daemons for the stories of one file."""
 
     options: dict[str, Any] = {}
-    #: Of :data:`tests.databases.KINDS`.
+    #: Why this service cannot run in other processes; empty if it can.
+    in_process = ''
+    #: Kind of the database, from :data:`tests.databases.KINDS`.
     kind = 'sqlite'
-    #: Gabbi hands nothing from a fixture to its tests; the files of one
-    #: process run one after the other.
+    #: The running service. It is global, because Gabbi passes nothing from a
+    #: fixture to its tests; the files of one process run in sequence.
     current: base.Service | None = None
 
     def start_fixture(self) -> None:
         self._stack = contextlib.ExitStack()
-        directory = self._stack.enter_context(tempfile.TemporaryDirectory())
+        temporary = tempfile.TemporaryDirectory()
+        self._stack.callback(base.remove, temporary)
+        directory = temporary.name
         url = self._stack.enter_context(databases.TemporaryDatabase(self.kind))
         Service.current = self.make(directory, url)
         self._stack.callback(Service.current.close)
@@ -42,13 +49,17 @@ class Service(fixture.GabbiFixture):
     def make(self, directory: str, url: str) -> base.Service:
         return base.Service(directory, self.options, url)
 
+    def placed(self, directory: str) -> dict[str, str]:
+        """Return options with paths in this directory, by group.name."""
+        return {}
+
     def stop_fixture(self) -> None:
         Service.current = None
         self._stack.close()
 
 
 class TinyService(Service):
-    """With limits that a story reaches quickly."""
+    """A service with limits that a story reaches quickly."""
 
     options = {
         'image_tag_quota': 2,
@@ -64,11 +75,46 @@ class AnonymousService(Service):
     options = {'allow_anonymous_access': True}
 
 
-FIXTURES = (Service, TinyService, AnonymousService)
+class SeveralStores(Service):
+    """A service with two stores for files and a read-only one."""
+
+    options = {'show_multiple_locations': True}
+
+    def make(self, directory: str, url: str) -> base.Service:
+        several_stores.write(directory)
+        return super().make(directory, url)
+
+    def placed(self, directory: str) -> dict[str, str]:
+        return several_stores.options(directory)
+
+
+class CacheService(Service):
+    """A service with an image cache, and data that is not on this host."""
+
+    options = {'image_cache_enabled': True}
+    in_process = 'puts a slow store into the process'
+
+    def make(self, directory: str, url: str) -> base.Service:
+        options = {**self.options, 'image_cache_dir': f'{directory}/cache'}
+        found = base.Service(
+            directory, options, url, lambda _store: slow_store.SlowStore()
+        )
+        managing = caching.managing_factory({'oslo_config_config': found.conf})
+        found.app = managing(found.app)
+        return found
+
+
+FIXTURES = (
+    Service,
+    TinyService,
+    AnonymousService,
+    SeveralStores,
+    CacheService,
+)
 
 
 def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    # The client hands text over where WSGI wants bytes as Latin-1.
+    # The client passes text, but WSGI requires bytes decoded as Latin-1.
     environ['PATH_INFO'] = environ['PATH_INFO'].encode().decode('latin-1')
     caller = environ.pop('HTTP_X_CALLER', 'alice')
     for name, value in base.identity(
@@ -90,9 +136,9 @@ def load_tests(
 def stories(
     loader: unittest.TestLoader, name: str, fixtures: Any
 ) -> unittest.TestSuite:
-    """Every story as tests called ``name.FILE_SENTENCE``.
+    """Return all stories as tests with names ``name.FILE_SENTENCE``.
 
-    :param fixtures: has the classes that the stories name
+    :param fixtures: object with the fixture classes that the stories name
     """
     suite: unittest.TestSuite = driver.build_tests(
         str(GABBITS),

@@ -1,4 +1,4 @@
-"""Bytes in and out: streams, lengths that lie, hashes, clients that leave."""
+"""Upload and download: streams, wrong lengths, hashes, lost clients."""
 
 import hashlib
 import random
@@ -11,12 +11,12 @@ MIB = 1024 * 1024
 
 
 class Killed(BaseException):
-    """What a greenthread gets that is killed."""
+    """Stands for the exception in a green thread that is killed."""
 
 
 class UploadTestCase(base.ServiceTestCase):
     def assert_untouched(self, image_id: str) -> None:
-        """The image waits for data, and nothing of a try is left."""
+        """Check that the image is queued, and no data of the try remains."""
         image = self.show(image_id)
         self.assertEqual('queued', image['status'])
         for name in ('size', 'virtual_size', 'checksum'):
@@ -82,7 +82,7 @@ class TestUpload(UploadTestCase):
         self.check_whole(image_id, b'12345')
 
     def test_pieces_stay_small(self) -> None:
-        """Nobody asks the server for more than a chunk at a time."""
+        """At most one chunk is read from the server at a time."""
         # covers 8.1-25
         asked = []
 
@@ -206,7 +206,7 @@ class TestUpload(UploadTestCase):
 
 
 class TestSizeCap(UploadTestCase):
-    """CVE-2014-5356: the cap counts on every way in."""
+    """CVE-2014-5356: image_size_cap applies to every kind of upload."""
 
     api_options = {'image_size_cap': 2 * MIB}
 

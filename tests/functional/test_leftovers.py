@@ -1,6 +1,6 @@
-"""No file is left without an image, whoever dies when.
+"""No file is left without an image, whenever a daemon dies.
 
-Data that is to be removed has a record until it is gone: see
+Data that is to be removed has a record until it is removed: see
 glance/images/leftovers.py.
 """
 
@@ -27,13 +27,13 @@ class LeftoversTestCase(base.ServiceTestCase):
         self.left = self.another('here')
 
     def another(self, node: str) -> leftovers.Leftovers:
-        """What another worker looks with."""
+        """Return the object with which another worker removes leftovers."""
         service = self.service
         store = storage.around(service.conf, service.store)
         return leftovers.Leftovers(service.registry, store, node)
 
     def look(self) -> None:
-        """Let all be due, and a worker look."""
+        """Make all leftovers due, and let a worker remove them."""
         update = models.image_leftovers.update()
         self.service.database.write(
             lambda connection: connection.execute(
@@ -48,7 +48,7 @@ class LeftoversTestCase(base.ServiceTestCase):
         )
 
     def assert_clean(self, *image_ids: str) -> None:
-        """Only these images have files, and nothing is to be done."""
+        """Check that only these images have files, and none are left over."""
         self.assertEqual(sorted(image_ids), self.files())
         self.assertEqual([], self.rows())
 
@@ -65,7 +65,7 @@ class LeftoversTestCase(base.ServiceTestCase):
         )
 
     def killed_upload(self, image_id: str) -> None:
-        """An upload whose worker dies when its file has its name."""
+        """Begin an upload whose worker dies after it has stored the file."""
         self.begin_upload(image_id)
         self.service.store.write(image_id, [DATA], lambda: None)
 
@@ -74,9 +74,9 @@ class LeftoversTestCase(base.ServiceTestCase):
         racers.sweep(self.service.database)
 
     def lose(self, *operations: str, does: bool = False) -> Any:
-        """The registry does not respond to some operations.
+        """Let some operations of the registry fail without a response.
 
-        :param does: it does them, and only the responses are lost
+        :param does: run the operations, and lose only the responses
         """
         wire = self.service.wire
         send = wire.send
@@ -96,7 +96,7 @@ class TestUploads(LeftoversTestCase):
         image_id = self.image()
         self.killed_upload(image_id)
         self.look()
-        self.assertEqual([image_id], self.files())  # it may still go on
+        self.assertEqual([image_id], self.files())  # the upload may continue
         self.end_lease()
         self.look()
         self.assert_clean()
@@ -182,7 +182,7 @@ class TestUploads(LeftoversTestCase):
         self.assert_clean()
 
     def test_an_upload_in_the_middle_of_a_look_keeps_its_data(self) -> None:
-        """It came after the registry was asked who needs the old file."""
+        """The upload ends after the check whether the file is in use."""
         image_id = self.image()
         self.killed_upload(image_id)
         self.end_lease()
@@ -201,7 +201,7 @@ class TestUploads(LeftoversTestCase):
         self.assert_clean(image_id)
 
     def test_a_late_upload_of_a_swept_worker_leaves_nothing(self) -> None:
-        """Its lease lapsed and another upload runs when it comes to an end."""
+        """Its lease expired, and another upload runs when it ends."""
         image_id = self.image()
 
         def swept() -> None:
@@ -284,7 +284,7 @@ class TestDeletions(LeftoversTestCase):
         self.look()
         self.assert_clean()
 
-    def test_data_out_of_reach_is_told_and_not_tried_again(self) -> None:
+    def test_data_out_of_reach_is_reported_and_stays_pending(self) -> None:
         for url, told in (
             ('file:///elsewhere/x', 'filesystem_store_datadir'),
             ('gAAAAABencrypted', 'metadata_encryption_key'),
@@ -292,37 +292,71 @@ class TestDeletions(LeftoversTestCase):
         ):
             with self.subTest(url):
                 image_id = self.image(data=DATA)
-                place = models.image_locations.update().values(value=url)
-                self.service.database.write(
-                    lambda connection, place=place, image_id=image_id: (
-                        connection.execute(
-                            place.where(
-                                models.image_locations.c.image_id == image_id
-                            )
-                        )
-                    )
-                )
+                (place,) = [
+                    row.value
+                    for row in self.rows(models.image_locations)
+                    if row.image_id == image_id
+                ]
+                self.move(image_id, url)
                 path = f'/v2/images/{image_id}'
                 with self.assertLogs('glance.images', 'ERROR') as logged:
                     response = self.call('GET', f'{path}/file')
                 self.assert_status(503, response)
                 self.assertIn(told, str(logged.output))
-                with self.assertLogs('glance.store', 'ERROR') as logged:
-                    self.assert_status(204, self.call('DELETE', path))
-                (line,) = logged.output
-                self.assertIn(
-                    f'Could not remove the data of image {image_id}', line
-                )
-                self.assertIn(told, line)
+                for work in (
+                    lambda path=path: self.call('DELETE', path),
+                    self.look,
+                ):
+                    with self.assertLogs('glance.images', 'ERROR') as logged:
+                        work()
+                    (line,) = logged.output
+                    self.assertIn(f'image {image_id}', line)
+                    self.assertIn(told, line)
+                (row,) = self.rows()
+                self.assertEqual(image_id, row.image_id)
+                self.move(image_id, place)
                 self.look()
                 self.assertEqual([], self.rows())
+
+    def test_stores_that_do_not_exist_any_more(self) -> None:
+        image_id = self.image(data=DATA)
+        self.move(image_id, 'rbd://a/b/c/snap')
+        self.call('DELETE', f'/v2/images/{image_id}')
+        self.look()
+        self.assertEqual(1, len(self.rows()))
+        conf = self.service.conf
+        conf.set_override('lost_stores', ['rbd'])
+        self.addCleanup(conf.clear_override, 'lost_stores')
+        self.left = self.another('here')
+        with self.assertLogs('glance.store', 'WARNING') as logged:
+            self.look()
+        self.assertIn('lost_stores', str(logged.output))
+        self.assertEqual([], self.rows())
+
+    def test_data_on_a_web_server_is_never_removed(self) -> None:
+        image_id = self.image(data=DATA)
+        self.move(image_id, 'https://example.org/x')
+        known = self.left._store
+        with mock.patch.object(known, '_by_scheme', {}):
+            known.delete('https://example.org/x', image_id)
+        self.assert_status(204, self.call('DELETE', f'/v2/images/{image_id}'))
+        self.look()
+        self.assertEqual([], self.rows())
+
+    def move(self, image_id: str, url: str) -> None:
+        """Change the URL of an image in the database."""
+        places = models.image_locations
+        update = places.update().where(places.c.image_id == image_id)
+        self.service.database.write(
+            lambda connection: connection.execute(update.values(value=url))
+        )
 
 
 class TestDelayed(LeftoversTestCase):
     api_options = {'delayed_delete': True}
 
     def test_data_that_is_kept_stays(self) -> None:
-        """Also where an upload of the same image was killed before."""
+        """It stays also if an earlier upload of the image was killed."""
         image_id = self.image()
         self.killed_upload(image_id)
         self.end_lease()
@@ -389,7 +423,7 @@ class TestStores(LeftoversTestCase):
         done = []
         with mock.patch.object(leftovers, 'BATCH', 2):
             for each in (self.another('a'), self.another('b')):
-                taken = each._take()
+                taken = each._take(self.service.store.identity)
                 done += [leftover['id'] for leftover in taken]
         self.assertEqual(4, len(set(done)))
         self.look()

@@ -1,6 +1,6 @@
 """Unified limits and /v2/info.
 
-oslo.limit is the real one; its fixture answers in Keystone's place.
+The tests use the real oslo.limit, with a fixture instead of Keystone.
 tests/live/test_limits.py has a real Keystone.
 """
 
@@ -13,8 +13,8 @@ from oslo_limit import exception as limit_exceptions
 from oslo_limit import fixture
 from oslo_limit import limit
 
+from glance.api import parts
 from glance.common import errors
-from glance.images import limit_service
 from tests import base
 
 MIB = 1024 * 1024
@@ -24,7 +24,7 @@ LIMITS = {
     'image_count_total': 3,
     'image_count_uploading': 1,
 }
-#: bob's project has limits of its own.
+#: Special limits of bob's project.
 OF_BOB = {'image_count_total': 1, 'image_size_total': -1}
 
 
@@ -41,8 +41,8 @@ class LimitsTestCase(base.ServiceTestCase):
                 for name in ('auth_type', 'endpoint_id')
             ]
         )
-        # The application checks the options of the configuration it has.
-        self.enterContext(mock.patch.object(limit_service, 'check_options'))
+        # The application would check the options of its own configuration.
+        self.enterContext(mock.patch.object(parts, 'check_limits'))
         self.keystone = fixture.LimitFixture(
             dict(self.registered), {'p2': OF_BOB}
         )
@@ -81,7 +81,7 @@ class TestUnifiedLimits(LimitsTestCase):
         self.assert_over('image_count_total', response)
 
     def test_order_of_checks_at_create(self) -> None:
-        """Behind what the document itself breaks, and behind policy."""
+        """Limits are checked after the document and after the policy."""
         # covers 7.1-9
         for _ in range(3):
             self.image()
@@ -97,7 +97,7 @@ class TestUnifiedLimits(LimitsTestCase):
         self.assert_status(403, response)
 
     def test_sizes_are_counted_at_upload(self) -> None:
-        """They are counted before the image is looked up."""
+        """Sizes are checked before the image is read."""
         # covers 8.1-4, 18-8
         self.image(data=b'x' * 9 * MIB)
         source = base.Source(b'x' * (MIB + 1))
@@ -119,6 +119,30 @@ class TestUnifiedLimits(LimitsTestCase):
         response = self.put(image_id, base.Source(*[b'x' * MIB] * 11))
         self.assert_status(204, response)
         response = self.put(self.image(), base.Source(b'x'))
+        self.assert_over('image_size_total', response)
+
+    def test_announced_bytes_are_kept_for_an_upload_that_runs(self) -> None:
+        answers: list[Any] = []
+        second = self.image()
+
+        def meanwhile() -> None:
+            source = base.Source(b'x' * 6 * MIB)
+            answers.append(self.put(second, source, length=6 * MIB))
+
+        self.keystone.reglimits['image_count_uploading'] = 5
+        data = b'x' * 5 * MIB
+        source = base.Source(data[:MIB], meanwhile, data[MIB:])
+        response = self.put(self.image(), source, length=len(data))
+        self.assert_status(204, response)
+        self.assert_over('image_size_total', answers[0])
+        self.assertEqual('queued', self.show(second)['status'])
+        self.upload(second, data)
+
+    def test_an_upload_counts_for_the_owner_of_the_image(self) -> None:
+        image_id = self.image()
+        self.keystone.projlimits['p-admin'] = {'image_size_total': -1}
+        source = base.Source(b'x' * 11 * MIB)
+        response = self.put(image_id, source, length=11 * MIB, caller='admin')
         self.assert_over('image_size_total', response)
 
     def test_uploads_at_once_are_counted(self) -> None:
@@ -176,7 +200,7 @@ class TestUnregistered(LimitsTestCase):
 
 
 class TestTrouble(LimitsTestCase):
-    """503 with a reason in the log, and it heals."""
+    """Errors of Keystone: 503, a reason in the log, and later recovery."""
 
     def test_keystone_that_does_not_answer(self) -> None:
         for error in (
@@ -219,8 +243,23 @@ class TestOff(base.ServiceTestCase):
     def test_features(self) -> None:
         response = self.call('GET', '/v2/info/features', caller='rita')
         self.assertEqual(
-            {'conditional_requests', 'upload_failure_reason'},
+            {
+                'conditional_requests',
+                'import_progress',
+                'import_source_hash',
+                'upload_failure_reason',
+            },
             response.json['features'].keys(),
+        )
+
+    def test_hashes_of_imported_data_are_told(self) -> None:
+        response = self.call('GET', '/v2/info/features')
+        self.assertEqual(
+            {
+                'property': 'source_hash',
+                'algorithms': ['md5', 'sha1', 'sha256', 'sha384', 'sha512'],
+            },
+            response.json['features']['import_source_hash'],
         )
 
     def test_other_methods_and_bodies(self) -> None:
@@ -241,17 +280,17 @@ class TestFeatures(base.ServiceTestCase):
 
 
 class TestOptions(base.ServiceTestCase):
-    """What could never work is refused at start."""
+    """Options that cannot work are refused at start."""
 
     def check(self, **options: str) -> None:
         conf = cfg.ConfigOpts()
-        declared = ('auth_type', 'timeout', *limit_service._ENDPOINT)
+        declared = ('auth_type', 'timeout', *parts.LIMIT_ENDPOINT)
         conf.register_opts(
             [cfg.StrOpt(name) for name in declared], 'oslo_limit'
         )
         for name, value in options.items():
             conf.set_override(name, value, group='oslo_limit')
-        limit_service.check_options(conf)
+        parts.check_limits(conf)
 
     def test_what_is_missing_is_named(self) -> None:
         for options, missing in (

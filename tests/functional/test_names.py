@@ -1,6 +1,6 @@
-"""Names that users choose and that become parts of a URL or of a pointer.
+"""Names chosen by users that become parts of a URL or of a JSON pointer.
 
-What can be made can be removed, by the way that the API has for it.
+Everything that can be created can be removed with the API.
 """
 
 import urllib.parse
@@ -9,7 +9,7 @@ from glance_registry.db import children
 from glance_registry.db import engine
 from tests import base
 
-#: Names with what has a meaning in URLs, in JSON pointers or in patterns.
+#: Names with special characters of URLs, JSON pointers or patterns.
 NAMES = (
     *('a/b', 'a//b', 'https://x/y?z#w', 'a.b', '.a', '..a', 'a..', '...'),
     *('a%2Fb', '%2e%2e', 'a;b=c', 'a?b', 'a#b', 'a&b', 'a+b', 'a b', ' a'),
@@ -17,7 +17,7 @@ NAMES = (
     *('a\\b', 'a\nb', '\ta', 'members', 'tags', 'file', '"', "'", ':', '@'),
     *('actions/deactivate', 'x/members', 'a=b,c', '$', '^', '(', '['),
 )
-#: Tags and members that no URL would lead to.
+#: Tags and members that no URL can address.
 REFUSED = ('', '.', '..', 'a/..', './a', 'a/../b', '/a', 'a/', '/', 'a\n')
 
 

@@ -1,4 +1,4 @@
-"""What goes to the message bus, and when."""
+"""Notifications: their contents, and when they are sent."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from unittest import mock
 
 from oslo_messaging.notify import _impl_test
 
-from glance.api import resources
+from glance.api import parts
 from glance.common import errors
 from glance.common import shutdown
 from glance.notifications import notifier
@@ -36,13 +36,11 @@ class EventsTestCase(base.ServiceTestCase):
     def setUp(self) -> None:
         self.events: list[outbox.Event] = []
         made = notifier.Notifier(self.events.append, self.disabled)
-        self.enterContext(
-            mock.patch.object(resources, '_notifier', lambda _: made)
-        )
+        self.enterContext(mock.patch.object(parts, 'notifier', lambda _: made))
         super().setUp()
 
     def told(self) -> list[str]:
-        """Names of the events since the last time, errors with a mark."""
+        """Return names of the events since the last call, errors with "!"."""
         names = [
             event.name + ('!' if event.priority == 'error' else '')
             for event in self.events
@@ -216,7 +214,7 @@ class TestSend(EventsTestCase):
 
 
 class TestOtherBodies(EventsTestCase):
-    """A store whose data is no file."""
+    """A store whose data is not in a file."""
 
     @staticmethod
     def wrap_store(store: Any) -> Any:
@@ -254,7 +252,7 @@ class TestDisabled(EventsTestCase):
     disabled = ['image.member', 'image.create']
 
     def test_groups_and_single_events(self) -> None:
-        """A group of two words works."""
+        """A group whose name has two words can be disabled."""
         image_id = self.image()
         path = f'/v2/images/{image_id}/members'
         self.call('POST', path, {'member': 'p2'})
@@ -274,7 +272,7 @@ class TestAllDisabled(EventsTestCase):
 
 
 class TestLibrary(base.ServiceTestCase):
-    """Through oslo.messaging, whose driver ``test`` keeps what it gets."""
+    """Uses oslo.messaging, whose driver ``test`` keeps all messages."""
 
     api_options = {
         DRIVER: ['test'],
@@ -307,7 +305,7 @@ class TestOptions(base.ServiceTestCase):
     def start(self, *drivers: str, **options: Any) -> Any:
         overrides = {DRIVER: list(drivers), **options}
         conf = base.configuration(base.api_conf, '/', default=overrides)
-        return resources._notifier(conf)
+        return parts.notifier(conf)
 
     def test_off_is_nothing(self) -> None:
         for drivers in ((), ('',), ('noop',)):
@@ -335,11 +333,11 @@ class TestOptions(base.ServiceTestCase):
                 self.subTest(url),
                 self.assertRaises(errors.ConfigurationError) as caught,
             ):
-                resources._notifier(conf)
+                parts.notifier(conf)
             self.assertNotIn('hush', str(caught.exception))
 
     def test_off_imports_nothing(self) -> None:
-        """Nor do limits, nor anything heavy that is an option."""
+        """Optional large libraries are not imported if they are not used."""
         code = (
             'import sys, glance.api.app, glance.api.conf;'
             'heavy = ("oslo_messaging", "kombu", "oslo_limit", "openstack");'

@@ -1,7 +1,8 @@
-"""GET /v2/openapi.json, and what the service does when driven by it."""
+"""GET /v2/openapi.json, and requests that are generated from it."""
 
 import collections
 from collections.abc import Callable
+import itertools
 from typing import Any
 from unittest import mock
 
@@ -12,10 +13,12 @@ import schemathesis
 from schemathesis import checks
 
 from glance.api import app as api_app
+from glance.api import caching
 from glance.api.v2 import openapi
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.store import addresses
+from glance.tasks import engine
 from glance.tasks import executor
 from tests import base
 
@@ -26,23 +29,34 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 EXAMPLES = 20
-CALLERS = strategies.sampled_from(('alice', 'admin', 'bob', 'rita'))
-#: Of the image that is asked for; None: of no image.
-KINDS = strategies.sampled_from(('queued', 'active', 'deactivated', None))
-#: A place for data that may be named, and cannot be reached.
+_CALLERS = ('alice', 'admin', 'bob', 'rita')
+CALLERS = strategies.sampled_from(_CALLERS)
+#: Statuses of the image of a request; None: the image does not exist.
+_KINDS = ('queued', 'active', 'deactivated', None)
+KINDS = strategies.sampled_from(_KINDS)
+#: A URL of data that is allowed, but cannot be reached.
 PLACE = 'http://web.example/image'
+#: Call that only the member can make.
+ACCEPT = 'PUT /v2/images/{image_id}/members'
+GOOD_BODIES: dict[str, Any] = {
+    'POST /v2/images/{image_id}/import': {
+        'method': {'name': 'web-download', 'uri': PLACE}
+    },
+    'POST /v2/tasks': {'type': 'import', 'input': {'import_from': PLACE}},
+}
 schemathesis.serializer.alias(patch.MEDIA_TYPES, 'application/json')
 
 
 class TestDocument(base.ServiceTestCase):
     def routes(self) -> set[tuple[str, str]]:
-        """The router's own table."""
+        """Return the routes of the router, without those of v1."""
         router = api_app.images_api(
-            self.service.conf, self.service.registry, self.service.store
+            self.service.conf, self.service.registry, self.service.stores
         )
         return {
             (method, path)
             for path, methods in router._handlers.items()
+            if not path.startswith('/v1/')
             for method in methods.keys() - {'HEAD'}  # as GET
         }
 
@@ -97,30 +111,45 @@ def _no_network(*_args: Any) -> list[Any]:
 
 
 class TestDriven(base.ServiceTestCase):
-    """No failure, no answer that is not in the document.
+    """Requests do not fail, and each response is as in the document.
 
-    Most of the calls are for images that are there.
+    Most of the requests are for existing images.
     """
 
     api_options = {'image_size_cap': 1000, 'image_member_quota': 3}
 
     def setUp(self) -> None:
-        # No test asks the network, and none is left by its tasks.
+        # No test uses the network, and all tasks run within their requests.
         for owner, name, behaviour in (
             (addresses.Filter, 'addresses', _no_network),
             (executor.Executor, 'submit', lambda _executor, job: job()),
+            (
+                caching.Caching,
+                'fetch_queued',
+                lambda found: found.prefetcher.run(),
+            ),
+            (engine.Engine, 'wake', lambda _engine: None),
         ):
             self.enterContext(mock.patch.object(owner, name, behaviour))
         super().setUp()
         document = self.call('GET', '/v2/openapi.json').json
         self.schema = schemathesis.openapi.from_dict(document)
-        self.schema.app = self.service.app
+        self.numbers = itertools.count()
+        manage = caching.managing_factory(
+            {'oslo_config_config': self.service.conf}
+        )
+        self.schema.app = manage(self.service.app)
         self.statuses: dict[str, set[int]] = collections.defaultdict(set)
+
+    def make_service(self, url: str | None) -> base.Service:
+        directory = {'image_cache_dir': f'{self.directory}/cache'}
+        options = {**self.api_options, **directory}
+        return base.Service(self.directory, options, url)
 
     is_good = False
 
     def some_image(self, kind: str) -> str:
-        """A new image of alice, with a tag and a member."""
+        """Create an image of alice, with a tag and a member; return its id."""
         data = None if kind == 'queued' else b'0123456789'
         image_id = self.image(data=data, tags=['a'])
         path = f'/v2/images/{image_id}'
@@ -129,9 +158,52 @@ class TestDriven(base.ServiceTestCase):
             self.call('POST', f'{path}/actions/deactivate')
         return image_id
 
+    def some_task(self) -> str:
+        """Create a task of alice; return its id."""
+        path = f'/v2/images/{self.image()}'
+        self.call('POST', f'{path}/locations', {'url': PLACE})
+        task_id: str = self.call('GET', f'{path}/tasks').json['tasks'][0]['id']
+        return task_id
+
+    def some_namespace(self) -> str:
+        """Create a namespace with one definition of each kind, named a."""
+        namespace = f'n{next(self.numbers)}'
+        one = {'title': 'A', 'type': 'string'}
+        body = {
+            'namespace': namespace,
+            'visibility': 'public',
+            'resource_type_associations': [{'name': 'a'}],
+            'properties': {'a': one},
+            'objects': [{'name': 'a', 'properties': {'a': one}}],
+            'tags': [{'name': 'a'}],
+        }
+        path = '/v2/metadefs/namespaces'
+        self.assert_status(201, self.call('POST', path, body, caller='admin'))
+        return namespace
+
+    def give_names(self, body: Any) -> None:
+        """Set names that every database can store."""
+        if isinstance(body, dict):
+            for name in ('name', 'namespace'):
+                if name in body:
+                    body[name] = f'm{next(self.numbers)}'
+            for kind in ('tags', 'objects', 'resource_type_associations'):
+                for each in body.get(kind, ()):
+                    self.give_names(each)
+
     def check(self, case: Any, caller: str, kind: str | None) -> None:
+        if self.is_good:
+            # Every pair, where what is drawn may lack one.
+            caller, kind = next(self.pairs)
         if self.is_good and isinstance(case.body, dict) and 'url' in case.body:
             case.body, kind = {'url': PLACE}, 'queued'
+        if self.is_good and 'metadefs' in case.path:
+            caller = 'admin'
+            self.give_names(case.body)
+        if self.is_good and case.operation.label.startswith(ACCEPT):
+            caller = 'bob'
+        if self.is_good and case.operation.label in GOOD_BODIES:
+            case.body, kind = GOOD_BODIES[case.operation.label], 'queued'
         parameters = dict(case.path_parameters or {})
         if kind is not None and 'image_id' in parameters:
             there = {'tag': 'a', 'member': 'p2'}
@@ -142,14 +214,22 @@ class TestDriven(base.ServiceTestCase):
             }
             parameters['image_id'] = self.some_image(kind)
             case.path_parameters = parameters
+        if kind is not None and 'task_id' in parameters:
+            case.path_parameters = {'task_id': self.some_task()}
+        if kind is not None and 'namespace' in parameters:
+            parameters['namespace'] = self.some_namespace()
+            if 'item' in parameters and case.method != 'POST':
+                parameters['item'] = 'a'
+            case.path_parameters = parameters
         answer = case.call_and_validate(
             headers=base.identity(caller), checks=CHECKS
         )
         self.statuses[case.operation.label].add(answer.status_code)
 
     def drive(self, mode: schemathesis.GenerationMode) -> None:
-        for found in self.schema.get_all_operations():
-            operation = found.ok()
+        for result in self.schema.get_all_operations():
+            operation = result.ok()
+            self.pairs = itertools.cycle(itertools.product(_CALLERS, _KINDS))
             with self.subTest(operation.label):
                 self.run_one(operation.as_strategy(generation_mode=mode))
 
@@ -167,11 +247,16 @@ class TestDriven(base.ServiceTestCase):
         self.is_good = True
         self.drive(schemathesis.GenerationMode.POSITIVE)
         self.assertEqual(
-            {f'{method} {path}' for method, path in operations.TABLE},
+            {
+                f'{method} {path}'
+                for (method, path), described in operations.TABLE.items()
+                if described.answers and '/stores' not in path
+            },
             {
                 label
                 for label, statuses in self.statuses.items()
-                if min(statuses) < 300
+                # They need several stores: gabbits/stores.yaml has them.
+                if min(statuses) < 300 and '/stores' not in label
             },
         )
 

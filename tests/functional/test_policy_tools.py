@@ -1,4 +1,4 @@
-"""oslo.policy's own commands know our rules."""
+"""The commands of oslo.policy find our rules."""
 
 import configparser
 import json
@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 class ToolTestCase(unittest.TestCase):
-    """The commands find us by the entry points that setup.cfg declares."""
+    """The commands find our rules by the entry points in setup.cfg."""
 
     # covers 21-8
 
@@ -35,7 +35,7 @@ class ToolTestCase(unittest.TestCase):
         self.conf_file.touch()
 
     def run_tool(self, name: str, *arguments: str, code: int = 0) -> str:
-        """What a command writes to standard output."""
+        """Run a command; return its standard output."""
         done = subprocess.run(
             [
                 sys.executable,

@@ -171,12 +171,12 @@ class TestRoles(ProtectionTestCase):
         self.assertNotIn('by_service', self.show(response.json['id']))
 
     def test_changing(self) -> None:
-        """Allowed, refused; every op of both forms of a patch."""
+        """Every operation of both forms of a patch, allowed and refused."""
         # covers 20-1
         image_id = self.image(hw_a='old', frozen='old')
         self.change(
             image_id, 'add', 'bill_to', 'old', **BILLING
-        )  # made by who may
+        )  # by a caller who may create it
         for op, name, status in (
             ('add', 'hw_b', 200),
             ('add', 'hw_a', 200),
@@ -223,7 +223,7 @@ class TestRoles(ProtectionTestCase):
 
 
 class TestUnreadable(ProtectionTestCase):
-    """A property that its reader may not read is not there for it."""
+    """For a caller who may not read a property, it does not exist."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -280,7 +280,7 @@ class TestUnreadable(ProtectionTestCase):
         self.assertEqual([], self.service.wire.requests)
         self.assertEqual(['one'], self.listed('?hw_a=x'))
         self.assertEqual([], self.listed('?hw_a=x&secret_x=unseen'))
-        # Wrong parameters are told as ever, and who may not list may not.
+        # Invalid parameters and missing permissions are reported as usual.
         wrong = self.call('GET', f'/v2/images{asks}&limit=x')
         self.assert_status(400, wrong)
         refused = self.call('GET', f'/v2/images{asks}', caller='nobody')
@@ -302,14 +302,14 @@ class TestUnreadable(ProtectionTestCase):
         self.assertEqual('unseen', document['secret_x'])
 
     def test_wart_created_and_not_read_is_kept(self) -> None:
-        """Neither dropped on create nor a failure of PATCH."""
+        """The property is not dropped on create, and PATCH does not fail."""
         made = self.create(201, drop_a='first')
         self.assertNotIn('drop_a', made.json)
         image_id = made.json['id']
         patched = self.change(image_id, 'add', 'drop_b', 'second')
         self.assert_status(200, patched)
         self.assertNotIn('drop_b', patched.json)
-        # Over one that is there: it looks absent, so it is created.
+        # To the caller an existing property looks absent, so it is created.
         for old in (False, True):
             again = self.change(image_id, 'add', 'drop_a', 'third', old=old)
             self.assert_status(200, again)
@@ -318,15 +318,15 @@ class TestUnreadable(ProtectionTestCase):
         )
 
     def stored(self, image_id: str) -> dict[str, str | None]:
-        """The properties that the registry has."""
-        asking = context.RequestContext(is_admin=True)
-        return self.service.registry.get_image(asking, image_id)['properties']
+        """Return the properties in the registry."""
+        caller = context.RequestContext(is_admin=True)
+        return self.service.registry.get_image(caller, image_id)['properties']
 
     def test_the_services_own_names_are_always_readable(self) -> None:
-        asking = context.RequestContext(is_admin=True)
-        image = self.service.registry.get_image(asking, self.image_id)
+        caller = context.RequestContext(is_admin=True)
+        image = self.service.registry.get_image(caller, self.image_id)
         self.service.registry.update_image(
-            asking,
+            caller,
             self.image_id,
             {
                 'row_version': image['row_version'],

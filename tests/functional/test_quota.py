@@ -1,4 +1,4 @@
-"""Bytes that an image and a project may have."""
+"""Limits on the bytes of an image and of a project."""
 
 from collections.abc import Callable
 import threading
@@ -64,7 +64,7 @@ class TestCap(base.ServiceTestCase):
 
 class TestAnnounced(base.ServiceTestCase):
     def test_reading_ends_with_the_first_byte_too_many(self) -> None:
-        """Or a small announcement would let any amount pass the quota."""
+        """Otherwise an upload could exceed the quota with a wrong length."""
         image_id = self.image()
         pieces = [b'x' * (1 << 20)] * 64
         source = base.Source(*pieces)
@@ -130,7 +130,7 @@ class TestStorageQuota(base.ServiceTestCase):
         self.image(data=b'x' * 100 * KIB)
 
     def test_two_at_once_do_not_both_slip_under_it(self) -> None:
-        """Neither announces anything, and both are at the end together."""
+        """Neither upload announces its size, and both end together."""
         ids = [self.image(), self.image()]
         together = threading.Barrier(2, timeout=30)
         answers: list[int] = []
@@ -152,7 +152,7 @@ class TestStorageQuota(base.ServiceTestCase):
 
 
 class TestRenewals(base.ServiceTestCase):
-    """What an upload learns while its bytes come."""
+    """Renewals that end a running upload."""
 
     api_options = {'user_storage_quota': '100KB'}
 
@@ -168,7 +168,7 @@ class TestRenewals(base.ServiceTestCase):
         )
 
     def hold(self, them: Any, transfer: Any, seconds: int, at: float) -> None:
-        """In place of the thread that gives signs of life."""
+        """Replace the thread that renews leases."""
         transfer.held_until = at + seconds
         self.running.append((them, transfer))
 
@@ -177,7 +177,7 @@ class TestRenewals(base.ServiceTestCase):
         them._renew({transfer.id: transfer}, 60)
 
     def put_slowly(self, meanwhile: Callable[[str], Any]) -> tuple[str, Any]:
-        """An upload in which something happens, and then a renewal."""
+        """Run an upload that is interrupted by a call and then a renewal."""
         piece = b'x' * KIB
         image_id = self.image()
         source = base.Source(
@@ -200,17 +200,17 @@ class TestRenewals(base.ServiceTestCase):
         self.assertEqual('queued', self.show(image_id)['status'])
 
     def test_deleting_an_image_ends_its_upload(self) -> None:
-        """OSSA-2015-003."""
+        """See OSSA-2015-003."""
         _, response = self.put_slowly(
             lambda image_id: self.call('DELETE', f'/v2/images/{image_id}')
         )
         self.assert_status(410, response)
         self.assertEqual([], self.files())
-        self.image(data=b'x' * 100 * KIB)  # nothing is counted any more
+        self.image(data=b'x' * 100 * KIB)  # the upload no longer counts
 
 
 class TestOption(base.ServiceTestCase):
-    """user_storage_quota as an operator writes it."""
+    """Values of the option user_storage_quota."""
 
     def parsed(self, text: str) -> int:
         default = {'user_storage_quota': text}

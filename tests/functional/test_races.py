@@ -1,7 +1,7 @@
-"""Requests that meet: one wins, nothing is lost, nothing is left.
+"""Concurrent requests: one succeeds, no data is lost or left over.
 
-A request is stopped between two of its steps (while its body comes, or on
-the wire to the registry) and the other runs there.
+A request is stopped between two of its steps (while its body is read, or at
+a call of the registry), and the other request runs there.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from typing import Any
 import webob
 
 from glance import registry_client
-from glance.api.v2 import image_update
+from glance.images import changes
 from tests import base
 
 
 class Interrupting:
-    """The wire, which runs ``action`` before requests of one operation."""
+    """A transport that runs ``action`` before requests of one operation."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class TestUploadRaces(RaceTestCase):
         self.assertEqual('active', self.show(image_id)['status'])
 
     def test_a_deletion_during_the_upload_is_410(self) -> None:
-        """OSSA-2015-003: no bytes stay of an image that is gone."""
+        """OSSA-2015-003: no data of a deleted image remains."""
         # covers 5-10, 8.1-18, 25-12
         image_id = self.image()
         source = base.Source(
@@ -167,7 +167,7 @@ class TestUploadRaces(RaceTestCase):
         self.assert_status(204, self.put(image_id, source))
 
     def test_a_format_taken_away_before_the_claim(self) -> None:
-        """Who claims an image claims what it checked."""
+        """A format of an image whose data was uploaded cannot be changed."""
         image_id = self.image()
         self.interrupt(
             'PATCH', image_id, lambda: self.upload(image_id, b'data')
@@ -177,7 +177,7 @@ class TestUploadRaces(RaceTestCase):
         self.assertEqual('raw', self.show(image_id)['disk_format'])
 
     def test_the_owner_loses_the_image_during_the_upload(self) -> None:
-        """OSSA-2015-020: what was begun ends, whoever may see it now."""
+        """OSSA-2015-020: the upload ends, with any visibility of the image."""
         image_id = self.image()
         change = {'op': 'replace', 'path': '/owner', 'value': 'p2'}
         source = base.Source(
@@ -215,7 +215,7 @@ class TestMetadataRaces(RaceTestCase):
         self.assertEqual('kept', image['second'])
 
     def test_a_patch_is_decided_on_the_newest_image(self) -> None:
-        """What vanished in between is a conflict."""
+        """Removing a property that was removed meanwhile is a conflict."""
         image_id = self.image(color='red')
         gone = {'op': 'remove', 'path': '/color'}
         self.interrupt('PATCH', image_id, lambda: self.patch(image_id, gone))
@@ -227,9 +227,7 @@ class TestMetadataRaces(RaceTestCase):
         def meddle() -> None:
             self.call('PUT', f'/v2/images/{image_id}/tags/x')
 
-        self.interrupt(
-            'PATCH', image_id, meddle, times=image_update.PATCH_TRIES
-        )
+        self.interrupt('PATCH', image_id, meddle, times=changes.TRIES)
         self.assert_status(409, self.rename(image_id, 'never'))
         self.assertIsNone(self.show(image_id)['name'])
 
@@ -318,7 +316,7 @@ class TestMetadataRaces(RaceTestCase):
 
 
 class TestQuotaRaces(RaceTestCase):
-    """Counts are decided where the rows are (CVE-2016-8611)."""
+    """The registry checks counts in its transaction (CVE-2016-8611)."""
 
     api_options = {'image_tag_quota': 1, 'image_member_quota': 1}
 

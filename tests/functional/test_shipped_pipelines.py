@@ -1,4 +1,4 @@
-"""The pipelines that are shipped, whole."""
+"""The complete shipped pipelines."""
 
 import pathlib
 import re
@@ -24,7 +24,7 @@ IMAGE_ID = '7a000000-0000-4000-8000-000000000001'
 
 
 class PipelineTestCase(base.ServiceTestCase):
-    """The api of a paste file, before the service's registry and store."""
+    """glance-api of a paste file, with the service's registry and store."""
 
     flavor: str | None = 'trusted-auth'
     paste_file = PASTE_FILE
@@ -40,7 +40,9 @@ class PipelineTestCase(base.ServiceTestCase):
             group='glance_store',
         )
         with mock.patch.object(
-            api_app.wire, 'client', lambda _conf: self.service.registry
+            api_app.registry_access,
+            'client',
+            lambda _conf: self.service.registry,
         ):
             self.service.app = pipeline.load_app(
                 conf, 'glance-api', self.paste_file
@@ -146,7 +148,7 @@ class TestWithCors(PipelineTestCase):
         response = self.call(
             'GET', f'/v2/images/{image_id}/file', headers={'Origin': ORIGIN}
         )
-        # The kernel sends it: nothing has read it meanwhile.
+        # The kernel can send the file, because no filter has read it.
         self.assertIsInstance(response.app_iter, filebody.FileBody)
         self.assertEqual(b'data', response.body)
         self.assertTrue(self.allows(response))
@@ -199,7 +201,7 @@ class TestOfEveryFlavor(PipelineTestCase):
 
 
 class TestKeystone(PipelineTestCase):
-    """Without a token nobody needs to ask Keystone."""
+    """The pipeline with Keystone; requests without a token need none."""
 
     flavor = 'keystone'
     files_beside = {
@@ -225,7 +227,7 @@ class TestKeystone(PipelineTestCase):
             )
 
     def test_identity_headers_of_a_client_are_nothing(self) -> None:
-        """Only a token says who asks."""
+        """Only a token identifies the caller."""
         self.assert_status(401, self.call('GET', '/v2/images', caller='admin'))
 
     def test_what_needs_no_token(self) -> None:
@@ -241,12 +243,12 @@ class TestKeystone(PipelineTestCase):
 
 
 class TestRoutes(PipelineTestCase):
-    """Every line of the route table, whatever calls are added to it."""
+    """Tests of all routes in the route table."""
 
     def setUp(self) -> None:
         super().setUp()
         router = api_app.images_api(
-            self.service.conf, self.service.registry, self.service.store
+            self.service.conf, self.service.registry, self.service.stores
         )
         self.paths = {
             re.sub('{.*?}', IMAGE_ID, path): set(methods)
@@ -281,6 +283,8 @@ class TestRoutes(PipelineTestCase):
                 if 'GET' not in known:
                     self.assert_status(405, response)
                     continue
+                if path == f'/v1/images/{IMAGE_ID}':
+                    continue  # v1 describes with HEAD what GET downloads
                 shown = self.call('GET', path)
                 self.assertEqual(shown.status, response.status)
                 if shown.status_int < 400:
@@ -289,7 +293,7 @@ class TestRoutes(PipelineTestCase):
                     )
 
     def described(self, response: webob.Response) -> dict[str, str]:
-        """The headers that say what the answer is."""
+        """Return the headers that describe the response."""
         return {
             name: value
             for name, value in response.headers.items()
@@ -298,8 +302,9 @@ class TestRoutes(PipelineTestCase):
 
     def test_a_slash_at_the_end_is_another_path(self) -> None:
         # covers 2.1-5
+        self.assertIn('/v1/', self.paths)  # has its slash already
         for path, known in self.paths.items():
-            for method in known:
+            for method in known if path != '/v1/' else ():
                 with self.subTest(f'{method} {path}/'):
                     response = self.call(method, f'{path}/')
                     self.assert_status(404, response)

@@ -1,4 +1,4 @@
-"""Signed images and keys of images."""
+"""Signed images, and encryption keys of images."""
 
 import functools
 import hashlib
@@ -22,12 +22,12 @@ CURVES = sorted(
     if name.startswith('ECC_')
 )
 KEY_TYPES = ('RSA-PSS', 'DSA', *CURVES)
-#: Making keys takes time: one of each type.
+#: Only one key of each type is created, because this takes time.
 signer = functools.cache(signers.Signer)
 
 
 class VaultTestCase(base.ServiceTestCase):
-    """glance-api with castellan's own Vault backend."""
+    """glance-api with castellan's Vault backend."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -47,9 +47,9 @@ class VaultTestCase(base.ServiceTestCase):
         method: str = 'SHA-256',
         **changes: str | None,
     ) -> str:
-        """An image with the signature of some data.
+        """Create an image with a signature of data; return its id.
 
-        :param changes: properties to replace, None to leave out
+        :param changes: properties to replace; None: leave it out
         """
         by = signer(key_type)
         certificate_id = self.vault.add(by.certificate())
@@ -160,7 +160,7 @@ class TestSignatures(VaultTestCase):
                 self.assert_refused(image_id, why)
 
     def test_id_of_a_certificate_is_no_path(self) -> None:
-        """The service's own token goes where the id leads."""
+        """The service's token must not be sent to another URL path."""
         for certificate_id in (
             '../../sys/policies',
             'a/b',
@@ -212,7 +212,7 @@ class TestSignatures(VaultTestCase):
 
 
 class TestKeysOfImages(VaultTestCase):
-    """``cinder_encryption_key_id``."""
+    """The property ``cinder_encryption_key_id``."""
 
     def encrypted(self, key_id: str, policy: str | None) -> str:
         properties = {'cinder_encryption_key_id': key_id}
@@ -259,7 +259,7 @@ class TestKeysOfImages(VaultTestCase):
 
 
 class TestBarbican(base.ServiceTestCase):
-    """castellan's Barbican backend: the caller's own token opens secrets."""
+    """castellan's Barbican backend, which uses the token of the caller."""
 
     def setUp(self) -> None:
         super().setUp()

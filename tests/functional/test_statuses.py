@@ -1,4 +1,4 @@
-"""What each call does in each status."""
+"""The effect of each call in each status of the image."""
 
 import datetime
 from typing import Any
@@ -10,7 +10,7 @@ PATCH = 'application/openstack-images-v2.1-json-patch'
 STATUSES = (
     *('queued', 'saving', 'uploading', 'importing', 'active', 'deactivated'),
 )
-#: Rows of both carry the flag ``deleted`` as well.
+#: Rows with these statuses also have the flag ``deleted``.
 GONE = ('deleted', 'pending_delete')
 PAST = datetime.datetime(2020, 1, 1, 12, 0, 0)
 PAST_TEXT = '2020-01-01T12:00:00Z'
@@ -20,7 +20,7 @@ def patch(name: str, value: Any, op: str = 'replace') -> list[dict[str, Any]]:
     return [{'op': op, 'path': f'/{name}', 'value': value}]
 
 
-#: Call -> its answer in each of STATUSES.
+#: Calls, and the status of the response for each of STATUSES.
 TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
     ('PUT', '/file', b'data', (204, 409, 409, 409, 409, 409)),
     ('GET', '/file', None, (204, 204, 204, 204, 200, 403)),
@@ -60,7 +60,7 @@ TABLE: tuple[tuple[str, str, Any, tuple[int, ...]], ...] = (
 
 class StatusTestCase(base.ServiceTestCase):
     def force(self, image_id: str, **values: Any) -> None:
-        """Write into the image's row, whatever the rules are."""
+        """Write values to the image's row, without any checks."""
         row = models.images.c.id == image_id
         self.service.database.write(
             lambda connection: connection.execute(
@@ -131,7 +131,7 @@ class TestStatuses(StatusTestCase):
 
 
 class TestUpdatedAt(StatusTestCase):
-    """Which calls renew updated_at."""
+    """The calls that change updated_at."""
 
     def check(self, renews: bool, method: str, rest: str, body: Any) -> None:
         image_id = self.image(data=b'data', tags=['t'])
@@ -179,7 +179,7 @@ class TestUpdatedAt(StatusTestCase):
 
 class TestRoundTrip(StatusTestCase):
     def test_a_whole_image_goes_round_unchanged(self) -> None:
-        """A client that sends back what differs sends nothing."""
+        """A client that computes a patch from equal documents sends none."""
         # covers 25-32
         image_id = self.image(
             data=b'data',

@@ -1,4 +1,4 @@
-"""Leases of uploads, and ETag / If-Match: what two daemons agree on."""
+"""Leases of uploads, and ETag / If-Match, with two daemons."""
 
 from collections.abc import Iterator
 import time
@@ -110,10 +110,10 @@ class TransfersTestCase(base.ServiceTestCase):
         self.service.registry.finish_upload(
             self.alice(), image_id, self.stored('t1')
         )
-        unused = self.service.registry.abandon_upload(
+        ended = self.service.registry.abandon_upload(
             self.alice(), image_id, {'transfer_id': 't1'}
         )
-        self.assertFalse(unused)
+        self.assertEqual({'data_is_unused': False, 'status': 'active'}, ended)
         self.assertEqual('active', self.show(image_id)['status'])
 
     def test_lost_answer_to_finish_keeps_the_image(self) -> None:
@@ -149,15 +149,17 @@ class TransfersTestCase(base.ServiceTestCase):
         self.assertFalse(lapsed.may_be_stored)
 
     def test_lapsed_claim_waits_for_the_next_renewal(self) -> None:
-        """The registry stood still for more than a lease."""
+        """The registry did not respond for longer than a lease."""
         transfer = transfers.Transfer()
         transfer.held_until = time.monotonic() - 1
 
         def renewed(_seconds: float) -> None:
             transfer.held_until = time.monotonic() + 60
 
-        with mock.patch.object(threads, 'pause', renewed):
+        with mock.patch.object(threads, 'pause', side_effect=renewed) as pause:
             transfer.confirm()
+        self.assertEqual(1, pause.call_count)
+        self.assertTrue(transfer.may_be_stored)
 
     def test_lapsed_claim_that_is_lost_is_not_confirmed(self) -> None:
         transfer = transfers.Transfer()
@@ -177,7 +179,7 @@ class TransfersTestCase(base.ServiceTestCase):
         image_id = self.image()
         held, lost = transfers.Transfer(), transfers.Transfer()
         self.claim(image_id, held.id)
-        running = transfers.Transfers(self.service.registry, 0)
+        running = transfers.Transfers(self.service.registry, node='test')
         held.bytes_done = 3
         for transfer in (held, lost):
             running.hold(transfer, 1, time.monotonic() - 100)
@@ -220,7 +222,7 @@ class TransfersTestCase(base.ServiceTestCase):
 
 
 class AnswersTestCase(base.ServiceTestCase):
-    """Answers to changes are made without reading the image again."""
+    """Responses to changes are built without reading the image again."""
 
     def test_created_image_is_what_is_shown(self) -> None:
         for values in (

@@ -1,8 +1,8 @@
-"""Upstream's warts in images, members, tags and lists.
+"""Faults of upstream in images, members, tags and lists that we avoid.
 
-What we do instead; those of uploads and races are in test_image_data.py and
-test_races.py, those of property protections and of required properties in
-test_protections.py and test_custom_schema.py.
+Those of uploads and races are in test_image_data.py and test_races.py, those
+of property protections and of required properties in test_protections.py and
+test_custom_schema.py.
 """
 
 import json
@@ -210,7 +210,7 @@ class TestWarts(base.ServiceTestCase):
 
 
 class TestForbiddenNames(base.ServiceTestCase):
-    """What a client may not give, and by what way so ever."""
+    """Names that a client may not set with any call."""
 
     refused: tuple[tuple[str, Any], ...] = (
         *((name, 'x') for name in ('direct_url', 'self', 'file', 'schema')),
@@ -286,7 +286,7 @@ class TestForbiddenNames(base.ServiceTestCase):
         self.assertIsNone(made['name'])
 
     def test_ossa_2015_019_nobody_sets_what_the_service_knows(self) -> None:
-        """Admins neither."""
+        """Admins cannot set it either."""
         image_id = self.image(data=b'data')
         before = self.show(image_id)
         for name in ('status', 'checksum', 'size', 'os_hash_value', 'id'):

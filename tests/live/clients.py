@@ -1,5 +1,7 @@
 """The clients people use, unmodified, as programs."""
 
+from collections.abc import Sequence
+import contextlib
 import json
 import os
 import pathlib
@@ -10,11 +12,12 @@ from typing import Any
 
 from tests.live import keystone
 from tests.live import servers
+from tests.live import warm
 
 SECONDS = 300
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-#: Clients of another environment than ours.
-ELSEWHERE = {'old-glance': ROOT / '.nox/old_client/bin/glance'}
+MANAGER = 'openstack-image-manager'
+MANAGER_PROGRAM = ROOT / '.nox/image_manager/bin' / MANAGER
 
 
 class Failed(Exception):
@@ -37,19 +40,52 @@ class Person:
         }
         self._logins = logins
 
-    def run(self, client: str, *words: object) -> str:
-        program = ELSEWHERE.get(
-            client, pathlib.Path(sys.executable).parent / client
-        )
-        result = subprocess.run(
-            [str(program), *map(str, words)],
-            cwd=self._home,
-            env={**self._env, **self._logins.get(client, {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
+    def run(self, client: str, *words: object, terminal: bool = False) -> str:
+        """Run a client; what it wrote to standard output.
+
+        :param terminal: standard input is one; without it some commands
+            upload what they read there
+        """
+        with contextlib.ExitStack() as stack:
+            stdin = subprocess.DEVNULL
+            if terminal:
+                master, stdin = os.openpty()
+                stack.callback(os.close, master)
+                stack.callback(os.close, stdin)
+            return self._run(client, words, stdin)
+
+    def run_with(
+        self, client: str, *words: object, source: pathlib.Path
+    ) -> str:
+        """Run a client that reads a file from a pipe."""
+        with subprocess.Popen(['cat', source], stdout=subprocess.PIPE) as cat:
+            assert cat.stdout is not None
+            return self._run(client, words, cat.stdout.fileno())
+
+    def _run(self, client: str, words: Sequence[object], stdin: int) -> str:
+        program = pathlib.Path(sys.executable).parent / client
+        if client == MANAGER:
+            program = MANAGER_PROGRAM
+        env = {**self._env, **self._logins.get(client, {})}
+        if client in warm.CLIENTS:
+            result = warm.run(
+                client,
+                [str(word) for word in words],
+                cwd=self._home,
+                env=env,
+                stdin=stdin,
+                seconds=SECONDS,
+            )
+        else:
+            result = subprocess.run(
+                [str(program), *map(str, words)],
+                cwd=self._home,
+                env=env,
+                stdin=stdin,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
         if result.returncode:
             said = (result.stderr + result.stdout).decode(errors='replace')
             raise Failed(f'{client} {" ".join(map(str, words))}: {said}')
@@ -95,7 +131,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def without_login(home: pathlib.Path, url: str) -> Person:
-    # Not both for both: each client stumbles over the other's variables.
+    # Not both for both: each client fails on the other's variables.
     return Person(
         home,
         openstack={'OS_AUTH_TYPE': 'none', 'OS_ENDPOINT': url},
@@ -110,7 +146,7 @@ def logged_in(home: pathlib.Path, user: str, region: str) -> Person:
         'OS_IDENTITY_API_VERSION': '3',
         **{f'OS_{name.upper()}': value for name, value in login.items()},
     }
-    names = ('openstack', 'glance', *ELSEWHERE)
+    names = (*warm.CLIENTS, 'glance-cache-manage', MANAGER)
     return Person(home, **dict.fromkeys(names, variables))
 
 

@@ -34,6 +34,8 @@ class Cloud(Names):
     pipeline = 'keystone'
     #: of glance-api
     options: Mapping[str, object] = {}
+    #: further sections of its configuration
+    sections: Mapping[str, Mapping[str, object]] = {}
 
     people: dict[str, clients.Person]
     sdk: dict[str, openstack.connection.Connection]
@@ -48,6 +50,8 @@ class Cloud(Names):
             options=cls.options,
         )
         cls.addClassCleanup(cls.glance.stop)
+        for section, settings in cls.sections.items():
+            cls.glance.configure('glance-api', settings, section)
         cls.glance.start()
         region = keystone.register(address, cls.glance.api_url)
         cls.people = {

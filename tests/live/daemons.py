@@ -1,6 +1,7 @@
 """Our two daemons as processes, configured like an operator would."""
 
 from collections.abc import Mapping
+import functools
 import json
 import pathlib
 import secrets
@@ -13,7 +14,7 @@ from tests.live import keystone
 from tests.live import processes
 from tests.live import servers
 
-START_SECONDS = 60
+START_SECONDS = 240
 STOP_SECONDS = 30
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -22,7 +23,61 @@ Sections = Mapping[str, Mapping[str, object]]
 PIPELINES = ('keystone', 'trusted-auth')
 
 
-class Glance:
+class Client:
+    """Plain requests to an image service.
+
+    :ivar api_url: of the service, without a path
+    """
+
+    api_url: str
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        token: str | None = None,
+        content_type: str = 'application/json',
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Make one plain request: status, headers, body."""
+        request = urllib.request.Request(
+            self.api_url + path,
+            method=method,
+            data=(
+                body
+                if body is None or isinstance(body, bytes)
+                else json.dumps(body).encode()
+            ),
+            headers={'Content-Type': content_type} if body is not None else {},
+        )
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        if token is not None:
+            request.add_header('X-Auth-Token', token)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), NoError()
+        )
+        with opener.open(request, timeout=120) as answer:
+            found = {k.lower(): v for k, v in answer.headers.items()}
+            return answer.status, found, answer.read()
+
+    def image(self, image_id: str) -> dict[str, object] | None:
+        status, _, body = self.request('GET', f'/v2/images/{image_id}')
+        return json.loads(body) if status == 200 else None
+
+    def create(self, **fields: object) -> str:
+        """Create an image record where nobody logs in; give its id."""
+        status, _, body = self.request(
+            'POST',
+            '/v2/images',
+            {'disk_format': 'raw', 'container_format': 'bare', **fields},
+        )
+        assert status == 201, (status, body)
+        return str(json.loads(body)['id'])
+
+
+class Glance(Client):
     """glance-api and glance-registry; stop() removes everything.
 
     api and registry are settings by section, put over the usual ones.
@@ -96,12 +151,12 @@ class Glance:
         config.write_text(config.read_text() + render({section: settings}))
 
     def sync(self) -> None:
-        """Make the tables."""
-        config = self.directory / 'glance-registry.conf'
-        processes.run(
-            [program('glance-manage'), '--config-file', config, 'db', 'sync'],
-            START_SECONDS,
-        )
+        """Make the tables; a new SQLite file is a copy of the first one."""
+        file = pathlib.Path(self.database_url.removeprefix('sqlite:///'))
+        if self.database_url.startswith('sqlite:') and not file.exists():
+            shutil.copyfile(_new_sqlite(), file)
+        else:
+            _sync(self.directory / 'glance-registry.conf')
 
     def start(self) -> None:
         self.sync()
@@ -136,57 +191,30 @@ class Glance:
         """Every file in the store, finished or not."""
         return [path for path in self.images.rglob('*') if path.is_file()]
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        token: str | None = None,
-        content_type: str = 'application/json',
-        headers: Mapping[str, str] | None = None,
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Make one plain request: status, headers, body."""
-        request = urllib.request.Request(
-            self.api_url + path,
-            method=method,
-            data=(
-                body
-                if body is None or isinstance(body, bytes)
-                else json.dumps(body).encode()
-            ),
-            headers={'Content-Type': content_type} if body is not None else {},
-        )
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        if token is not None:
-            request.add_header('X-Auth-Token', token)
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), NoError()
-        )
-        with opener.open(request, timeout=120) as answer:
-            found = {k.lower(): v for k, v in answer.headers.items()}
-            return answer.status, found, answer.read()
-
-    def image(self, image_id: str) -> dict[str, object] | None:
-        status, _, body = self.request('GET', f'/v2/images/{image_id}')
-        return json.loads(body) if status == 200 else None
-
-    def create(self, **fields: object) -> str:
-        """Create an image record where nobody logs in; give its id."""
-        status, _, body = self.request(
-            'POST',
-            '/v2/images',
-            {'disk_format': 'raw', 'container_format': 'bare', **fields},
-        )
-        assert status == 201, (status, body)
-        return str(json.loads(body)['id'])
-
 
 class NoError(urllib.request.HTTPErrorProcessor):
     """Give answers of 400 and above back instead of raising them."""
 
     def http_response(self, request: object, response: object) -> object:
         return response
+
+
+@functools.cache
+def _new_sqlite() -> pathlib.Path:
+    """Return a database with the tables and nothing in them."""
+    directory = processes.private_directory()
+    file = directory / 'new.sqlite'
+    config = directory / 'glance-registry.conf'
+    config.write_text(f'[database]\nconnection = sqlite:///{file}\n')
+    _sync(config)
+    return file
+
+
+def _sync(config: pathlib.Path) -> None:
+    processes.run(
+        [program('glance-manage'), '--config-file', config, 'db', 'sync'],
+        START_SECONDS,
+    )
 
 
 def program(name: str) -> pathlib.Path:
@@ -214,8 +242,13 @@ def with_keystone(
 ) -> Glance:
     """Both daemons in front of Keystone, and in its catalogue.
 
-    :param options: of glance-api, put over the usual ones
+    :param options: of glance-api, put over the usual ones; ``group.name``
+        for one of a group
     """
+    sections: dict[str, dict[str, object]] = {'DEFAULT': {}}
+    for name, value in (options or {}).items():
+        group, _, option = name.rpartition('.')
+        sections.setdefault(group or 'DEFAULT', {})[option] = value
     address = address or servers.keystone()
     login: dict[str, object] = {
         'www_authenticate_uri': address,
@@ -228,9 +261,10 @@ def with_keystone(
     return Glance(
         database_url,
         api={
+            **sections,
             'DEFAULT': {
                 'send_identity_headers': pipeline == 'trusted-auth',
-                **(options or {}),
+                **sections['DEFAULT'],
             },
             'keystone_authtoken': login,
             'paste_deploy': {'flavor': 'keystone'},

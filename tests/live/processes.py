@@ -4,6 +4,7 @@ import atexit
 from collections.abc import Callable
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
 import shutil
@@ -19,6 +20,7 @@ PR_SET_PDEATHSIG = 1
 LOG_TAIL_BYTES = 4000
 MEMORY_DISK = '/dev/shm'
 DATABASE_BYTES = 2 << 30
+FIRST_PORT, LAST_PORT = 20000, 32000
 
 
 class Process:
@@ -73,7 +75,7 @@ class Process:
         """Kill -9 the whole group: what an out-of-memory killer leaves."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.wait(10)
+        self.wait(120)
 
     def stop(self, seconds: float = 30) -> None:
         if self._process is None:
@@ -157,6 +159,15 @@ def run(
         )
 
 
+def allowed(seconds: float) -> float:
+    """At least three times as many seconds, and more on a busy machine.
+
+    The load is an average of a minute: a machine that stood still for some
+    seconds does not show it.
+    """
+    return seconds * max(3.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def wait_until(
     ready: Callable[[], bool],
     seconds: float,
@@ -174,9 +185,27 @@ def wait_until(
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return int(probe.getsockname()[1])
+    """A port that no other test and no connection gets in the next minutes.
+
+    Tests run in several processes, which share a file that counts. The ports
+    are below those that the kernel gives to connections (32768).
+    """
+    path = pathlib.Path(tempfile.gettempdir(), f'glance-port-{os.getuid()}')
+    with path.open('a+') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        port = int(file.read() or FIRST_PORT)
+        while True:
+            port = port + 1 if port < LAST_PORT else FIRST_PORT
+            with socket.socket() as probe:
+                if probe.connect_ex(('127.0.0.1', port)) == 0:
+                    continue
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(('127.0.0.1', port))
+                break
+        file.truncate(0)
+        file.write(str(port))
+    return port
 
 
 def accepts(address: str | tuple[str, int]) -> bool:

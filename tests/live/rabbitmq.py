@@ -5,7 +5,7 @@ import shutil
 
 from tests.live import processes
 
-START_SECONDS = 90
+START_SECONDS = 240
 USER = 'rabbitmq'
 PLACES = '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin'
 

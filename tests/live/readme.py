@@ -1,13 +1,13 @@
-"""The blocks of code in README.md."""
+"""The blocks of code in README.md, and in other pages."""
 
 import pathlib
 
 README = pathlib.Path(__file__).resolve().parents[2] / 'README.md'
 
 
-def blocks(heading: str) -> list[str]:
+def blocks(heading: str, page: pathlib.Path = README) -> list[str]:
     """The blocks of a section, without their fences."""
-    text = README.read_text()
+    text = page.read_text()
     section = text.partition(f'\n## {heading}\n')[2].partition('\n## ')[0]
     assert section, heading
     parts = section.split('```')[1::2]

@@ -5,7 +5,7 @@ import pathlib
 from tests.live import processes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 120
+START_SECONDS = 600
 STOP_SECONDS = 60
 READY = 'The image service is ready'
 
@@ -16,6 +16,7 @@ class Service:
         data: pathlib.Path,
         api_port: int | None = None,
         registry_port: int | None = None,
+        *more: str,
     ) -> None:
         self.data = data
         self.api_port = api_port or processes.free_port()
@@ -28,6 +29,7 @@ class Service:
                 *('--data', data),
                 *('--api-port', self.api_port),
                 *('--registry-port', self.registry_port),
+                *more,
             ],
             self.output,
         )
@@ -36,6 +38,9 @@ class Service:
         """Start and wait for the lines to paste."""
         self.output.unlink(missing_ok=True)
         self.process.start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
         processes.wait_until(
             lambda: READY in self.said(),
             START_SECONDS,

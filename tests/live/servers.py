@@ -12,6 +12,7 @@ What is not installed raises unittest.SkipTest with the reason.
 import atexit
 from collections.abc import Callable
 import functools
+import importlib
 import os
 import pathlib
 import signal
@@ -25,7 +26,7 @@ import sqlalchemy
 from tests.live import processes
 from tests.live.keystone import Keystone
 
-START_SECONDS = 90
+START_SECONDS = 240
 
 
 class MariaDB:
@@ -219,13 +220,28 @@ SERVERS = {
 }
 
 
+def of_store(name: str) -> str:
+    """Give the address of a server: tests/stores/servers/NAME.py.
+
+    The module has a class of the same name with a capital.
+    """
+    return _address(_class_of(name))
+
+
+def _class_of(name: str) -> Callable[[], object]:
+    if name in SERVERS:
+        return SERVERS[name]
+    module = importlib.import_module(f'tests.stores.servers.{name}')
+    return getattr(module, name.capitalize())
+
+
 def main(argv: list[str]) -> int:
     split = argv.index('--')
     # Stop the servers also when somebody stops us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in argv[:split]:
-        server = SERVERS[name]
         try:
+            server = _class_of(name)
             os.environ[server.variable] = _address(server)
         except unittest.SkipTest as skip:
             sys.stderr.write(f'{name}: {skip}\n')

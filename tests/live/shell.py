@@ -6,11 +6,15 @@ import pathlib
 import subprocess
 import sys
 
+from tests.live import warm
+
 SECONDS = 300
 
 
 class Shell:
     """A bash whose PATH has the programs of this environment.
+
+    The clients are those that wait with their modules loaded.
 
     :param home: HOME and working directory
     :param names: what is written in the commands -> what is used instead
@@ -21,7 +25,7 @@ class Shell:
         self._names = names
         programs = pathlib.Path(sys.executable).parent
         self.variables = {
-            'PATH': f'{programs}:{os.environ["PATH"]}',
+            'PATH': f'{warm.programs()}:{programs}:{os.environ["PATH"]}',
             'HOME': str(home),
             'LC_ALL': 'C.UTF-8',
             'COLUMNS': '400',

@@ -15,11 +15,17 @@ SECONDS = 900
 
 class Chaos(unittest.TestCase):
     def test_twenty_kills_lose_nothing(self) -> None:
+        self._assert_no_faults('20')
+
+    def test_kills_during_imports_leave_nothing(self) -> None:
+        self._assert_no_faults('12', '--imports')
+
+    def _assert_no_faults(self, kills: str, *more: str) -> None:
         servers.mariadb()
         done = subprocess.run(
             [
                 *(sys.executable, '-m', 'tools.chaos_load'),
-                *('--kills', '20', '--seed', '1'),
+                *('--kills', kills, '--seed', '1', *more),
                 *('--database', 'mariadb', '--workers', '2'),
             ],
             cwd=ROOT,
@@ -29,7 +35,7 @@ class Chaos(unittest.TestCase):
         )
         said = done.stdout + done.stderr
         self.assertEqual(0, done.returncode, said)
-        self.assertIn('kill 20/20', said)
+        self.assertIn(f'kill {kills}/{kills}', said)
         table = {
             words[0]: words[1]
             for line in said.splitlines()

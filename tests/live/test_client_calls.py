@@ -175,22 +175,6 @@ class Openstack(ClientCalls):
             with self.assertRaises(openstack.exceptions.NotFoundException):
                 self._shown(image_id)
 
-    def test_what_comes_later_fails_cleanly(self) -> None:
-        image_id = self._made()
-        self._assert_fails(
-            404,
-            self.alice.run,
-            *(
-                'openstack',
-                'image',
-                'stage',
-                image_id,
-                '--file',
-                inputs.raw(MIB).path,
-            ),
-        )
-        self.assertEqual('queued', self._shown(image_id).status)
-
 
 class Glance(ClientCalls):
     def test_update_and_lists(self) -> None:

@@ -10,9 +10,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
-import pathlib
 import signal
-import sqlite3
 import threading
 import time
 from typing import Any
@@ -30,10 +28,14 @@ from tests.live import servers
 #: Connections of the registry to one engine of its two.
 POOL = 4
 POOL_SECONDS = 2
-API_SECONDS = 8
+API_SECONDS = 30
 #: What an answer may take beyond a time-out, on a busy machine.
 SLACK_SECONDS = 4
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 120
+#: After which PostgreSQL looks for a deadlock.
+DEADLOCK_SECONDS = 3
+#: For how long connections are killed, at least.
+KILL_SECONDS = 3
 WRITERS = 6
 DATABASE = {
     'max_pool_size': POOL,
@@ -119,9 +121,9 @@ class Faults:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         url = f'{self.glance.registry_url}/healthcheck'
         since = time.monotonic()
-        with opener.open(url, timeout=5) as answer:
+        with opener.open(url, timeout=60) as answer:
             self.assertEqual(200, answer.status)
-        self.assertLess(time.monotonic() - since, 1)
+        self.assertLess(time.monotonic() - since, processes.allowed(5))
 
 
 class ServerFaults(Faults):
@@ -133,6 +135,8 @@ class ServerFaults(Faults):
     kill: str
     lock_table: str
     unlock_table: str
+    #: Counts the transactions that wait for a lock.
+    count_blocked: str
 
     def setUp(self) -> None:
         self.admin = sa.create_engine(
@@ -146,6 +150,18 @@ class ServerFaults(Faults):
 
     def kill_connections(self) -> int:
         raise NotImplementedError
+
+    def wait_until_blocked(self, least: int) -> None:
+        """Wait until so many transactions wait for a lock."""
+
+        def are_blocked() -> bool:
+            with self.admin.connect() as connection:
+                count = connection.exec_driver_sql(self.count_blocked)
+                return int(count.scalar()) >= least
+
+        processes.wait_until(
+            are_blocked, SETTLE_SECONDS, f'{least} transactions wait'
+        )
 
     def signal_server(self, number: int) -> None:
         process = self.server.process
@@ -175,9 +191,12 @@ class ServerFaults(Faults):
     def test_connections_killed_inside_operations(self) -> None:
         with self.writers() as names:
             killed = 0
-            until = time.monotonic() + 3
-            while time.monotonic() < until:
+            began = time.monotonic()
+            while (seconds := time.monotonic() - began) < SETTLE_SECONDS:
                 killed += self.kill_connections()
+                is_enough = killed > 10 and len(names[201]) > 10
+                if is_enough and seconds > KILL_SECONDS:
+                    break
                 time.sleep(0.05)
             self.assertGreater(killed, 10)
         self.assertGreater(len(names[201]), 10)
@@ -191,7 +210,7 @@ class ServerFaults(Faults):
             time.sleep(1)
             status, seconds = self.timed('GET', '/v2/images')
             self.assertEqual(503, status)
-            self.assertLess(seconds, API_SECONDS)
+            self.assertLess(seconds, processes.allowed(API_SECONDS))
             self.start_server()
 
     def test_server_shuts_down_and_restarts(self) -> None:
@@ -214,7 +233,9 @@ class ServerFaults(Faults):
                 for answer in asked:
                     status, seconds = answer.result(SETTLE_SECONDS)
                     self.assertEqual(503, status)
-                    self.assertLess(seconds, API_SECONDS + SLACK_SECONDS)
+                    self.assertLess(
+                        seconds, API_SECONDS + processes.allowed(SLACK_SECONDS)
+                    )
             self.other_requests_pass()
         finally:
             self.signal_server(signal.SIGCONT)
@@ -250,10 +271,12 @@ class ServerFaults(Faults):
                 executor.submit(self.timed, 'PUT', f'{tag}/{number}')
                 for number in range(POOL)
             ]
-            time.sleep(0.5)
+            self.wait_until_blocked(POOL)
             status, seconds = self.timed('PUT', f'{tag}/more')
             self.assertEqual(503, status)
-            self.assertLess(seconds, POOL_SECONDS + SLACK_SECONDS)
+            self.assertLess(
+                seconds, POOL_SECONDS + processes.allowed(SLACK_SECONDS)
+            )
             status, _ = self.timed('GET', f'/v2/images/{image_id}')
             self.assertEqual(200, status)
             connection.exec_driver_sql('ROLLBACK')
@@ -277,7 +300,7 @@ class ServerFaults(Faults):
             deleting = executor.submit(
                 self.timed, 'DELETE', f'/v2/images/{image_id}'
             )
-            time.sleep(0.5)
+            self.wait_until_blocked(1)
             connection.exec_driver_sql(
                 f"SELECT id FROM images WHERE id = '{image_id}' FOR UPDATE"
             )
@@ -288,6 +311,10 @@ class ServerFaults(Faults):
 class Mariadb(ServerFaults, unittest.TestCase):
     lock_table = 'LOCK TABLES images WRITE'
     unlock_table = 'UNLOCK TABLES'
+    count_blocked = (
+        'SELECT variable_value FROM information_schema.global_status '
+        "WHERE variable_name = 'innodb_row_lock_current_waits'"
+    )
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -349,12 +376,23 @@ class Mariadb(ServerFaults, unittest.TestCase):
 class Postgresql(ServerFaults, unittest.TestCase):
     lock_table = 'BEGIN; LOCK TABLE images IN ACCESS EXCLUSIVE MODE'
     unlock_table = 'ROLLBACK'
+    count_blocked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    )
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.server = servers.PostgreSQL()
         cls.addClassCleanup(cls.server.stop)
         cls.url = servers.new_database(cls.server.address)
+        admin = sa.create_engine(cls.url, isolation_level='AUTOCOMMIT')
+        with admin.connect() as connection:
+            # Who waits looks once for a deadlock, which must be there by then.
+            connection.exec_driver_sql(
+                f"ALTER SYSTEM SET deadlock_timeout = '{DEADLOCK_SECONDS}s'"
+            )
+            connection.exec_driver_sql('SELECT pg_reload_conf()')
+        admin.dispose()
         cls.serve(cls.url)
 
     def kill_connections(self) -> int:
@@ -390,45 +428,3 @@ class Postgresql(ServerFaults, unittest.TestCase):
         with self.admin.connect() as connection:
             count = connection.exec_driver_sql(statement).scalar()
         self.assertGreater(count, 0)
-
-
-class Sqlite(Faults, unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.serve(None)
-
-    def test_writer_of_another_program_blocks_only_writers(self) -> None:
-        image_id = self.glance.create()
-        file = pathlib.Path(self.glance.directory, 'glance.sqlite')
-        connection = sqlite3.connect(file, isolation_level=None)
-        self.addCleanup(connection.close)
-        with concurrent.futures.ThreadPoolExecutor() as executor:
-            connection.execute('BEGIN IMMEDIATE')
-            waiting = executor.submit(self.create, 'waited')
-            time.sleep(0.5)
-            self.other_requests_pass()
-            status, seconds = self.timed('GET', f'/v2/images/{image_id}')
-            self.assertEqual(200, status)
-            self.assertLess(seconds, 1)
-            self.assertFalse(waiting.done())
-            connection.execute('ROLLBACK')
-            self.assertEqual(201, waiting.result(SETTLE_SECONDS))
-
-    def test_database_that_is_gone(self) -> None:
-        image_id = self.glance.create()
-        file = pathlib.Path(self.glance.directory, 'glance.sqlite')
-        connection = sqlite3.connect(file, isolation_level=None)
-        self.addCleanup(connection.close)
-        connection.execute('ALTER TABLE images RENAME TO away')
-        try:
-            # An administrator has to mend this: 503 would say "try again".
-            self.assertEqual(500, self.timed('GET', '/v2/images')[0])
-            status, headers, _ = self.glance.request(
-                'POST', '/v2/images', {'name': 'lost'}
-            )
-            self.assertEqual(500, status)
-            self.assertNotIn('retry-after', headers)
-        finally:
-            connection.execute('ALTER TABLE away RENAME TO images')
-        status, _ = self.timed('GET', f'/v2/images/{image_id}')
-        self.assertEqual(200, status)

@@ -24,7 +24,7 @@ from tests.live import processes
 MIB = 1 << 20
 WHOLE = 48 * MIB
 PART = 16 * MIB
-SETTLE_SECONDS = 30
+SETTLE_SECONDS = 120
 
 
 class Faults(unittest.TestCase):
@@ -228,7 +228,7 @@ class LostClients(Faults):
         started = time.monotonic()
         for _ in range(10):
             self._image(image_id)
-        self.assertLess(time.monotonic() - started, 5)
+        self.assertLess(time.monotonic() - started, processes.allowed(5))
 
 
 class Registry(Faults):
@@ -250,7 +250,7 @@ class Registry(Faults):
             status, headers, _ = self.glance.request(method, path, body)
             self.assertEqual(503, status, (method, path))
             self.assertGreater(int(headers['retry-after']), 0)
-            self.assertLess(time.monotonic() - started, 30)
+            self.assertLess(time.monotonic() - started, processes.allowed(30))
         self.glance.start_registry()
         self._assert_download(image_id, b'bytes')
 
@@ -287,7 +287,7 @@ class Registry(Faults):
             )
             stop.set()
             for writer in writers:
-                writer.result(60)
+                writer.result(SETTLE_SECONDS)
         self.assertLessEqual(statuses, {201, 503})
         for image_id in made:
             image = self._image(image_id)
@@ -320,7 +320,7 @@ class Registry(Faults):
 
 
 class SlowRegistry(Faults):
-    settings = {'DEFAULT': {'registry_client_timeout': 2}}
+    settings = {'DEFAULT': {'registry_client_timeout': 10}}
 
     def test_hits_a_time_out(self) -> None:
         for pid in self.glance.registry.workers():
@@ -330,7 +330,7 @@ class SlowRegistry(Faults):
             status, headers, _ = self.glance.request('GET', '/v2/images')
             self.assertEqual(503, status)
             self.assertIn('retry-after', headers)
-            self.assertLess(time.monotonic() - started, 20)
+            self.assertLess(time.monotonic() - started, processes.allowed(60))
         finally:
             for pid in self.glance.registry.workers():
                 os.kill(pid, signal.SIGCONT)

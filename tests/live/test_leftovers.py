@@ -9,8 +9,8 @@ from tests.live import daemons
 from tests.live import processes
 
 MIB = 1 << 20
-LEASE_SECONDS = 3
-SECONDS = 60
+LEASE_SECONDS = 9
+SECONDS = 120
 
 
 class Leftovers(unittest.TestCase):

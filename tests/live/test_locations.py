@@ -22,8 +22,8 @@ DATA = bytes(range(256)) * 4096 * 4
 LARGE_BYTES = 192 * MIB
 #: What a download of any size may add to a daemon.
 MEMORY_BYTES = 48 * MIB
-LEASE_SECONDS = 6
-SECONDS = 60
+LEASE_SECONDS = 9
+SECONDS = 120
 PATCH = 'application/openstack-images-v2.1-json-patch'
 
 
@@ -216,7 +216,9 @@ class Locations(unittest.TestCase):
         self.assertEqual([0, 0, 0], [it.returncode for it in readers])
         self.assertLess(most - before, MEMORY_BYTES)
         # Six streams share one processor with us: no more than patience.
-        self.assertLess(statistics.median(latencies), idle + 0.25)
+        self.assertLess(
+            statistics.median(latencies), idle + processes.allowed(1)
+        )
         go.set()
         for image_id in hashing:
             self.await_image(

@@ -101,7 +101,7 @@ class OnRabbitMQ(unittest.TestCase):
             image_id = self.glance.create()
             self.call(204, 'DELETE', f'/v2/images/{image_id}')
             taken.append(time.monotonic() - start)
-        self.assertLess(max(taken), 5)
+        self.assertLess(max(taken), processes.allowed(10))
         return statistics.median(taken)
 
     def test_life_of_an_image(self) -> None:
@@ -118,7 +118,8 @@ class OnRabbitMQ(unittest.TestCase):
         self.listener.wait_for(image_id, 'image.delete')
         self.listener.wait_for(image_id, 'image.member.delete')
         self.listener.wait_for(image_id, 'image.send')
-        # Two workers tell in turn: what one request says is in order.
+        # Each of the two workers has a connection of its own to the bus.
+        self.listener.wait(lambda: len(self.listener.events(image_id)) >= 11)
         self.assertCountEqual(
             [
                 *('image.create', 'image.update', 'image.prepare'),
@@ -172,7 +173,7 @@ class OnRabbitMQ(unittest.TestCase):
         finally:
             self.broker.start()
         # Alike, but for the noise of a busy machine.
-        self.assertLess(without, 3 * usual + 0.05)
+        self.assertLess(without, 3 * usual + processes.allowed(0.05))
         self.listener.wait_for(waiting, 'image.create')
         after = self.glance.create(name='told at once')
         self.listener.wait_for(after, 'image.create')

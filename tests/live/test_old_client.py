@@ -5,6 +5,7 @@ import unittest
 from tests.live import clients
 from tests.live import cloud
 from tests.live import inputs
+from tests.live import warm
 
 
 class OldClient(cloud.Cloud, unittest.TestCase):
@@ -12,7 +13,7 @@ class OldClient(cloud.Cloud, unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        if not clients.ELSEWHERE['old-glance'].exists():
+        if not warm.OLD.exists():
             raise unittest.SkipTest('.venv/bin/nox -s old_client')
         super().setUpClass()
         cls.alice, cls.bob = cls.people['alice'], cls.people['bob']

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import shutil
+import tempfile
 import unittest
 import urllib.parse
 
@@ -42,7 +43,12 @@ class TestPasteLayouts(unittest.TestCase):
         login = {'keystone_authtoken': LOGIN} if base == 'keystone' else {}
         glance = daemons.Glance(
             api={
-                'DEFAULT': {'send_identity_headers': base != 'keystone'},
+                'DEFAULT': {
+                    'send_identity_headers': base != 'keystone',
+                    'image_cache_dir': tempfile.mkdtemp(
+                        dir=self.database.parent
+                    ),
+                },
                 'paste_deploy': {'flavor': flavor or ''},
                 **login,
             },

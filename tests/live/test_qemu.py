@@ -18,7 +18,7 @@ from glance.images import formats
 from tests.live import hostile
 from tests.live import processes
 
-RULES = formats.Rules(
+RULES = formats.FormatRules(
     must_match=False,
     vmdk_types=formats.VMDK_TYPES,
     nonfatal_gpt_checks=('mbr',),

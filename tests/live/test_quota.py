@@ -13,9 +13,9 @@ from tests.live import processes
 
 MIB = 1024 * 1024
 QUOTA = 20 * MIB
-LEASE_SECONDS = 3
+LEASE_SECONDS = 9
 OCTETS = 'application/octet-stream'
-SECONDS = 60
+SECONDS = 120
 
 
 #: The connection was cut while we were sending: the answer is lost.

@@ -58,10 +58,10 @@ class TestRefusedStarts(unittest.TestCase):
             port = taken.getsockname()[1]
             self.assert_refused({'DEFAULT': {'bind_port': port}}, 'bind_port')
 
-    def test_several_stores_are_refused_with_one_line(self) -> None:
+    def test_stores_without_a_default_are_refused_with_one_line(self) -> None:
         self.assert_refused(
             {'DEFAULT': {'enabled_backends': 'fast:file, slow:file'}},
-            '[DEFAULT] enabled_backends: several stores',
+            '[glance_store] default_backend must be one of the ids',
         )
 
     def test_a_log_in_a_missing_directory_is_refused(self) -> None:

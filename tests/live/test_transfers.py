@@ -11,12 +11,13 @@ import unittest
 
 from tests.live import daemons
 from tests.live import inputs
+from tests.live import processes
 
 MEMORY_BYTES = 64 << 20
 SLOWER_TIMES = 5
 # Under this a metadata call is quick enough whatever it was when idle: on a
 # busy machine with two cores the noise alone is this large.
-NOISE_SECONDS = 0.012
+NOISE_SECONDS = 0.04
 SAMPLES = 40
 SECONDS = 600
 
@@ -119,7 +120,10 @@ class Transfers(unittest.TestCase):
             for name, rss in watched.rss.items():
                 self.assertLess(rss - before[name], MEMORY_BYTES, name)
             busy = statistics.median(watched.latencies)
-            self.assertLess(busy, SLOWER_TIMES * max(idle, NOISE_SECONDS))
+            self.assertLess(
+                busy,
+                SLOWER_TIMES * max(idle, processes.allowed(NOISE_SECONDS)),
+            )
 
     def test_many_at_once(self) -> None:
         """Eight uploads and downloads side by side come back whole."""

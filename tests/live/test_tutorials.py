@@ -125,7 +125,7 @@ mysql -uroot -e "DROP DATABASE glance; DROP USER 'glance'@'%';
 """
 
 
-class TestTutorials(unittest.TestCase):
+class Tutorial(unittest.TestCase):
     """One MariaDB and one Keystone of their own, because names are given."""
 
     @classmethod
@@ -218,6 +218,39 @@ class TestTutorials(unittest.TestCase):
         )
         return started
 
+    def follow_the_readme(self) -> None:
+        """Its section about Keystone and MariaDB, block by block."""
+        database, catalog, registry_conf, api_conf, start = readme.blocks(
+            'In front of a real Keystone and MariaDB'
+        )
+        self.person.run(
+            FORGET + 'openstack service delete glance; '
+            'openstack user delete glance'
+        )
+        self.person.run(f'mysql -uroot <<SQL\n{database}SQL')
+        # Leave what the other tests and the clean-up expect.
+        self.addCleanup(
+            self.person.run,
+            "mysql -uroot -e \"CREATE USER 'glance'@'localhost'\"; "
+            'openstack user set --password openstack glance; '
+            'openstack role add --project service --user glance admin; '
+            'openstack role remove --project service --user glance service',
+        )
+        self.person.run(catalog)
+        self.configure('glance-registry', registry_conf)
+        self.configure('glance-api', api_conf)
+        first, *daemons_started = start.splitlines()
+        self.assertEqual('glance-manage db sync', first)
+        self.assertEqual(
+            ['glance-registry &', 'glance-api &'], daemons_started
+        )
+        self.person.run(first)
+        self.start('glance-registry')
+        self.api = self.start('glance-api')
+        self.person.run('openstack image list')
+
+
+class TestTutorials(Tutorial):
     def test_queens_and_the_tours_of_the_command_line(self) -> None:
         self.configure('glance-api', QUEENS + QUEENS_STORE)
         self.configure('glance-registry', QUEENS)
@@ -284,32 +317,4 @@ class TestTutorials(unittest.TestCase):
         self.person.run('openstack image list')
 
     def test_readme(self) -> None:
-        """Its own section about Keystone and MariaDB, block by block."""
-        database, catalog, registry_conf, api_conf, start = readme.blocks(
-            'In front of a real Keystone and MariaDB'
-        )
-        self.person.run(
-            FORGET + 'openstack service delete glance; '
-            'openstack user delete glance'
-        )
-        self.person.run(f'mysql -uroot <<SQL\n{database}SQL')
-        # Leave what the other tests and the clean-up expect.
-        self.addCleanup(
-            self.person.run,
-            "mysql -uroot -e \"CREATE USER 'glance'@'localhost'\"; "
-            'openstack user set --password openstack glance; '
-            'openstack role add --project service --user glance admin; '
-            'openstack role remove --project service --user glance service',
-        )
-        self.person.run(catalog)
-        self.configure('glance-registry', registry_conf)
-        self.configure('glance-api', api_conf)
-        first, *daemons_started = start.splitlines()
-        self.assertEqual('glance-manage db sync', first)
-        self.assertEqual(
-            ['glance-registry &', 'glance-api &'], daemons_started
-        )
-        self.person.run(first)
-        self.start('glance-registry')
-        self.start('glance-api')
-        self.person.run('openstack image list')
+        self.follow_the_readme()

@@ -18,6 +18,11 @@ OTHER_PAGES = {
     'doc/api-coverage.md': 'made by tools/coverage-of-api',
     'doc/performance.md': 'measurements; tools/bench repeats them',
     'doc/reference/options.md': 'made by tools/reference',
+    'doc/reference/api.md': 'made by tools/reference',
+    'doc/reference/commands.md': 'made when the site is built',
+    'doc/index.md': 'links; tests/unit/test_site.py checks them',
+    'doc/first-steps.md': 'a part of README.md',
+    'doc/release-notes.md': 'made of releasenotes/notes',
     'doc/contributing.md': 'about the work on this repository',
 }
 _SECTION = re.compile(r'^##+ (.*)$', re.MULTILINE)

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 import concurrent.futures
 import contextlib
+import functools
 import os
 import pathlib
 import random
@@ -19,8 +20,10 @@ from tests.live import servers
 from tools.chaos_load import audit
 from tools.chaos_load import client
 from tools.chaos_load import findings
+from tools.chaos_load import imports
 from tools.chaos_load import load
 from tools.chaos_load import manager
+from tools.chaos_load import web
 
 DATABASES = {
     'sqlite': lambda: None,
@@ -34,7 +37,7 @@ MIN_ACKNOWLEDGED = 8
 MAX_PAUSE_SECONDS = 1.0
 TICK_SECONDS = 0.02
 POLL_SECONDS = 0.5
-API = {
+API: dict[str, dict[str, object]] = {
     'DEFAULT': {
         'registry_client_timeout': 10,
         'graceful_shutdown_timeout': 5,
@@ -74,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         'of its processes at random moments, start it again as a service '
         'manager would, and compare in the end. Exit code 0: no fault; 1: '
         'faults, which the table counts; 2: the run itself failed.',
+    )
+    parser.add_argument(
+        '--imports',
+        action='store_true',
+        help='the clients only import: staged data, data of a web server, '
+        'and copies between two stores',
     )
     parser.add_argument('--kills', type=int, default=20)
     parser.add_argument(
@@ -139,6 +148,13 @@ class Run:
         url = DATABASES[given.database]()
         self._glance = daemons.Glance(url, API, REGISTRY, given.workers)
         stack.callback(self._glance.stop)
+        self._staging = self._glance.directory / 'staging'
+        make: Callable[..., load.Worker] = load.Worker
+        if given.imports:
+            server = web.Server()
+            stack.callback(server.stop)
+            self._configure_imports(server.port)
+            make = functools.partial(imports.Importer, server=server)
         self._glance.start()
         self._engine = sa.create_engine(self._glance.database_url)
         stack.callback(self._engine.dispose)
@@ -150,9 +166,33 @@ class Run:
         ]
         self._client = self._new_client()
         self._load = load.Load(
-            self._client, self._findings, given.clients, given.seed
+            self._client, self._findings, given.clients, given.seed, make
         )
         self._load.start()
+
+    def _configure_imports(self, port: int) -> None:
+        """Two stores, and a web server that may be asked."""
+        stores = ', '.join(f'{name}:file' for name in imports.STORES)
+        glance = self._glance
+        directories = {
+            name: glance.images / name for name in imports.STORES
+        } | {
+            'os_glance_staging_store': self._staging,
+            'os_glance_tasks_store': glance.directory / 'tasks',
+        }
+        for section, settings in {
+            'DEFAULT': {'enabled_backends': stores},
+            'glance_store': {'default_backend': imports.STORES[0]},
+            'import_filtering_opts': {
+                'allowed_hosts': '127.0.0.1',
+                'allowed_ports': port,
+            },
+            **{
+                name: {'filesystem_store_datadir': path}
+                for name, path in directories.items()
+            },
+        }.items():
+            glance.configure('glance-api', settings, section)
 
     def _new_client(self) -> client.Client:
         return client.Client(
@@ -232,8 +272,11 @@ class Run:
         # Requests: a sweeper begins to work with the first one of a worker.
         self._new_client().json('GET', '/v2/images')
         files = self._glance.files()
+        staged = []
+        if self._staging.exists():
+            staged = [path.name for path in self._staging.iterdir()]
         records = audit.read_records(self._engine)
-        return audit.judge_records(records, files)
+        return audit.judge_records(records, files, staged)
 
     def _say(self, text: str) -> None:
         seconds = time.monotonic() - self._began

@@ -1,8 +1,9 @@
 """Compares service, database and store with what was acknowledged."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import json
 import pathlib
+import time
 from typing import Any, NamedTuple
 import urllib.parse
 
@@ -13,6 +14,9 @@ from tools.chaos_load import findings
 from tools.chaos_load import journal
 from tools.chaos_load import load
 
+#: How long the service may answer 503 before that is a fault.
+PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 0.5
 #: No image may stay in one of these.
 PASSING = frozenset(('saving', 'importing', 'uploading', 'pending_delete'))
 WITH_DATA = frozenset(('active', 'deactivated'))
@@ -28,6 +32,9 @@ _LOCATIONS = sa.table(
     sa.column('value', sa.Text),
     sa.column('deleted', sa.Boolean),
 )
+_TASKS = sa.table(
+    'tasks', sa.column('id', sa.String), sa.column('status', sa.String)
+)
 _TRANSFERS = sa.table(
     'image_transfers', sa.column('id', sa.String), sa.column('image_id')
 )
@@ -40,11 +47,13 @@ class Records(NamedTuple):
         are on their way there
     :ivar urls: of each such image
     :ivar transfers: the image of each claim
+    :ivar tasks: the status of each that has not ended
     """
 
     statuses: dict[str, str]
     urls: dict[str, list[str]]
     transfers: dict[str, str]
+    tasks: dict[str, str]
 
 
 def read_records(engine: sa.Engine) -> Records:
@@ -67,22 +76,48 @@ def read_records(engine: sa.Engine) -> Records:
         transfers = connection.execute(
             sa.select(_TRANSFERS.c.id, _TRANSFERS.c.image_id)
         )
+        tasks = connection.execute(
+            sa.select(_TASKS.c.id, _TASKS.c.status).where(
+                _TASKS.c.status.in_(('pending', 'processing'))
+            )
+        )
         return Records(
-            statuses, urls, {row.id: row.image_id for row in transfers}
+            statuses,
+            urls,
+            {row.id: row.image_id for row in transfers},
+            {row.id: row.status for row in tasks},
         )
 
 
 def judge_records(
-    records: Records, files: Iterable[pathlib.Path]
+    records: Records,
+    files: Iterable[pathlib.Path],
+    staged: Iterable[str] = (),
 ) -> list[findings.Finding]:
     """Find what is stuck and what is orphaned.
 
     :param files: everything in the store's directory
+    :param staged: names of files with staged data; an image whose data is
+        staged waits for its client
     """
+    kept = set(staged)
+    waiting = {
+        image_id
+        for image_id, status in records.statuses.items()
+        if status == 'uploading' and image_id in kept
+    }
     found = [
         findings.Finding('stuck', f'image {image_id}', f'it is {status}')
         for image_id, status in records.statuses.items()
-        if status in PASSING
+        if status in PASSING and image_id not in waiting
+    ]
+    found += [
+        findings.Finding('stuck', f'task {task}', f'it is {status}')
+        for task, status in records.tasks.items()
+    ]
+    found += [
+        findings.Finding('orphaned', f'staged {name}', 'nobody needs it')
+        for name in kept - waiting
     ]
     found += [
         findings.Finding('stuck', f'transfer {transfer}', f'of {image_id}')
@@ -131,12 +166,13 @@ def _look(requests: client.Client, image_id: str) -> dict[str, Any] | None:
     :raises ValueError: it contradicts itself, or does not answer
     """
     path = f'/v2/images/{image_id}'
-    answer = requests.json('GET', path)
+    answer = _patient(lambda: requests.json('GET', path))
     if answer.status == 404:
         return None
     document = _document(answer, path)
+    address = f'{path}/members'
     members = _document(
-        requests.json('GET', f'{path}/members'), f'{path}/members'
+        _patient(lambda: requests.json('GET', address)), address
     )
     seen = load.things(document)
     seen['members'] = len(members['members'])
@@ -144,6 +180,20 @@ def _look(requests: client.Client, image_id: str) -> dict[str, Any] | None:
         seen[f'member:{member["member_id"]}'] = member['status']
     seen[journal.DATA] = _data(requests, path, document)
     return seen
+
+
+def _patient(ask: Callable[[], client.Answer]) -> client.Answer:
+    """Repeat a request while the registry is started again.
+
+    The last kill may have been that of the registry: until it listens again
+    503 is the right answer.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    answer = ask()
+    while answer.status == 503 and time.monotonic() < end:
+        time.sleep(RETRY_SECONDS)
+        answer = ask()
+    return answer
 
 
 def _document(answer: client.Answer, path: str) -> dict[str, Any]:
@@ -158,7 +208,14 @@ def _data(
 ) -> journal.Data | None:
     if document['status'] != 'active':
         return None
-    answer, data = requests.download(f'{path}/file')
+    data = None
+
+    def download() -> client.Answer:
+        nonlocal data
+        answer, data = requests.download(f'{path}/file')
+        return answer
+
+    _patient(download)
     if data is None:
         return None  # lost, if there must be any
     told = document['size'], document['os_hash_value']

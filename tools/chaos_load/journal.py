@@ -43,6 +43,12 @@ class Known:
     def attempt(self, value: Any) -> None:
         self._attempted.append((time.monotonic(), value))
 
+    @property
+    def is_late(self) -> bool:
+        """Whether a request without an answer may still take effect."""
+        since = time.monotonic() - LATE_SECONDS
+        return any(began > since for began, _ in self._attempted)
+
     def settle(self, value: Any) -> None:
         """Exclude every attempt: the service cannot complete it any more."""
         self._acknowledged, self._attempted = value, []

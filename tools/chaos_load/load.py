@@ -27,6 +27,7 @@ class Load:
 
     :param seed: makes the sequence of every client's requests; answers
         and moments differ from run to run
+    :param make: makes a client, from the arguments of a Worker
     """
 
     def __init__(
@@ -35,13 +36,14 @@ class Load:
         found: findings.Findings,
         clients: int,
         seed: int,
+        make: 'Callable[..., Worker]',
     ) -> None:
         self.journal = journal.Journal()
         self._requests = requests
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(
-                target=Worker(
+                target=make(
                     requests, found, self.journal, f'{seed}-{number}'
                 ).run,
                 args=(self._stopped,),
@@ -79,7 +81,10 @@ class Worker:
         self._chance = random.Random(seed)
         self._images: list[journal.Image] = []
         self._number = 0
-        self._acts: list[tuple[int, Callable[[journal.Image], None]]] = [
+
+    def acts(self) -> list[tuple[int, Callable[[journal.Image], None]]]:
+        """What it does, and how often of all."""
+        return [
             (10, self._upload),
             (6, self._download),
             (4, self._show),
@@ -91,7 +96,7 @@ class Worker:
         ]
 
     def run(self, stopped: threading.Event) -> None:
-        weights, acts = zip(*self._acts, strict=True)
+        weights, acts = zip(*self.acts(), strict=True)
         while not stopped.is_set():
             image = self._pick()
             (act,) = self._chance.choices(acts, weights)
@@ -142,10 +147,7 @@ class Worker:
             return
         if known.acknowledged is not None:
             return
-        limit = SMALL_BYTES
-        if not self._chance.randrange(LARGE_SHARE):
-            limit = LARGE_BYTES
-        data = self._chance.randbytes(self._chance.randint(1, limit))
+        data = self._chance.randbytes(self._size())
         answer = self._requests.upload(
             f'/v2/images/{image.id}/file',
             data,
@@ -155,15 +157,25 @@ class Worker:
         value = journal.Data(len(data), digest)
         self._note(image, journal.DATA, value, answer)
 
-    def _is_queued(self, image: journal.Image) -> bool:
-        """Whether an upload of unknown fate is known to have failed.
+    def _size(self) -> int:
+        """Bytes of new data."""
+        limit = SMALL_BYTES
+        if not self._chance.randrange(LARGE_SHARE):
+            limit = LARGE_BYTES
+        return self._chance.randint(1, limit)
 
-        Once its image is queued again, such an upload has no right to it.
+    def _is_queued(self, image: journal.Image) -> bool:
+        """Whether requests of unknown fate are known to have failed.
+
+        Once its image is queued again, such a request has no right to it. One
+        that was cut a moment ago may not have begun yet.
         """
+        known = image[journal.DATA]
+        is_late = known.is_late
         seen = self._look(image)
-        if seen is None or seen['status'] != 'queued':
+        if is_late or seen is None or seen['status'] != 'queued':
             return False
-        image[journal.DATA].settle(None)
+        known.settle(None)
         return True
 
     def _download(self, image: journal.Image) -> None:

@@ -4,13 +4,14 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
 from tests.live import processes
 from tools.chaos_load import findings
 
 #: A drained worker may take as long as the daemons' own limit and this.
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 class Unit:
@@ -68,8 +69,9 @@ class Unit:
     def kill(self) -> None:
         """Kill all of it; the next tick starts it again."""
         self._signal(signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            self._process.wait(self._patience_seconds)
+        with contextlib.suppress(ChildProcessError, subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        self._complete_at = time.monotonic()
 
     def _restart(self) -> None:
         now = time.monotonic()

@@ -1,15 +1,16 @@
-"""Who may touch which custom property.
+"""Protection of custom properties.
 
-The operator's file has a section for each kind of property; its title is a
-regular expression that is searched in the name, and the first section that
-matches decides. A name without a section is nobody's, not even an admin's.
-Rules look at the caller alone and never at the image: so a filter of a list
-can be judged before any image is read.
+The operator's file has a section for each kind of property. Its title is a
+regular expression that is searched in the name of a property; the first
+section that matches decides. If none matches, no caller may access the
+property, not even an admin. Rules depend only on the caller and never on the
+image, so a filter of a list can be checked before any image is read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 import configparser
 import functools
+import os
 import re
 from typing import NamedTuple
 
@@ -17,24 +18,21 @@ from glance.api.policy import decision
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
+from glance.images import permission
+from glance.images import properties
 
 ACTIONS = ('create', 'read', 'update', 'delete')
-#: A file has some dozens of sections of some 100 bytes.
+#: A usual file has a few dozen sections of about 100 bytes.
 MAX_FILE_BYTES = 1 << 20
-#: Names whose section is remembered; clients choose names. Longer ones are
-#: not remembered, so that all of them take less than 6 MiB.
+#: Number and maximum length of names whose section is cached. Clients choose
+#: the names, so longer ones are not cached: the cache needs less than 6 MiB.
 KNOWN_NAMES = 4096
 KNOWN_CHARACTERS = 255
 
 _EVERYBODY = '@'
 _NOBODY = '!'
 
-#: Properties that only the service writes begin like this.
-RESERVED_PREFIX = 'os_glance'
-
-#: Whether one caller may do an action to a property.
-Allows = Callable[[str, str], bool]
-#: Whether a caller may do it.
+#: Returns whether a caller is permitted.
 Check = Callable[[context.RequestContext], bool]
 #: The value of a key in the file -> its check.
 Reader = Callable[[str], Check]
@@ -46,19 +44,19 @@ class Section(NamedTuple):
 
 
 class Protections:
-    """The sections of a file, in its order."""
+    """The sections of a file, in the order of the file."""
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = sections
         self._checks_of = functools.lru_cache(KNOWN_NAMES)(self._find)
 
-    def of(self, context: context.RequestContext) -> Allows:
-        """What one caller may do; each answer is found once."""
+    def of(self, context: context.RequestContext) -> permission.Allows:
+        """A function that tells what one caller may do; it caches results."""
 
         @functools.cache
         def allows(action: str, name: str) -> bool:
-            if name.startswith(RESERVED_PREFIX):
-                return True  # the service's own; clients cannot write them
+            if name.startswith(properties.RESERVED_PREFIX):
+                return True  # properties of the service; read-only for clients
             known = len(name) <= KNOWN_CHARACTERS
             checks = (self._checks_of if known else self._find)(name)
             return checks is not None and checks[action](context)
@@ -72,10 +70,12 @@ class Protections:
         return None
 
 
-def shown(image: contract.Image, allows: Allows | None) -> contract.Image:
-    """The image with those properties that its reader may read.
+def shown(
+    image: contract.Image, allows: permission.Allows | None
+) -> contract.Image:
+    """The image with only the properties that the reader may read.
 
-    :param allows: what the reader may do; None: nothing is protected
+    :param allows: what the reader may do; None if nothing is protected
     """
     if allows is None:
         return image
@@ -87,26 +87,15 @@ def shown(image: contract.Image, allows: Allows | None) -> contract.Image:
     return {**image, 'properties': readable}
 
 
-def require_create(names: Iterable[str], allows: Allows | None) -> None:
-    """:raises errors.Forbidden: a new image may not have all these names"""
-    if allows is None:
-        return
-    for name in names:
-        if not allows('create', name):
-            raise errors.Forbidden(
-                f'You are not permitted to add the property {name}.'
-            )
+def load(path: str, by_rules: bool, policy: decision.Policy) -> Protections:
+    """Read the file at ``path``.
 
-
-def load(
-    path: str, by_rules: bool, permission: decision.Policy
-) -> Protections:
-    """What the file at ``path`` says.
-
-    :param by_rules: its values name rules of the policy, not roles
-    :raises errors.ConfigurationError: the file is not there, or wrong
+    :param by_rules: whether its values name rules of the policy, not roles
+    :raises errors.ConfigurationError: the file does not exist or is wrong
     """
-    reader = _rule_reader(permission) if by_rules else _roles
+    reader: Reader = _roles
+    if by_rules:
+        reader = _rule_reader(policy.knows, policy.passes)
     try:
         return Protections(_sections(path, reader))
     except (OSError, ValueError, configparser.Error, re.error) as error:
@@ -115,25 +104,42 @@ def load(
         ) from error
 
 
+def fault(path: str, rules: Container[str]) -> str | None:
+    """What is wrong with a file of either format; None if it is correct.
+
+    A file with "policies" in its name must name rules of the policy.
+
+    :param rules: names of the rules of the policy
+    """
+    reader: Reader = _roles
+    if 'policies' in os.path.basename(path):
+        reader = _rule_reader(rules.__contains__, lambda _asking, _name: False)
+    try:
+        _sections(path, reader)
+    except (OSError, ValueError, configparser.Error, re.error) as error:
+        return ' '.join(str(error).split())
+    return None
+
+
 def _sections(path: str, reader: Reader) -> list[Section]:
     """
-    :raises ValueError: a section that is wrong, with its title
+    :raises ValueError: a section is wrong; the message has its title
     """
-    # A section [DEFAULT] is a name like any other.
+    # With this argument a section [DEFAULT] has no special meaning.
     parser = configparser.RawConfigParser(default_section='\0')
     with open(path, 'rb') as file:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise ValueError(f'the file has more than {MAX_FILE_BYTES} bytes')
     parser.read_string(raw.decode('utf-8-sig'), path)
-    found = [
+    sections = [
         _section(title, dict(parser.items(title)), reader)
         for title in parser.sections()
-        if not title.startswith(RESERVED_PREFIX)
+        if not title.startswith(properties.RESERVED_PREFIX)
     ]
-    if not found:
+    if not sections:
         raise ValueError('the file has no section')
-    return found
+    return sections
 
 
 def _section(title: str, values: dict[str, str], reader: Reader) -> Section:
@@ -161,7 +167,7 @@ def _check(value: str, reader: Reader) -> Check:
 
 
 def _roles(value: str) -> Check:
-    """A comma list of roles, of the user or of the service that asks."""
+    """A comma list of roles of the user or of the calling service."""
     wanted = frozenset(context.words(value))
 
     def has_role(context: context.RequestContext) -> bool:
@@ -170,12 +176,15 @@ def _roles(value: str) -> Check:
     return has_role
 
 
-def _rule_reader(permission: decision.Policy) -> Reader:
+def _rule_reader(
+    knows: Callable[[str], bool],
+    passes: Callable[[context.RequestContext, str], bool],
+) -> Reader:
     def rule(value: str) -> Check:
         """The name of one rule of the policy."""
         name = value.strip()
-        if ',' in name or not permission.knows(name):
+        if ',' in name or not knows(name):
             raise ValueError(f'the policy has no rule {name}')
-        return lambda context: permission.passes(context, name)
+        return lambda context: passes(context, name)
 
     return rule

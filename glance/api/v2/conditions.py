@@ -1,8 +1,8 @@
 """If-Match and If-None-Match (RFC 9110 section 13.1).
 
-The tag of an image is the version of its row, which rises with every
-change; the tag of its data is their hash. A request without these headers
-is served without a condition.
+The entity tag of an image is its row version, which increases with every
+change; the tag of its data is their hash. A request without these headers is
+unconditional.
 """
 
 import re
@@ -19,7 +19,7 @@ _TAG = re.compile('(W/)?"([^"]*)"')
 def expected(
     request: wsgi.Request, image: contract.Image
 ) -> contract.Expected:
-    """What a change of the image depends on.
+    """The condition for a change of the image.
 
     :raises errors.PreconditionFailed: the image is not the version that
         If-Match names, or is one that If-None-Match names
@@ -39,15 +39,15 @@ def expected(
 
 
 def is_known(request: wsgi.Request, etag: str) -> bool:
-    """Whether If-None-Match names this tag, or any (``*``)."""
+    """Whether If-None-Match names this tag or ``*`` (any tag)."""
     header = request.headers.get('If-None-Match')
     return header is not None and _names(header, etag, weakly=True)
 
 
 def _names(header: str, etag: str, *, weakly: bool = False) -> bool:
-    """Whether a list of tags has this one; a tag without quotes counts too.
+    """Whether a list of tags contains this one; quotes may be missing.
 
-    :param weakly: whether ``W/"tag"`` is the tag as well
+    :param weakly: whether ``W/"tag"`` matches too
     """
     header = header.strip()
     tags = _TAG.findall(header)
@@ -57,7 +57,7 @@ def _names(header: str, etag: str, *, weakly: bool = False) -> bool:
 
 
 def not_modified(etag: str) -> webob.Response:
-    """304 for a client that has this version."""
+    """304 for a client that already has this version."""
     response = webob.Response(status=304)
     response.etag = etag
     del response.content_type

@@ -10,21 +10,24 @@ from glance.api.v2 import conditions
 from glance.common import context
 from glance.common import contract
 from glance.common import wsgi
+from glance.images import access
 from glance.notifications import notifier as notifications
 
 
 class ImageActions:
-    """Take an image's data away from users for a while, or back."""
+    """Deactivate an image, so that users cannot get its data; reactivate."""
 
     def __init__(
         self,
         registry: registry_client.RegistryClient,
         permission: policy.Policy,
         notifier: notifications.Notifier,
+        access: access.Access,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._notifier = notifier
+        self._access = access
 
     def deactivate(
         self, request: wsgi.Request, image_id: str
@@ -53,4 +56,5 @@ class ImageActions:
         move(context, image_id, expected)
         status = 'active' if action == 'reactivate' else 'deactivated'
         self._notifier.updated(image, status=status)
+        self._access.refresh(image_id)
         return wsgi.empty()

@@ -1,7 +1,7 @@
-"""/v2/images/{image_id}/locations: data that lies in a store already.
+"""/v2/images/{image_id}/locations: data that is in a store already.
 
-This resource is meant for other services: it works whether or not documents
-show locations.
+This resource is meant for other services. It works even if locations are not
+shown in documents.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from glance.api.v2 import schemas
 from glance.api.v2 import views
 from glance.api.v2.schema import location as schema
 from glance.common import context
+from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
 from glance.images import locations
@@ -24,7 +25,7 @@ _CLAIM = {'os_hash_algo', 'os_hash_value'}
 
 
 class ImageLocations:
-    """Where the data of one image is."""
+    """The locations of one image's data."""
 
     def __init__(
         self,
@@ -68,20 +69,24 @@ class ImageLocations:
                 'os_hash_value has not the length or the digits of a hash '
                 'of os_hash_algo.'
             )
+        location: contract.Location = {'url': url, 'metadata': {}}
         self._imports.start(
-            context, image_id, {'url': url, 'metadata': {}}, claimed
+            context, image_id, self._store.labelled(location), claimed
         )
         return wsgi.empty(202)
 
     def _check_url(self, context: context.RequestContext, url: str) -> None:
-        """Users name web servers; only services name what is in a store.
+        """Check the URL: users may give only URLs of web servers.
 
-        :raises errors.Forbidden: a user does
-        :raises errors.BadRequest: that is no place for anybody
+        Services may also give locations in other stores.
+
+        :raises errors.Forbidden: a user gave a URL of another kind
+        :raises errors.BadRequest: no caller may give this URL
         """
         is_web = stores.scheme_of(url) in ('http', 'https')
-        if not (is_web and self._store.knows(url)) and (
-            'service' not in (*context.roles, *context.service_roles)
+        if (
+            not (is_web and self._store.knows(url))
+            and not context.has_service_role
         ):
             raise errors.Forbidden(
                 'Only services may register a URL that is not on a web server.'
@@ -90,9 +95,9 @@ class ImageLocations:
 
 
 def _read(document: Any) -> tuple[str, dict[str, str]]:
-    """The URL, and the hash it is claimed to have (``{}`` is none).
+    """The URL, and the claimed hash of its data (``{}`` if absent).
 
-    :raises errors.BadRequest: malformed
+    :raises errors.BadRequest: the document is malformed
     """
     if not isinstance(document, dict):
         raise errors.BadRequest('A location must be an object.')

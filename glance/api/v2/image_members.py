@@ -11,9 +11,19 @@ from glance.common import context
 from glance.common import contract
 from glance.common import errors
 from glance.common import wsgi
+from glance.images import access
 from glance.notifications import notifier as notifications
 
 MAX_MEMBER_LENGTH = 255
+
+
+def check_member(member: str) -> None:
+    """:raises errors.BadRequest: it cannot be the id of a project"""
+    # With a slash it could not be one part of a URL's path.
+    if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
+        raise errors.BadRequest('"member" must be the id of a project.')
+    schemas.check_text(member, 'member')
+    schemas.check_path_name(member, 'member')
 
 
 class ImageMembers:
@@ -25,24 +35,26 @@ class ImageMembers:
         permission: policy.Policy,
         quota: int,
         notifier: notifications.Notifier,
+        access: access.Access,
     ) -> None:
         self._registry = registry
         self._policy = permission
         self._quota = quota
         self._notifier = notifier
+        self._access = access
 
     def index(self, request: wsgi.Request, image_id: str) -> webob.Response:
         request.refuse_body()
         context = request.context
-        found = self._registry.list_members(context, image_id)
-        image = found['image']
+        members = self._registry.list_members(context, image_id)
+        image = members['image']
         self._require_shared(context, image)
         self._policy.require(context, 'get_members', policy.of_image(image))
         return wsgi.json_response(
             {
                 'members': [
                     views.member_document(member)
-                    for member in found['members']
+                    for member in members['members']
                     if self._sees(context, image, member)
                 ],
                 'schema': '/v2/schemas/members',
@@ -53,15 +65,12 @@ class ImageMembers:
         self, request: wsgi.Request, image_id: str, member: str
     ) -> webob.Response:
         request.refuse_body()
-        found = self._find(request.context, image_id, member)
-        return wsgi.json_response(views.member_document(found))
+        document = self._find(request.context, image_id, member)
+        return wsgi.json_response(views.member_document(document))
 
     def create(self, request: wsgi.Request, image_id: str) -> webob.Response:
         member = _text_of(request, 'member')
-        # With a slash it would be no part of the path of its own URL.
-        if not 0 < len(member) <= MAX_MEMBER_LENGTH or '/' in member:
-            raise errors.BadRequest('"member" must be the id of a project.')
-        schemas.check_path_name(member, 'member')
+        check_member(member)
         context = request.context
         image = self._registry.get_image(context, image_id)
         self._require_shared(context, image)
@@ -72,6 +81,7 @@ class ImageMembers:
             {'member': member, 'quota': self._quota},
         )
         self._notifier.member_created(created)
+        self._access.refresh(image_id)
         return wsgi.json_response(views.member_document(created))
 
     def update(
@@ -87,6 +97,7 @@ class ImageMembers:
             request.context, image_id, member, status
         )
         self._notifier.member_updated(changed)
+        self._access.refresh(image_id)
         return wsgi.json_response(views.member_document(changed))
 
     def delete(
@@ -96,17 +107,21 @@ class ImageMembers:
         gone = self._permit(request.context, 'delete_member', image_id, member)
         self._registry.delete_member(request.context, image_id, member)
         self._notifier.member_deleted(gone)
+        self._access.refresh(image_id)
         return wsgi.empty()
 
     def _find(
         self, context: context.RequestContext, image_id: str, member: str
     ) -> contract.Member:
-        """Show a member; whatever is in the way is 404."""
-        found = self._registry.list_members(context, image_id)
-        image = found['image']
+        """Find a member.
+
+        :raises errors.NotFound: in every case in which it cannot be shown
+        """
+        members = self._registry.list_members(context, image_id)
+        image = members['image']
         self._policy.require(context, 'get_image', policy.of_image(image))
         if image['visibility'] == 'shared':
-            for document in found['members']:
+            for document in members['members']:
                 if document['member_id'] == member and self._sees(
                     context, image, document
                 ):
@@ -129,11 +144,11 @@ class ImageMembers:
         image_id: str,
         member: str,
     ) -> contract.Member:
-        found = self._registry.list_members(context, image_id)
-        image = found['image']
+        members = self._registry.list_members(context, image_id)
+        image = members['image']
         self._require_shared(context, image)
         known = {
-            document['member_id']: document for document in found['members']
+            document['member_id']: document for document in members['members']
         }
         if member not in known:
             raise errors.NotFound(f'{member} is not a member of the image.')

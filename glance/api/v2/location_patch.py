@@ -10,8 +10,9 @@ from glance.api.v2 import schemas
 from glance.common import contract
 from glance.common import errors
 from glance.images import locations
+from glance.images import quotas
 
-#: Bytes that metadata of one location may have as JSON, and its nesting.
+#: Limits of the metadata of one location: bytes as JSON, and its nesting.
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 16
 
@@ -20,32 +21,36 @@ def split(
     media_type: str,
     document: Any,
     schema: schemas.ImageSchema,
-    quota: int = -1,
-) -> tuple[Any, list[locations.Operation]]:
-    """The operations on locations, and the document without them.
+    limits: quotas.Quotas,
+) -> tuple[Any, list[locations.Change]]:
+    """Split a patch.
 
-    What is no operation at all stays, for :func:`patch.parse` to refuse.
+    Malformed operations stay in the document, and :func:`patch.parse` refuses
+    them.
 
-    :param quota: most locations of an image; negative for any number
-    :raises errors.LimitExceeded: more locations in one operation
-    :raises errors.BadRequest: a place or a value is malformed
-    :raises errors.Forbidden: an image would have no location
+    :returns: the document without operations on locations, and these
+        operations
+    :raises errors.LimitExceeded: one operation has too many locations
+    :raises errors.BadRequest: a position or a value is malformed
+    :raises errors.Forbidden: the image would have no location
     """
     if not isinstance(document, list):
         return document, []
     patch.check_count(document)
-    rest, found = [], []
+    rest, of_locations = [], []
     for item in document:
         segments = _segments(item, media_type)
         if segments is None or segments[0].strip() != 'locations':
             rest.append(item)
         else:
-            found.append(_operation(item, segments, media_type, schema, quota))
-    return rest, found
+            of_locations.append(
+                _operation(item, segments, media_type, schema, limits)
+            )
+    return rest, of_locations
 
 
 def _segments(item: Any, media_type: str) -> list[str] | None:
-    """The path's segments; None if there is no path to speak of."""
+    """The path's segments; None if there is no valid path."""
     if not isinstance(item, dict):
         return None
     try:
@@ -62,8 +67,8 @@ def _operation(
     segments: list[str],
     media_type: str,
     schema: schemas.ImageSchema,
-    quota: int,
-) -> locations.Operation:
+    limits: quotas.Quotas,
+) -> locations.Change:
     op, _, _ = patch.READERS[media_type](item)
     if op not in patch.OPS:
         raise errors.BadRequest(f'"op" must be one of {", ".join(patch.OPS)}.')
@@ -73,29 +78,26 @@ def _operation(
             '/locations/POSITION to add or remove one.'
         )
     if op == 'remove':
-        return locations.Operation(op, _position(segments[1]), [])
+        return locations.Change(op, _position(segments[1]), [])
     if 'value' not in item:
         raise errors.BadRequest(f'The operation "{op}" needs a "value".')
     value = item['value']
     if op == 'replace':
-        if isinstance(value, list) and 0 <= quota < len(value):
-            raise errors.LimitExceeded(
-                f'The image would have {len(value)} locations; the limit is '
-                f'{quota} (image_location_quota).'
-            )
+        if isinstance(value, list):
+            limits.check_locations(len(value))
         if value == []:
             raise errors.Forbidden(
                 'The locations of an image cannot be replaced by an empty '
                 'list.'
             )
-        return locations.Operation(op, None, _checked(value, schema))
-    return locations.Operation(
+        return locations.Change(op, None, _checked(value, schema))
+    return locations.Change(
         op, _position(segments[1]), _checked([value], schema)
     )
 
 
 def _position(segment: str) -> int | None:
-    """None is the end."""
+    """The position as a number; None for the end."""
     text = segment.strip()
     if text == '-':
         return None
@@ -114,9 +116,9 @@ def _checked(
 
 
 def location(item: dict[str, Any]) -> contract.Location:
-    """One location as the client gave it, without members of no meaning.
+    """One location of a request, without unknown members.
 
-    :raises errors.BadRequest: it is too large for any database
+    :raises errors.BadRequest: a value is too large for the databases
     """
     schemas.check_text(item['url'], 'url')
     metadata = item['metadata']
@@ -127,10 +129,10 @@ def location(item: dict[str, Any]) -> contract.Location:
             f'metadata may have at most {MAX_METADATA_BYTES} bytes and '
             f'{MAX_METADATA_DEPTH} levels.'
         )
-    found: contract.Location = {'url': item['url'], 'metadata': metadata}
+    location: contract.Location = {'url': item['url'], 'metadata': metadata}
     if 'validation_data' in item:
-        found['validation_data'] = item['validation_data']
-    return found
+        location['validation_data'] = item['validation_data']
+    return location
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -1,7 +1,7 @@
-"""/v2/openapi.json: the API described for programs, OpenAPI 3.1.
+"""/v2/openapi.json: the description of the API in OpenAPI 3.1.
 
-The paths are those of the route table, the schemas those that validate
-requests; :mod:`glance.api.v2.operations` adds what neither of them says.
+The paths come from the route table, the schemas are those that validate
+requests. :mod:`glance.api.v2.operations` has the rest of the description.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,8 @@ import orjson
 import webob
 
 from glance.api import versions
+from glance.api.v2 import described
+from glance.api.v2 import metadef_operations
 from glance.api.v2 import operations
 from glance.api.v2 import patch
 from glance.api.v2 import schemas
@@ -20,9 +22,9 @@ from glance.api.v2.schema import location as location_schema
 from glance.api.v2.schema import member as member_schema
 from glance.common import wsgi
 
-#: What every call may answer besides its own.
+#: Error statuses that every call may return besides its own ones.
 COMMON_ERRORS = (400, 401, 431, 503)
-#: Members of an image that are there in every answer.
+#: Members of an image that are present in every response.
 _ALWAYS = (
     *('id', 'name', 'status', 'visibility', 'protected', 'os_hidden'),
     *('checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'size'),
@@ -39,8 +41,8 @@ PATH = '/v2/openapi.json'
 class OpenAPI:
     """The description of a route table.
 
-    :param table: method and path of every route but this one
-    :param schema: of images, as they are validated
+    :param table: method and path of every route except this one
+    :param schema: the schema that validates images
     """
 
     def __init__(
@@ -63,7 +65,10 @@ class OpenAPI:
 def document(
     table: Iterable[tuple[str, str]], schema: schemas.ImageSchema
 ) -> Document:
-    """The description; a route that operations does not know is bare."""
+    """The description of the API.
+
+    A route that is missing in operations gets only a minimal entry.
+    """
     paths: dict[str, Document] = {}
     for method, path in table:
         described = operations.TABLE.get((method, path), operations.UNKNOWN)
@@ -105,10 +110,10 @@ def _reference(kind: str, name: str) -> Document:
 
 
 def _operation(
-    method: str, path: str, described: operations.Operation
+    method: str, path: str, described: described.Description
 ) -> Document:
     words = re.findall(r'\w+', path.removeprefix('/v2'))
-    found: Document = {
+    document: Document = {
         'operationId': '_'.join((method.lower(), *words)),
         'summary': described.summary,
         'responses': {
@@ -123,19 +128,19 @@ def _operation(
         },
     }
     if described.parameters:
-        found['parameters'] = [
+        document['parameters'] = [
             _reference('parameters', name) for name in described.parameters
         ]
     if described.body:
-        found['requestBody'] = {
+        document['requestBody'] = {
             'required': described.body_is_required,
             'content': _content(described.body),
         }
-    return found
+    return document
 
 
 def _content(bodies: Mapping[str, str | None]) -> Document:
-    """Media type -> schema; None: bytes."""
+    """Media type -> schema; a name that is None means bytes."""
     return {
         media_type: {} if name is None else {'schema': _schema(name)}
         for media_type, name in bodies.items()
@@ -203,8 +208,14 @@ def _schemas(schema: schemas.ImageSchema) -> Document:
         ),
         'Locations': _locations(),
         'NewLocation': location_schema.NEW,
+        'NewTask': _object(
+            type={'type': 'string', 'enum': ['import']},
+            input={'type': 'object'},
+        ),
+        'Import': _object(method=_object(name={'type': 'string'})),
         'Usage': _object(usage=_map(_object(usage=_NUMBER, limit=_NUMBER))),
         'Features': _object(features=_map({'type': 'object'})),
+        **metadef_operations.SCHEMAS,
         'Patch21': _patch_21(),
         'Patch20': _patch_20(),
         'Error': _object(message=path, code=path, title=path),
@@ -266,5 +277,5 @@ def _operations(items: Document) -> Document:
 
 
 def undescribed(table: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Routes of which operations says nothing."""
+    """Routes that are missing in operations."""
     return [route for route in table if route not in operations.TABLE]

@@ -1,42 +1,25 @@
-"""What the API's description says of each route, see openapi.py."""
+"""The text of the API's description for each route; see openapi.py."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from glance.api.v2 import cache_operations
+from glance.api.v2 import described
+from glance.api.v2 import metadef_operations
 from glance.api.v2 import patch
 from glance.api.v2 import query
 from glance.api.v2 import schemas
 from glance.api.v2.schema import image as image_schema
 from glance.api.v2.schema import member as member_schema
 
-#: Media type -> schema in the components, None: bytes of any kind.
-Content = Mapping[str, str | None]
-_NO_CONTENT: Content = {}
-
-
-class Operation(NamedTuple):
-    """One route.
-
-    :ivar answers: successes, and answers that are no errors
-    :ivar errors: beside those that every call may answer
-    :ivar parameters: names in PARAMETERS, beside those of the path
-    """
-
-    summary: str
-    answers: Mapping[int, Content]
-    errors: tuple[int, ...] = ()
-    body: Content = _NO_CONTENT
-    body_is_required: bool = True
-    parameters: tuple[str, ...] = ()
-
-
-def _json(name: str) -> Content:
-    return {'application/json': name}
-
+Operation = described.Description
+_json = described.json
+_in_path = described.in_path
+_in_query = described.in_query
+_in_header = described.in_header
 
 ANSWERS = {
     200: 'The request succeeded.',
-    201: 'The image was created.',
+    201: 'The image or the task was created.',
     202: 'The request was accepted; the work continues.',
     204: 'The request succeeded; the response has no content.',
     206: 'The requested part of the data.',
@@ -47,6 +30,7 @@ ERRORS = {
     401: 'The request has no valid token.',
     403: 'The caller is not permitted to do this.',
     404: 'The resource does not exist or is not visible.',
+    405: 'The method is not allowed for this resource.',
     409: 'The state of the resource does not allow this.',
     410: 'The image was deleted during the request.',
     412: 'The image does not have the ETag in If-Match.',
@@ -54,34 +38,13 @@ ERRORS = {
     415: 'The content type or the content is not supported.',
     416: 'The range is malformed or outside of the data.',
     431: 'A request header is too large.',
+    502: 'Another host of the service failed.',
     503: 'The service is unavailable at the moment; try again later.',
+    504: 'Another host of the service does not respond.',
 }
 
 _TEXT = {'type': 'string'}
 _INTEGER = {'type': 'string', 'pattern': '^-?[0-9]{1,19}$'}
-
-
-def _in_path(name: str, description: str) -> dict[str, Any]:
-    return {
-        'name': name,
-        'in': 'path',
-        'required': True,
-        'description': description,
-        'schema': {'type': 'string', 'minLength': 1},
-    }
-
-
-def _in_query(name: str, description: str, schema: Any) -> dict[str, Any]:
-    return {
-        'name': name,
-        'in': 'query',
-        'description': description,
-        'schema': schema,
-    }
-
-
-def _in_header(name: str, description: str, schema: Any) -> dict[str, Any]:
-    return {**_in_query(name, description, schema), 'in': 'header'}
 
 
 def _one_of(*words: str) -> dict[str, Any]:
@@ -130,6 +93,8 @@ _LIST = {
 PARAMETERS: dict[str, dict[str, Any]] = {
     'image_id': _in_path('image_id', 'Id of an image.'),
     'tag': _in_path('tag', 'A tag.'),
+    'task_id': _in_path('task_id', 'Id of a task.'),
+    'store': _in_path('store', 'Id of a store.'),
     'member': _in_path('member', 'Id of a project.'),
     'name': {
         **_in_path('name', 'Name of a schema.'),
@@ -150,17 +115,25 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     'range': _in_header(
         'Range', 'Part of the data to send: bytes=FIRST-LAST.', _TEXT
     ),
+    **metadef_operations.PARAMETERS,
+    'prefer': _in_query(
+        'prefer', 'Ids of stores to read first, with commas.', _TEXT
+    ),
+    'store_of_data': _in_header(
+        'X-Image-Meta-Store', 'Id of the store for the data.', _TEXT
+    ),
+    **cache_operations.PARAMETERS,
     'size': _in_header(
         'x-openstack-image-size', 'Size of the body in bytes.', _INTEGER
     ),
 }
 
 _ONE = '/v2/images/{image_id}'
-_OCTETS: Content = {'application/octet-stream': None}
+_OCTETS: described.Content = {'application/octet-stream': None}
 _CHANGE = (403, 404, 409, 412)
 
-#: Route -> what there is to say.
-TABLE: dict[tuple[str, str], Operation] = {
+#: Route -> its description.
+TABLE: described.Table = {
     ('GET', '/v2/images'): Operation(
         'List images',
         {200: _json('Images')},
@@ -193,7 +166,7 @@ TABLE: dict[tuple[str, str], Operation] = {
         'Download the data',
         {200: _OCTETS, 206: _OCTETS, 204: {}},
         (403, 404, 416),
-        parameters=('range',),
+        parameters=('range', 'prefer'),
     ),
     ('PUT', f'{_ONE}/file'): Operation(
         'Upload the data',
@@ -201,7 +174,7 @@ TABLE: dict[tuple[str, str], Operation] = {
         (403, 404, 409, 410, 413, 415),
         _OCTETS,
         body_is_required=False,
-        parameters=('size',),
+        parameters=('size', 'store_of_data'),
     ),
     ('PUT', f'{_ONE}/tags/{{tag}}'): Operation(
         'Set a tag', {204: {}}, (403, 404, 409, 413)
@@ -239,6 +212,41 @@ TABLE: dict[tuple[str, str], Operation] = {
         (403, 404, 409),
         _json('NewLocation'),
     ),
+    ('PUT', f'{_ONE}/stage'): Operation(
+        'Stage data for an import',
+        {204: {}},
+        (403, 404, 409, 410, 413, 415),
+        _OCTETS,
+        body_is_required=False,
+        parameters=('size',),
+    ),
+    ('POST', f'{_ONE}/import'): Operation(
+        'Import data',
+        {202: {}},
+        (403, 404, 409, 413, 502, 504),
+        _json('Import'),
+    ),
+    ('GET', '/v2/info/import'): Operation(
+        'Show the import methods', {200: _json('Object')}
+    ),
+    ('GET', f'{_ONE}/tasks'): Operation(
+        'List the tasks of an image', {200: _json('Object')}, (403, 404)
+    ),
+    ('GET', '/v2/tasks'): Operation(
+        'List tasks', {200: _json('Object')}, (403,)
+    ),
+    ('POST', '/v2/tasks'): Operation(
+        'Create an image from a URL',
+        {201: _json('Object')},
+        (403, 409, 413),
+        _json('NewTask'),
+    ),
+    ('GET', '/v2/tasks/{task_id}'): Operation(
+        'Show a task', {200: _json('Object')}, (403, 404)
+    ),
+    ('DELETE', '/v2/tasks/{task_id}'): Operation(
+        'Refuse to delete a task: its record expires', {}, (403, 404, 405)
+    ),
     ('POST', f'{_ONE}/actions/deactivate'): Operation(
         'Deactivate an image: only admins can download its data',
         {204: {}},
@@ -251,6 +259,18 @@ TABLE: dict[tuple[str, str], Operation] = {
         _CHANGE,
         parameters=('if_match',),
     ),
+    ('DELETE', '/v2/stores/{store}/{image_id}'): Operation(
+        'Delete the copy of the data in one store',
+        {204: {}},
+        (403, 404, 409),
+    ),
+    ('GET', '/v2/info/stores'): Operation(
+        'List stores', {200: _json('Object')}, (404,)
+    ),
+    ('GET', '/v2/info/stores/detail'): Operation(
+        'List stores with their settings', {200: _json('Object')}, (403, 404)
+    ),
+    **cache_operations.TABLE,
     ('GET', '/v2/info/usage'): Operation(
         'Show usage and limits of the project', {200: _json('Usage')}
     ),
@@ -263,6 +283,7 @@ TABLE: dict[tuple[str, str], Operation] = {
     ('GET', '/v2/openapi.json'): Operation(
         'Show the OpenAPI document', {200: _json('Object')}
     ),
+    **metadef_operations.TABLE,
 }
-#: For a route that nobody described; a test finds it.
+#: For a route without a description; a test fails for such a route.
 UNKNOWN = Operation('', {200: {}})

@@ -1,13 +1,14 @@
-"""A JSON-patch body -> changes of an image."""
+"""Convert a JSON-patch body to changes of an image."""
 
 from collections.abc import Callable
 import re
 from typing import Any, NamedTuple
 
-from glance.api.policy import protections
 from glance.api.v2 import schemas
 from glance.common import contract
 from glance.common import errors
+from glance.images import permission
+from glance.images import properties
 
 V21 = 'application/openstack-images-v2.1-json-patch'
 V20 = 'application/openstack-images-v2.0-json-patch'
@@ -20,18 +21,14 @@ READ_ONLY = frozenset(
     + ('virtual_size', 'direct_url', 'self', 'file', 'schema', 'id')
     + ('os_hash_algo', 'os_hash_value', 'stores')
 )
-#: Names that are nobody's: heritage of API v1.
-RESERVED = frozenset(('location', 'deleted', 'deleted_at'))
-FORMATS = ('disk_format', 'container_format')
-FORMATS_OPEN = ('queued', 'importing')
-#: Operations in one request; a whole image has some 30 members and at most
-#: a few hundred properties.
+#: Maximum number of operations in one request. An image has about 30 members
+#: and at most a few hundred properties.
 MAX_OPERATIONS = 1000
 
 
-class Operation(NamedTuple):
+class PatchOperation(NamedTuple):
     """
-    :ivar exact: the name with the blanks that may stand around it
+    :ivar exact: the name with any blanks around it
     """
 
     op: str
@@ -42,11 +39,11 @@ class Operation(NamedTuple):
     strict_add: bool
 
 
-def parse(media_type: str, document: Any) -> list[Operation]:
-    """Read and check all operations, before the image is looked at.
+def parse(media_type: str, document: Any) -> list[PatchOperation]:
+    """Read and check all operations, before the image is read.
 
-    :raises errors.BadRequest: malformed
-    :raises errors.Forbidden: a member that clients may not touch
+    :raises errors.BadRequest: an operation is malformed
+    :raises errors.Forbidden: clients may not change a member
     """
     if not isinstance(document, list):
         raise errors.BadRequest('A patch must be an array of operations.')
@@ -66,7 +63,7 @@ def check_count(document: list[Any]) -> None:
 _Read = Callable[[dict[str, Any]], tuple[str, Any, bool]]
 
 
-def _operation(item: Any, read: _Read) -> Operation:
+def _operation(item: Any, read: _Read) -> PatchOperation:
     if not isinstance(item, dict):
         raise errors.BadRequest('An operation of a patch must be an object.')
     op, path, strict_add = read(item)
@@ -76,9 +73,9 @@ def _operation(item: Any, read: _Read) -> Operation:
         raise errors.BadRequest(f'The operation "{op}" needs a "value".')
     exact = _name(path)
     name = exact.strip()
-    if name in READ_ONLY or is_reserved(name):
+    if name in READ_ONLY or properties.is_reserved(name):
         raise errors.Forbidden(f'{name} is read-only.')
-    return Operation(op, name, exact, item.get('value'), strict_add)
+    return PatchOperation(op, name, exact, item.get('value'), strict_add)
 
 
 def _read_v21(item: dict[str, Any]) -> tuple[str, Any, bool]:
@@ -103,7 +100,7 @@ READERS: dict[str, _Read] = {V21: _read_v21, V20: _read_v20}
 
 
 def _name(path: Any) -> str:
-    """The one segment of a path, decoded, with blanks around."""
+    """The only segment of a path, decoded; blanks around it are kept."""
     if not isinstance(path, str) or not path.startswith('/'):
         raise errors.BadRequest('"path" must be a string that begins with /.')
     segments = path.lstrip('/').split('/') if path != '/' else ['']
@@ -121,17 +118,12 @@ def _name(path: Any) -> str:
     return segment.replace('~1', '/').replace('~0', '~')
 
 
-def is_reserved(name: str) -> bool:
-    """Whether only the service may write the name."""
-    return name in RESERVED or name.startswith(protections.RESERVED_PREFIX)
-
-
 def checked(
-    operations: list[Operation], schema: schemas.ImageSchema
-) -> list[Operation]:
-    """The operations with their values as they are kept.
+    operations: list[PatchOperation], schema: schemas.ImageSchema
+) -> list[PatchOperation]:
+    """The operations, with their values in the form that is stored.
 
-    :raises errors.BadRequest: a value breaks its constraints
+    :raises errors.BadRequest: a value violates its constraints
     """
     return [
         operation
@@ -144,73 +136,34 @@ def checked(
 
 
 def changes(
-    operations: list[Operation],
+    operations: list[PatchOperation],
     image: contract.Image,
     schema: schemas.ImageSchema,
-    allows: protections.Allows | None = None,
+    allows: permission.Allows | None = None,
 ) -> contract.ImageChanges:
-    """Apply the operations in order to a copy; what came of it.
+    """Apply the operations in order to a copy; return the changes.
 
-    :param allows: what the caller may do to which custom property; a
-        property that it may not read is not there for it
-    :raises errors.Conflict: a property that is not there, or is (v2.0)
-    :raises errors.Forbidden: removal of a base member, frozen formats, a
-        property that the caller may not touch
+    :param allows: what the caller may do to which custom property; None if
+        everything is allowed
+    :raises errors.BadRequest: a required property would be missing
+    :raises errors.Conflict: a property does not exist, or exists (v2.0)
+    :raises errors.Forbidden: removal of a base member, change of fixed
+        formats, or of a property that the caller may not change
     """
-    values: dict[str, Any] = {}
-    properties = dict(image['properties'])
+    draft = properties.Draft(image, allows)
     for operation in operations:
-        if operation.exact in properties:
+        if operation.exact in draft.properties:
             operation = operation._replace(name=operation.exact)
         if schema.is_base(operation.name):
-            _change_base(operation, image, values)
+            _change_base(operation, draft)
         else:
-            _change_property(operation, properties, allows or _everything)
-    result: contract.ImageChanges = {
-        'row_version': image['row_version'],
-        'values': values,
-        'properties': _difference(image['properties'], properties),
-    }
-    nulls = [
-        name
-        for name, value in result['properties'].items()
-        if value is None and name in properties
-    ]
-    if nulls:
-        result['nulls'] = nulls
-    if 'tags' in values:
-        result['tags'] = sorted(set(values.pop('tags')))
-    return result
+            _change_property(operation, draft)
+    if operations:
+        schema.require_properties(draft.properties.keys())
+    return draft.changes()
 
 
-def applied(
-    image: contract.Image,
-    changed: contract.ImageChanges,
-    updated: contract.Updated,
-) -> contract.Image:
-    """The image as the registry has it now: nobody else changed it."""
-    properties = image['properties'] | changed['properties']
-    document: Any = {
-        **image,
-        **changed['values'],
-        **updated,
-        'properties': {
-            name: value
-            for name, value in properties.items()
-            if name not in changed['properties']
-            or value is not None
-            or name in changed.get('nulls', ())
-        },
-        'tags': changed.get('tags', image['tags']),
-        'locations': changed.get('locations', image['locations']),
-    }
-    result: contract.Image = document
-    return result
-
-
-def _change_base(
-    operation: Operation, image: contract.Image, values: dict[str, Any]
-) -> None:
+def _change_base(operation: PatchOperation, draft: properties.Draft) -> None:
     op, name, _, value, strict_add = operation
     if op == 'remove':
         raise errors.Forbidden(f'{name} cannot be removed.')
@@ -218,47 +171,21 @@ def _change_base(
         raise errors.Conflict(
             f'{name} exists already; use "replace" to change it.'
         )
-    if name in FORMATS and image['status'] not in FORMATS_OPEN:
-        raise errors.Forbidden(
-            f'{name} cannot be changed once the image has data.'
-        )
-    values[name] = value
+    draft.change_base(name, value)
 
 
 def _change_property(
-    operation: Operation,
-    properties: dict[str, str | None],
-    allows: protections.Allows,
+    operation: PatchOperation, draft: properties.Draft
 ) -> None:
     op, name, _, value, strict_add = operation
-    is_there = name in properties and allows('read', name)
+    is_there = draft.has(name)
     if op == 'add' and is_there and strict_add:
         raise errors.Conflict(
             f'{name} exists already; use "replace" to change it.'
         )
     if op != 'add' and not is_there:
         raise errors.Conflict(f'The image has no property {name}.')
-    action = 'delete' if op == 'remove' else 'update'
-    if not allows(action if is_there else 'create', name):
-        raise errors.Forbidden(
-            f'You are not permitted to {op} the property {name}.'
-        )
     if op == 'remove':
-        del properties[name]
+        draft.remove(name)
     else:
-        properties[name] = value
-
-
-def _everything(_action: str, _name: str) -> bool:
-    return True
-
-
-def _difference(
-    before: dict[str, str | None], after: dict[str, str | None]
-) -> dict[str, str | None]:
-    changed = {
-        name: value
-        for name, value in after.items()
-        if name not in before or before[name] != value
-    }
-    return changed | {name: None for name in before if name not in after}
+        draft.put(name, value, op)

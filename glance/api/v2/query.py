@@ -1,6 +1,7 @@
-"""List parameters -> a typed query."""
+"""Convert list parameters to a typed query."""
 
 from collections.abc import Iterable, Sequence
+import dataclasses
 import datetime
 import re
 from typing import Any
@@ -25,38 +26,44 @@ EXACT_TEXTS = frozenset(('owner', 'checksum', 'os_hash_algo', 'os_hash_value'))
 NUMBERS = frozenset(('size', 'min_ram', 'min_disk', 'virtual_size'))
 TIMES = frozenset(('created_at', 'updated_at'))
 _TIME_OPERATORS = frozenset(('gt', 'gte', 'lt', 'lte', 'eq', 'neq'))
-#: Given twice they would contradict themselves.
+#: Parameters that may be given only once.
 _SINGLE = frozenset(
     ('limit', 'marker', 'sort', 'visibility', 'member_status', 'os_hidden')
     + ('protected', 'name', 'id', 'status', 'container_format')
     + ('disk_format', 'owner', 'size_min', 'size_max', 'checksum')
     + ('created_at', 'updated_at')
 )
-#: Members of the entity that are no filters: they match nothing.
+#: Members of the entity that cannot be filters; they match no image.
 _NO_FILTERS = frozenset(('properties', 'locations', 'members'))
-#: Text items of an ``in:`` list; quoted ones may hold commas.
+#: Items of an ``in:`` list; quoted ones may contain commas.
 _ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]*)')
 MAX_FILTERS = 64
-#: Values of one ``in:``; a page of ids has no more.
+#: Maximum number of values of one ``in:``, as many as ids on a page.
 MAX_ITEMS = 1000
-#: What databases and the wire can hold as a number.
+#: Range of numbers that databases and the wire can represent.
 MIN_NUMBER = -(2**63)
 MAX_NUMBER = 2**63 - 1
 
 Pairs = Sequence[tuple[str, str]]
 
 
-def parse(
-    pairs: Pairs, limit_default: int, limit_max: int
-) -> contract.ImageQuery:
+@dataclasses.dataclass(frozen=True)
+class Pages:
+    """The number of images on a page of a list."""
+
+    default: int
+    max: int
+
+
+def parse(pairs: Pairs, pages: Pages) -> contract.ImageQuery:
     """Read the query string of a list.
 
     :param pairs: names and values in order, decoded
     :raises errors.BadRequest: naming the parameter that is wrong
     """
-    _check_pairs(pairs)
+    check_pairs(pairs)
     query: contract.ImageQuery = {
-        'limit': limit_default,
+        'limit': pages.default,
         'marker': None,
         'sort': _sort(pairs),
         'filters': [],
@@ -68,11 +75,11 @@ def parse(
     }
     for name, value in pairs:
         if name not in ('sort', 'sort_key', 'sort_dir', 'deleted'):
-            _read(query, name, value, limit_max)
+            _read(query, name, value, pages.max)
     return query
 
 
-def _check_pairs(pairs: Pairs) -> None:
+def check_pairs(pairs: Pairs) -> None:
     if len(pairs) > MAX_FILTERS:
         raise errors.BadRequest(
             f'The query may have at most {MAX_FILTERS} parameters.'
@@ -99,9 +106,9 @@ def _read(
     query: contract.ImageQuery, name: str, value: str, limit_max: int
 ) -> None:
     if name == 'limit':
-        query['limit'] = min(_number(name, value, least=0), limit_max)
+        query['limit'] = min(number(name, value, least=0), limit_max)
     elif name == 'marker':
-        query['marker'] = _marker(value)
+        query['marker'] = marker(value)
     elif name == 'tag':
         query['tags'].append(value.strip())
     elif name == 'visibility':
@@ -122,19 +129,19 @@ def _read_filter(query: contract.ImageQuery, name: str, value: str) -> None:
     bounds = {'_min': 'gte', '_max': 'lte'}
     bare, ending = name[:-4], name[-4:]
     if name in WITH_OPERATORS:
-        query['filters'].append(_with_operator(name, value))
+        query['filters'].append(with_operator(name, value))
     elif name in EXACT_TEXTS:
         query['filters'].append(_filter(name, 'eq', value))
     elif name in NUMBERS:
-        query['filters'].append(_filter(name, 'eq', _number(name, value)))
+        query['filters'].append(_filter(name, 'eq', number(name, value)))
     elif name in TIMES:
-        query['filters'].append(_time(name, value))
+        query['filters'].append(time(name, value))
     elif name == 'protected':
         wanted = _choice(name, value, ('true', 'false')) == 'true'
         query['filters'].append(_filter(name, 'eq', wanted))
     elif bare in NUMBERS and ending in bounds:
-        number = _number(name, value)
-        query['filters'].append(_filter(bare, bounds[ending], number))
+        limit = number(name, value)
+        query['filters'].append(_filter(bare, bounds[ending], limit))
     elif name in _NO_FILTERS:
         query['filters'].append(_filter('id', 'in', []))
     else:
@@ -145,7 +152,7 @@ def _filter(field: str, op: Any, value: Any) -> contract.Filter:
     return {'field': field, 'op': op, 'value': value}
 
 
-def _marker(value: str) -> str:
+def marker(value: str) -> str:
     if not re.fullmatch(r'[\w-]{1,36}', value, re.ASCII):
         raise errors.InvalidMarker
     return value
@@ -153,7 +160,7 @@ def _marker(value: str) -> str:
 
 def _visibility(value: str) -> str:
     if not value:
-        return 'none'  # asks for nothing, and gets it
+        return 'none'  # an empty value matches no image
     choices = (*image_schema.VISIBILITIES, 'all')
     return _choice('visibility', value, choices)
 
@@ -164,23 +171,23 @@ def _choice(name: str, value: str, choices: Iterable[str]) -> str:
     return value
 
 
-def _number(name: str, value: str, least: int | None = None) -> int:
-    # int() also takes blanks, underscores and digits of other scripts, and
+def number(name: str, value: str, least: int | None = None) -> int:
+    # int() also accepts blanks, underscores and digits of other scripts, and
     # needs quadratic time for a very long text.
-    found = re.fullmatch(r'(-?)0*([0-9]{1,19})', value, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r'(-?)0*([0-9]{1,19})', value, re.ASCII)
+    if match is None:
         raise errors.BadRequest(f'{name} must be an integer of 64 bits.')
-    number = int(found[1] + found[2])
-    if not MIN_NUMBER <= number <= MAX_NUMBER:
+    value_of = int(match[1] + match[2])
+    if not MIN_NUMBER <= value_of <= MAX_NUMBER:
         raise errors.BadRequest(
             f'{name} must be between {MIN_NUMBER} and {MAX_NUMBER}.'
         )
-    if least is not None and number < least:
+    if least is not None and value_of < least:
         raise errors.BadRequest(f'{name} must be at least {least}.')
-    return number
+    return value_of
 
 
-def _with_operator(name: str, value: str) -> contract.Filter:
+def with_operator(name: str, value: str) -> contract.Filter:
     op, colon, rest = value.partition(':')
     if not colon:
         return _filter(name, 'eq', value)
@@ -196,23 +203,23 @@ def _with_operator(name: str, value: str) -> contract.Filter:
 
 def _items(name: str, text: str) -> list[str]:
     """Split ``a,"b,c",d``; ``\\"`` stands for a quote inside quotes."""
-    found, position = [], 0
+    items, position = [], 0
     while True:
         item = _ITEM.match(text, position)
         if item is None:
             break
         quoted, plain = item.groups()
-        found.append(
+        items.append(
             plain if quoted is None else re.sub(r'\\(.)', r'\1', quoted)
         )
         position = item.end()
-        if len(found) > MAX_ITEMS:
+        if len(items) > MAX_ITEMS:
             raise errors.BadRequest(
                 f'{name}: the list after in: may have at most {MAX_ITEMS} '
                 'values.'
             )
         if position == len(text):
-            return [value for value in found if value] or ['']
+            return [value for value in items if value] or ['']
         if text[position] != ',':
             break
         position += 1
@@ -221,7 +228,7 @@ def _items(name: str, text: str) -> list[str]:
     )
 
 
-def _time(name: str, value: str) -> contract.Filter:
+def time(name: str, value: str) -> contract.Filter:
     op, colon, rest = value.partition(':')
     if colon and op in _TIME_OPERATORS:
         value = rest
@@ -241,7 +248,7 @@ def _time(name: str, value: str) -> contract.Filter:
 
 
 def _sort(pairs: Pairs) -> list[tuple[str, str]]:
-    """The sort keys, with the tie-breaks that make paging stable."""
+    """The sort keys, with further keys that make the order unique."""
     compact = [value for name, value in pairs if name == 'sort']
     keys = [value for name, value in pairs if name == 'sort_key']
     ways = [value for name, value in pairs if name == 'sort_dir']
@@ -250,8 +257,8 @@ def _sort(pairs: Pairs) -> list[tuple[str, str]]:
             raise errors.BadRequest(
                 'Use either sort, or sort_key and sort_dir.'
             )
-        found = _compact(compact[0])
-        return _complete(found, found[0][1] if len(found) == 1 else 'desc')
+        order = _compact(compact[0])
+        return complete(order, order[0][1] if len(order) == 1 else 'desc')
     if not keys and len(ways) > 1 or len(ways) > max(len(keys), 1):
         raise errors.BadRequest('The query has more sort_dir than sort_key.')
     if len(ways) not in (0, 1, len(keys)):
@@ -260,18 +267,18 @@ def _sort(pairs: Pairs) -> list[tuple[str, str]]:
         )
     default = ways[0] if len(ways) == 1 else 'desc'
     ways = ways if len(ways) == len(keys) else [default] * len(keys)
-    return _complete(list(zip(keys, ways, strict=True)), default)
+    return complete(list(zip(keys, ways, strict=True)), default)
 
 
 def _compact(text: str) -> list[tuple[str, str]]:
-    found = []
+    keys = []
     for item in text.split(','):
         key, _, way = item.partition(':')
-        found.append((key.strip(), way.strip() or 'desc'))
-    return found
+        keys.append((key.strip(), way.strip() or 'desc'))
+    return keys
 
 
-def _complete(
+def complete(
     keys: list[tuple[str, str]], default: str
 ) -> list[tuple[str, str]]:
     keys = list(keys)

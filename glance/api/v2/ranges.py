@@ -12,13 +12,13 @@ Part = tuple[int, int]
 def asked(
     headers: Mapping[str, str], size: int, etag: str | None = None
 ) -> Part | None:
-    """The part of the data that a request wants.
+    """The requested part of the data.
 
-    ``Range`` wins over the ``Content-Range`` that old clients send.
+    ``Range`` wins over ``Content-Range``, which old clients send.
 
-    :param size: of the data, in bytes
-    :param etag: of the data, without quotes; None if it has none
-    :returns: None for the whole
+    :param size: size of the data in bytes
+    :param etag: entity tag of the data, without quotes; None if absent
+    :returns: None for all data
     :raises errors.RangeNotSatisfiable: malformed, or outside of the data
     """
     header = headers.get('Range')
@@ -33,9 +33,9 @@ def asked(
 
 
 def _may_be_partial(if_range: str | None, etag: str | None) -> bool:
-    """Whether If-Range names these data.
+    """Whether If-Range names the current data.
 
-    A date never does, because data have no Last-Modified.
+    A date never matches, because the data has no Last-Modified.
     """
     if if_range is None:
         return True
@@ -43,10 +43,11 @@ def _may_be_partial(if_range: str | None, etag: str | None) -> bool:
 
 
 def _of_range(header: str, size: int) -> Part | None:
-    """None for other units than bytes and for several ranges.
+    """The part that Range names.
 
-    A server may ignore both; one answer with several parts would have to be
-    a document of its own type (multipart/byteranges).
+    None for units other than bytes and for several ranges: a server may
+    ignore both. A response with several parts would need the type
+    multipart/byteranges.
     """
     unit, equals, text = header.strip().partition('=')
     if equals and unit.lower() != 'bytes':
@@ -54,12 +55,12 @@ def _of_range(header: str, size: int) -> Part | None:
     ranges = [each for each in re.split('[ \t]*,[ \t]*', text) if each]
     if len(ranges) > 1:
         return None
-    found = re.fullmatch(
+    match = re.fullmatch(
         '([0-9]+)-([0-9]+)?|-([0-9]+)', ranges[0] if ranges else '', re.ASCII
     )
-    if found is None:
+    if match is None:
         raise _unsatisfiable(size)
-    first, last, suffix = found.groups()
+    first, last, suffix = match.groups()
     if suffix is None:
         end = size - 1 if last is None else _number(last)
         return _checked(_number(first), end, size)
@@ -72,14 +73,14 @@ def _of_range(header: str, size: int) -> Part | None:
 
 
 def _of_content_range(header: str, size: int) -> Part:
-    found = re.fullmatch(
+    match = re.fullmatch(
         r'bytes ([0-9]+)-([0-9]+)/(?:[0-9]+|\*)',
         header.strip(),
         re.ASCII | re.IGNORECASE,
     )
-    if found is None or _number(found[2]) >= size:
+    if match is None or _number(match[2]) >= size:
         raise _unsatisfiable(size)
-    return _checked(_number(found[1]), _number(found[2]), size)
+    return _checked(_number(match[1]), _number(match[2]), size)
 
 
 def _checked(first: int, last: int, size: int) -> Part:
@@ -89,9 +90,9 @@ def _checked(first: int, last: int, size: int) -> Part:
 
 
 def _number(digits: str) -> int:
-    """A position; one beyond all data if it has more digits than those.
+    """Parse a position; with 20 or more digits it is beyond any data.
 
-    int() takes quadratic time for a very long text.
+    This avoids int() for a very long text, which needs quadratic time.
     """
     digits = digits.lstrip('0')
     return int(digits or '0') if len(digits) < 20 else 1 << 64

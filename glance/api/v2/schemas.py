@@ -1,4 +1,4 @@
-"""/v2/schemas: what documents look like; and the validation by them."""
+"""/v2/schemas: the JSON Schemas of documents, and validation by them."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -13,38 +13,44 @@ from glance.api.v2.schema import task as task_schema
 from glance.common import errors
 from glance.common import wsgi
 
-#: MySQL's text columns; beyond it some databases cut, some refuse.
+#: Size of MySQL's text columns. Some databases cut longer values, others
+#: refuse them.
 MAX_VALUE_BYTES = 65_535
 MAX_NAME_LENGTH = 255
 MAX_INTEGER = 2**31 - 1
-#: Members that no image has while there is one store. The schema does not
-#: name them: python-glanceclient 3.0 to 4.1 makes an option of each member,
-#: and --stores is an option of its own already.
+#: Members that images have only if there are several stores. With one store
+#: the schema does not contain them, because python-glanceclient 3.0 to 4.1
+#: makes an option of each member and already has an option --stores. Newer
+#: clients expect them if there are several stores (image-create-via-import
+#: --stores).
 OF_SEVERAL_STORES = frozenset(('stores',))
-#: What there is a schema of.
+#: Names of the schemas.
 NAMES = ('image', 'images', 'member', 'members', 'task', 'tasks')
 
 
 class ImageSchema:
-    """Validates images and single members of them; compiled once."""
+    """Validates images and single members; the schema is compiled once."""
 
     def __init__(
         self,
         disk_formats: Sequence[str],
         container_formats: Sequence[str],
         custom: custom_schema.Custom = custom_schema.USUAL,
+        *,
+        has_stores: bool = False,
     ) -> None:
+        """:param has_stores: clients know stores by their ids"""
         self._base = image_schema.properties(disk_formats, container_formats)
         self._required = custom.required
         self.properties = self._base | {
             name: {**constraints, 'is_base': False}
             for name, constraints in custom.properties.items()
         }
-        #: What the schema says; the rest is validated all the same.
+        #: The members that the schema shows; others are validated too.
         self.shown = {
             name: constraints
             for name, constraints in self.properties.items()
-            if name not in OF_SEVERAL_STORES
+            if has_stores or name not in OF_SEVERAL_STORES
         }
         self._validators = {
             name: keywords.Validator(constraints)
@@ -69,10 +75,10 @@ class ImageSchema:
         return document
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Check what a new image is given; the values as they are kept.
+        """Check the values of a new image; return them as they are stored.
 
-        :raises errors.BadRequest: a member breaks its constraints, or one
-            that is required is missing
+        :raises errors.BadRequest: a member violates its constraints, or a
+            required one is missing
         """
         checked = {
             name: self.check_one(name, value) for name, value in values.items()
@@ -83,21 +89,21 @@ class ImageSchema:
         return checked
 
     def require_properties(self, names: Set[str]) -> None:
-        """Check the custom properties that a change would leave.
+        """Check the custom properties that an image has after a change.
 
-        :raises errors.BadRequest: one that is required is missing
+        :raises errors.BadRequest: a required property is missing
         """
         for name in self._required:
             if name not in names and name not in self._base:
                 raise errors.BadRequest(f'{name} is required.')
 
     def check_one(self, name: str, value: Any) -> Any:
-        """Check one member of an image by itself; the value as it is kept.
+        """Check one member of an image; return the value as it is stored.
 
-        A whole number may come as ``1.0`` or ``2e3``; it goes out as 1 and
-        2000, because some clients read nothing else into an integer.
+        An integer may be sent as ``1.0`` or ``2e3``. It is shown as 1 or
+        2000, because some clients cannot read other forms of an integer.
 
-        :raises errors.BadRequest: it breaks its constraints
+        :raises errors.BadRequest: the value violates its constraints
         """
         validator = self._validators.get(name)
         if validator is None:
@@ -139,7 +145,7 @@ def _check_custom(name: str, value: Any) -> None:
 
 
 def check_text(value: Any, what: str) -> None:
-    """Refuse text that some database cannot hold.
+    """Refuse text that some database cannot store.
 
     :raises errors.BadRequest: NUL, characters above U+FFFF, or too long
     """
@@ -149,7 +155,8 @@ def check_text(value: Any, what: str) -> None:
         return
     if not isinstance(value, str):
         return
-    # In this order: a search in megabytes would stop the event loop.
+    # Check the length first: a search in megabytes would block the event
+    # loop.
     if len(value) > MAX_VALUE_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
         raise errors.BadRequest(
             f'{what}: a text may have at most {MAX_VALUE_BYTES} bytes.'
@@ -161,12 +168,12 @@ def check_text(value: Any, what: str) -> None:
 
 
 def check_path_name(name: str, what: str) -> None:
-    """Refuse a new name that could not be addressed at the end of a URL.
+    """Refuse a new name that cannot be used at the end of a URL.
 
-    Clients and proxies resolve the parts ``.`` and ``..`` of a path, also
-    when they are encoded, and take slashes at its end for nothing.
+    Clients and proxies resolve the parts ``.`` and ``..`` of a path, even if
+    they are encoded, and ignore slashes at its end.
 
-    :raises errors.BadRequest: it has such a part
+    :raises errors.BadRequest: the name has such a part
     """
     parts = name.split('/')
     edges = (parts[0], parts[-1])

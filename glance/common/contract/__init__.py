@@ -1,26 +1,35 @@
 """The wire between the daemons: every operation, every document.
 
-glance-registry builds its route table from OPERATIONS, glance-api its
-client; neither side can drift alone. Paths carry a version; fields are
-added, never changed. An operation is one transaction.
+glance-registry builds its route table from OPERATIONS, and glance-api its
+client, so both sides always agree. Paths carry a version; fields are added,
+never changed. An operation is one transaction.
 
-Every operation is asked for by a service (a service token, the shared
-secret, the Unix socket) on behalf of a caller. The registry decides what
-that caller can see, which status may follow which, and quotas that count
-rows; what the caller is permitted to do was glance-api's policy to decide.
-An image that the caller cannot see is 404 in every operation.
+A service calls every operation on behalf of a caller; it proves its identity
+by a service token, the shared secret or the Unix socket. The registry decides
+what that caller can see, which changes of status are legal, and quotas that
+count rows. What the caller may do has been decided before by glance-api's
+policy. An image that the caller cannot see is 404 in every operation.
 """
 
 from typing import Any
 
+from glance.common.contract import cache
 from glance.common.contract import images
+from glance.common.contract import imports
+from glance.common.contract import integrity
 from glance.common.contract import leftovers
 from glance.common.contract import locations
 from glance.common.contract import members
+from glance.common.contract import metadefs
 from glance.common.contract import operation
+from glance.common.contract import pending
+from glance.common.contract import sharing
 from glance.common.contract import tags
+from glance.common.contract import tasks
 from glance.common.contract import transfers
 from glance.common.contract import usage
+from glance.common.contract.cache import CachedImage as CachedImage
+from glance.common.contract.cache import CacheReport as CacheReport
 from glance.common.contract.images import Comparison as Comparison
 from glance.common.contract.images import Deletion as Deletion
 from glance.common.contract.images import DeletionEnd as DeletionEnd
@@ -32,9 +41,21 @@ from glance.common.contract.images import ImageQuery as ImageQuery
 from glance.common.contract.images import Images as Images
 from glance.common.contract.images import NewImage as NewImage
 from glance.common.contract.images import Updated as Updated
+from glance.common.contract.imports import Imported as Imported
+from glance.common.contract.imports import ImportFailure as ImportFailure
+from glance.common.contract.imports import ImportStart as ImportStart
+from glance.common.contract.imports import ImportStarted as ImportStarted
+from glance.common.contract.imports import Staged as Staged
+from glance.common.contract.imports import TakenTask as TakenTask
+from glance.common.contract.imports import TakenTasks as TakenTasks
+from glance.common.contract.imports import TakingTasks as TakingTasks
+from glance.common.contract.imports import Work as Work
 from glance.common.contract.leftovers import Checked as Checked
 from glance.common.contract.leftovers import Checking as Checking
 from glance.common.contract.leftovers import Leftover as Leftover
+from glance.common.contract.leftovers import (
+    RELATIVE_SCHEMES as RELATIVE_SCHEMES,
+)
 from glance.common.contract.leftovers import Removal as Removal
 from glance.common.contract.leftovers import Removed as Removed
 from glance.common.contract.leftovers import Taken as Taken
@@ -47,7 +68,12 @@ from glance.common.contract.members import MemberStatus as MemberStatus
 from glance.common.contract.members import NewMember as NewMember
 from glance.common.contract.operation import CHECK_REGISTRY as CHECK_REGISTRY
 from glance.common.contract.operation import Operation as Operation
+from glance.common.contract.pending import PendingTaking as PendingTaking
 from glance.common.contract.tags import NewTag as NewTag
+from glance.common.contract.tasks import NewTask as NewTask
+from glance.common.contract.tasks import Task as Task
+from glance.common.contract.tasks import TaskQuery as TaskQuery
+from glance.common.contract.tasks import Tasks as Tasks
 from glance.common.contract.transfers import Abandoned as Abandoned
 from glance.common.contract.transfers import Claim as Claim
 from glance.common.contract.transfers import Claimed as Claimed
@@ -65,10 +91,17 @@ _MODULES = (
     images,
     locations,
     transfers,
+    imports,
     leftovers,
+    pending,
+    integrity,
     usage,
     tags,
+    tasks,
     members,
+    cache,
+    sharing,
+    metadefs,
 )
 #: Every operation that a module of this package defines, by its name.
 OPERATIONS: dict[str, Operation[Any]] = {

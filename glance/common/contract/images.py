@@ -9,12 +9,12 @@ from glance.common.contract.operation import Operation
 
 
 class Image(TypedDict):
-    """A live image as its reader may see it.
+    """An image that is not deleted, as it is visible to the caller.
 
     Times are UTC, ``YYYY-MM-DDTHH:MM:SSZ``. ``member`` is the caller's
-    project when it sees the image as its member (whatever its status) and
-    not as its owner, else null. ``row_version`` rises with every change of
-    the image, its properties, tags and locations.
+    project if it is a member of the image (with any status) and not its
+    owner, else null. ``row_version`` increases with every change of the
+    image, its properties, tags and locations.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Image(TypedDict):
 
 
 class NewImage(TypedDict):
-    """Values of an image to create; the rest takes its default."""
+    """Values of an image to create; missing ones get their default."""
 
     id: str
     values: dict[str, Any]
@@ -52,20 +52,23 @@ class NewImage(TypedDict):
 
 
 class ImageChanges(TypedDict):
-    """What a PATCH leaves to do, computed from the image as it was read.
+    """The changes of a PATCH, computed from the image as it was read.
 
-    :key row_version: refuse with 409 ``busy`` when the image has moved on
+    :key row_version: refuse with 409 ``busy`` if the image has another one
+        now
     :key values: base members to set
     :key properties: custom properties to set, null to remove
-    :key nulls: custom properties that stay, or come, as null
-    :key tags: the whole new set, absent if untouched
-    :key locations: all of them in their new order, those that stay with
-        their id; absent if untouched. The image is, or becomes, active
-    :key pending: ids of locations that go but whose data is not deleted
-        yet; see settle_locations
+    :key nulls: custom properties whose value is, or becomes, null
+    :key tags: the complete new set; absent if not changed
+    :key locations: all locations in their new order, existing ones with
+        their id; absent if not changed. The image is, or becomes, active
+    :key pending: ids of locations to remove whose data is not deleted yet;
+        see settle_locations
     :key removal: records that the data of the pending locations is to be
         removed
     :key quota: as in Claim; for locations that are new
+    :key keeps_status: copies are removed, so the image may be deactivated, and
+        stays so
     """
 
     row_version: int
@@ -77,10 +80,11 @@ class ImageChanges(TypedDict):
     pending: NotRequired[list[int]]
     removal: NotRequired[Removal]
     quota: NotRequired[int]
+    keeps_status: NotRequired[bool]
 
 
 class Updated(TypedDict):
-    """What a change added to what was asked for."""
+    """What a change has added to the requested values."""
 
     row_version: int
     updated_at: str
@@ -101,8 +105,11 @@ class ImageQuery(TypedDict):
     """One page of a list.
 
     :key sort: (field, 'asc' or 'desc'), unique ids last
-    :key visibility: one of the four, 'all', or null for the default view
+    :key visibility: one of the four, 'all', 'not_public', or null for the
+        default view
     :key properties: (name, value) pairs that must all be present
+    :key changed_since: only images that were changed later, including
+        deleted ones; absent for all images that are not deleted
     """
 
     limit: int
@@ -114,6 +121,7 @@ class ImageQuery(TypedDict):
     visibility: str | None
     member_status: str
     os_hidden: bool
+    changed_since: NotRequired[str]
 
 
 class Images(TypedDict):
@@ -121,10 +129,10 @@ class Images(TypedDict):
 
 
 class Expected(TypedDict):
-    """A change on condition.
+    """A conditional change.
 
-    :key row_version: refuse with 412 if the image has another one now;
-        null: whatever it has
+    :key row_version: refuse with 412 if the image has another one now; null
+        for no condition
     """
 
     row_version: int | None
@@ -133,12 +141,13 @@ class Expected(TypedDict):
 class Deletion(Expected):
     """How to delete an image.
 
-    :key data: ``deleted`` (the default): it will be deleted now. ``held``:
-        it may refuse, and settle_deletion says what came of it; until then
-        the image is pending_delete. ``kept``: it stays for the scrubber,
-        and so the image stays pending_delete. Without data it is all one
-    :key repeats: the answer to the same was lost: if an image of a later
-        version than this was deleted, it is the one
+    :key data: ``deleted`` (the default): the data is deleted next.
+        ``held``: the deletion of the data may fail; settle_deletion reports
+        the result, and until then the image is pending_delete. ``kept``: the
+        data stays for the scrubber, and the image stays pending_delete. If
+        the image has no data, the value does not matter
+    :key repeats: set for a retry after a lost response: if an image with a
+        later version than this was deleted, the first request deleted it
     :key removal: records that the data is to be removed, unless it is kept
     """
 
@@ -148,10 +157,10 @@ class Deletion(Expected):
 
 
 class DeletionEnd(TypedDict):
-    """What became of an image that was deleted with its data held.
+    """The end of the deletion of an image whose data was held.
 
-    :key status: ``deleted``; or the one it had, for the data is still there
-    :key ids: of the locations that it still has then
+    :key status: ``deleted``; or the earlier status if the data still exists
+    :key ids: ids of the locations that the image still has in that case
     :key removal_id: as in Settled
     """
 

@@ -4,6 +4,10 @@ from typing import NotRequired, TypedDict
 
 from glance.common.contract.operation import Operation
 
+#: URLs with these schemes are equal in several stores, so they name data only
+#: together with the id of their store.
+RELATIVE_SCHEMES = frozenset(('gridfs', 'swift+config'))
+
 
 class Removal(TypedDict):
     """A record of data that is to be removed, made before it is removed.
@@ -19,30 +23,38 @@ class Removal(TypedDict):
 
 
 class Taking(TypedDict):
-    """Which leftovers a glance-api wants to work on.
+    """A glance-api's request for leftovers.
 
-    :key holder: of what it takes
+    :key holder: who will hold the taken leftovers
     :key node: its host
     :key store: the identity of its store; null if it has none
+    :key elsewhere: whether it keeps data of stores that it does not have, as
+        described in Removed
     """
 
     holder: str
     node: str
     store: str | None
     limit: int
+    elsewhere: NotRequired[bool]
 
 
 class Leftover(TypedDict):
     """Data that is to be removed.
 
-    :key urls: where it is; null: what an upload may have left under the
-        image's id
-    :key tries: how often it could not be removed
+    :key urls: its locations; null for data that an upload may have left
+        under the image's id
+    :key stores: the ids of the stores of the urls, in the same order; null if
+        a location does not have it
+    :key locations: the ids of the locations, in the same order
+    :key tries: number of failed attempts to remove it
     """
 
     id: str
     image_id: str
     urls: list[str] | None
+    stores: NotRequired[list[str | None]]
+    locations: NotRequired[list[int]]
     tries: int
 
 
@@ -51,34 +63,47 @@ class Taken(TypedDict):
 
 
 class Checking(TypedDict):
-    """Images whose data may be left over."""
+    """Images of which leftover data may exist.
+
+    :key names: names of data that may belong to another image than the one
+        in the name
+    """
 
     image_ids: list[str]
+    names: NotRequired[list[str]]
 
 
 class Checked(TypedDict):
-    """Who needs such data.
+    """The images that need the data.
 
-    :key in_use: images that get data now
-    :key urls: locations of the images, also those that wait for the
-        scrubber, by image
+    :key in_use: images that receive data now
+    :key urls: image -> its locations, including those that wait for the
+        scrubber
+    :key named: locations, of any image, that contain one of the names
     """
 
     in_use: list[str]
     urls: dict[str, list[str]]
+    named: NotRequired[list[str]]
 
 
 class Removed(TypedDict):
-    """What became of leftovers, by their ids.
+    """The results for leftovers, as lists of their ids.
 
-    :key done: nothing remains
-    :key failed: to be tried again, each time after a longer pause
-    :key in_use: to be looked at again when no upload runs
+    :key done: all data is removed
+    :key failed: try again, each time after a longer pause
+    :key elsewhere: as failed; the client does not have a store of the data,
+        so any other client may try
+    :key in_use: check again when no upload runs
+    :key removed: leftover -> the ids of those of its locations whose data is
+        removed, although that of others stays
     """
 
     done: list[str]
     failed: NotRequired[list[str]]
+    elsewhere: NotRequired[list[str]]
     in_use: NotRequired[list[str]]
+    removed: NotRequired[dict[str, list[int]]]
 
 
 TAKE_LEFTOVERS = Operation(

@@ -7,11 +7,11 @@ from glance.common.contract.operation import Operation
 
 
 class Location(TypedDict):
-    """Where the bytes are.
+    """The location of the data in a store.
 
-    :key id: the registry's; absent in requests but where a location stays
-    :key validation_data: what a client said of the data; never stored, and
-        in no answer of the registry
+    :key id: chosen by the registry; in requests only for existing locations
+    :key validation_data: what a client claims about the data; never stored,
+        and never in a response of the registry
     """
 
     id: NotRequired[int]
@@ -22,12 +22,13 @@ class Location(TypedDict):
 
 
 class Settled(TypedDict):
-    """What became of the data of pending locations.
+    """The end of the removal of pending locations.
 
-    :key ids: of the locations
-    :key restore: the data is still there, and so are they again
-    :key removal_id: the record that ends with this; with ``restore`` nothing
-        comes back if another glance-api has taken the removal over
+    :key ids: ids of the locations
+    :key restore: the data still exists, so the locations are restored
+    :key removal_id: the record of the removal, which ends with this. With
+        ``restore``, nothing is restored if another glance-api has taken the
+        removal over
     """
 
     ids: list[int]

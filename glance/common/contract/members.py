@@ -16,14 +16,14 @@ class Member(TypedDict):
 
 
 class Members(TypedDict):
-    """Members that the caller may see, with the image they belong to."""
+    """The members that are visible to the caller, and their image."""
 
     image: Image
     members: list[Member]
 
 
 class NewMember(TypedDict):
-    """:key quota: most members an image may have; negative is unlimited"""
+    """:key quota: how many members an image may have; negative is unlimited"""
 
     member: str
     quota: int

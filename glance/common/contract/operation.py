@@ -1,4 +1,4 @@
-"""What an operation of the registry is."""
+"""The type of an operation of the registry."""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -9,9 +9,9 @@ D = TypeVar('D')
 class Operation(NamedTuple, Generic[D]):
     """One operation of the registry.
 
-    :ivar answer: the type of a success's document; None: it has no body
-    :ivar repeatable: twice has the effect of once, so that the client may
-        send it again when a kept connection turned out to be dead
+    :ivar answer: the type of the document of a success; None for no body
+    :ivar repeatable: whether sending it twice has the same effect as sending
+        it once, so that the client may retry after a lost connection
     """
 
     name: str

@@ -7,7 +7,7 @@ from glance.common.contract.operation import Operation
 
 
 class NewTag(TypedDict):
-    """:key quota: most tags an image may have; negative is unlimited"""
+    """:key quota: how many tags an image may have; negative is unlimited"""
 
     quota: int
 

@@ -1,4 +1,4 @@
-"""Transfers: who may write the data of an image, and the outcome."""
+"""Transfers: the right to write the data of an image, and the outcome."""
 
 from typing import NotRequired, TypedDict
 
@@ -7,16 +7,21 @@ from glance.common.contract.leftovers import Removal
 from glance.common.contract.locations import Location
 from glance.common.contract.operation import IMAGE
 from glance.common.contract.operation import Operation
+from glance.common.contract.tasks import NewTask
 
 
 class Claim(TypedDict):
-    """Who asks for the right to write an image's data.
+    """A request for the right to write an image's data.
 
     :key transfer_id: chosen by the client; a repeated claim with the same
         id is the same claim
     :key store: the identity of the store that is written to; null if it
         has none
-    :key quota: most bytes the image's owner may keep; absent: any
+    :key quota: how many bytes the owner of the image may store; absent for
+        no limit
+    :key task: a record of this work; its id is that of the transfer
+    :key limits: limits of the owner's usage including this transfer, by the
+        names of usage.Usage; absent for no limits
     """
 
     transfer_id: str
@@ -24,12 +29,14 @@ class Claim(TypedDict):
     size: int | None
     store: NotRequired[str | None]
     quota: NotRequired[int]
+    task: NotRequired[NewTask]
+    limits: NotRequired[dict[str, int]]
 
 
 class Claimed(TypedDict):
-    """A claim holds for ``lease_seconds`` from its last renewal on.
+    """A claim, valid for ``lease_seconds`` after its last renewal.
 
-    :key room: most bytes that may come, if there is a quota
+    :key room: how many bytes may be written, if there is a quota
     """
 
     image: Image
@@ -38,7 +45,7 @@ class Claimed(TypedDict):
 
 
 class Renewal(TypedDict):
-    """A sign of life.
+    """A renewal of leases.
 
     :key transfers: running transfers and the bytes each has moved
     :key quota: as in Claim
@@ -49,11 +56,11 @@ class Renewal(TypedDict):
 
 
 class Renewed(TypedDict):
-    """Transfers that should end.
+    """Transfers that must end.
 
-    :key lost: their claim is gone; the data is not wanted
-    :key deleted: their image is
-    :key over_quota: they have moved more than their owner has room for
+    :key lost: they have lost their claim, so their data is not used
+    :key deleted: their image was deleted
+    :key over_quota: they have moved more bytes than the owner's quota allows
     """
 
     lost: list[str]
@@ -62,7 +69,12 @@ class Renewed(TypedDict):
 
 
 class Stored(TypedDict):
-    """The outcome of an upload; ``quota`` is as in Claim."""
+    """The outcome of an upload; ``quota`` is as in Claim.
+
+    :key further_locations: locations of the same data in other stores
+    :key formats: disk_format and container_format as set by plug-ins
+    :key properties: custom properties that plug-ins set
+    """
 
     transfer_id: str
     size: int
@@ -71,14 +83,17 @@ class Stored(TypedDict):
     os_hash_algo: str
     os_hash_value: str
     location: Location
+    further_locations: NotRequired[list[Location]]
+    formats: NotRequired[dict[str, str]]
+    properties: NotRequired[dict[str, str]]
     quota: NotRequired[int]
 
 
 class Registered(TypedDict):
-    """Data that lay in a store already.
+    """Data that was in a store already.
 
-    :key then_hash: a transfer that is to find out the hashes of the image,
-        which is active meanwhile
+    :key then_hash: a transfer that computes the hashes of the image, which
+        is already active meanwhile
     :key quota: as in Claim
     """
 
@@ -94,7 +109,7 @@ class Registered(TypedDict):
 
 
 class Hashed(TypedDict):
-    """The outcome of a transfer that found out hashes."""
+    """The outcome of a transfer that computed hashes."""
 
     transfer_id: str
     checksum: str
@@ -103,7 +118,7 @@ class Hashed(TypedDict):
 
 
 class Abandoned(TypedDict):
-    """The end of a transfer, of whatever kind, that came to nothing.
+    """The end of a transfer of any kind that failed.
 
     :key reason: why, for the owner of the image that is queued again
     :key leftover: records that data may have been stored; its id is that of
@@ -116,13 +131,20 @@ class Abandoned(TypedDict):
 
 
 class Unclaimed(TypedDict):
-    """:key data_is_unused: no image refers to the bytes of the transfer"""
+    """:key data_is_unused: no image refers to the bytes of the transfer
+    :key status: of the image now; None if it is deleted; missing if the
+        registry is of an earlier release
+    """
 
     data_is_unused: bool
+    status: NotRequired[str | None]
 
 
 CLAIM_UPLOAD = Operation(
     'claim_upload', 'POST', f'{IMAGE}/claim-upload', Claimed, True
+)
+CLAIM_STAGE = Operation(
+    'claim_stage', 'POST', f'{IMAGE}/claim-stage', Claimed, True
 )
 FINISH_UPLOAD = Operation(
     'finish_upload', 'POST', f'{IMAGE}/finish-upload', Image, True

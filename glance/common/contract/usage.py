@@ -1,4 +1,4 @@
-"""What the images of an owner take."""
+"""The resources that the images of an owner use."""
 
 from typing import TypedDict
 
@@ -6,18 +6,18 @@ from glance.common.contract.operation import Operation
 
 
 class UsageQuery(TypedDict):
-    """:key owner: a project; null: images that nobody owns"""
+    """:key owner: a project; null for images without an owner"""
 
     owner: str | None
 
 
 class Usage(TypedDict):
-    """What an owner's live images take.
+    """The usage of an owner's images that are not deleted.
 
-    :key size_bytes: size times locations
-    :key stage_bytes: of images being staged, imported or copied
-    :key images: how many there are
-    :key uploading: how many of them get data now
+    :key size_bytes: sum of size times number of locations
+    :key stage_bytes: bytes of images being staged, imported or copied
+    :key images: number of images
+    :key uploading: number of images that receive data now
     """
 
     size_bytes: int

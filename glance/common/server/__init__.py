@@ -1,9 +1,9 @@
 """The server of both daemons: processes, connections, HTTP.
 
-This package is the one place that knows eventlet, so it can be replaced:
-``service`` is where a daemon starts, ``listening`` opens sockets,
-``processes`` keeps workers alive, ``worker`` accepts connections, ``http``
-speaks on them, ``incoming`` reads requests, ``files`` sends files.
+Only this package uses eventlet, so that eventlet can be replaced:
+``service`` starts a daemon, ``listening`` opens sockets, ``processes`` keeps
+workers alive, ``worker`` accepts connections, ``http`` serves HTTP on them,
+``incoming`` reads requests, ``files`` sends files.
 """
 
 import contextlib
@@ -13,35 +13,36 @@ import socket
 from typing import Any
 import warnings
 
-from glance.common import imports
 from glance.common import threads
 
-#: mallopt(3): at most two arenas for some twenty native threads, and large
-#: buffers go back to the system when they are freed. Both workers together
-#: hold 133 instead of 188 MiB after a mixed load of 32 clients with uploads.
+#: Options of mallopt(3): at most two arenas for about twenty native threads,
+#: and large buffers are returned to the system when they are freed. After a
+#: mixed load of 32 clients with uploads, two workers together use 133 MiB
+#: instead of 188 MiB.
 _MALLOC_OPTIONS = {-8: 2, -3: 128 * 1024, -1: 128 * 1024}
 
 
 def patch() -> None:
     """Make the standard library green; call it before any other import.
 
-    ``os`` stays as it is: descriptors are read and written in native
-    threads, and the main process waits for its children for real. Names are
-    resolved by the system's resolver in a native thread: eventlet's own
-    brings 11 MiB of dnspython and knows less.
+    ``os`` is not patched: descriptors are read and written in native
+    threads, and the main process must block when it waits for its children.
+    Host names are resolved by the system's resolver in a native thread,
+    because eventlet's resolver loads 11 MiB of dnspython and supports less.
     """
     for option, value in _MALLOC_OPTIONS.items():
         with contextlib.suppress(AttributeError):  # a C library without it
             ctypes.CDLL(None).mallopt(option, value)
-    # That eventlet ends one day is why it has one home here; whoever runs
-    # the service cannot act on the warning.
+    # eventlet warns that it is deprecated. Operators can do nothing about
+    # that, so the warning is hidden.
     warnings.filterwarnings('ignore', message=r'\s*Eventlet ')
     os.environ.setdefault('EVENTLET_NO_GREENDNS', 'yes')
-    # eventlet looks for pyOpenSSL, which nobody here uses: 11 MiB.
-    with imports.without('OpenSSL'):
-        import eventlet
+    import eventlet
 
-        eventlet.monkey_patch(os=False, psycopg=False)
+    eventlet.monkey_patch(os=False, psycopg=False)
+    from glance.common.server import libraries
+
+    threads.library = libraries.load
     resolve = socket.getaddrinfo
 
     def getaddrinfo(*args: Any, **kwargs: Any) -> Any:
@@ -51,7 +52,10 @@ def patch() -> None:
 
 
 def patch_postgresql() -> None:
-    """Make psycopg2 wait green; 5 MiB that only its users pay."""
+    """Make psycopg2 yield to other green threads while it waits.
+
+    This needs 5 MiB, so it is done only for PostgreSQL.
+    """
     from eventlet.support import psycopg2_patcher
 
     psycopg2_patcher.make_psycopg_green()

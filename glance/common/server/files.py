@@ -1,13 +1,15 @@
-"""Files go out through the kernel: Python never touches their bytes.
+"""Send files with sendfile: the kernel copies the bytes, not Python.
 
-Through TLS too, where the kernel encrypts (kTLS). OpenSSL does the handshake
-and gives it the keys; what a descriptor is given then, by OpenSSL or by
-sendfile, leaves in records of one sequence. Not every kernel can, nor with
-every cipher: :func:`can_send` says so, and such a file goes out in pieces.
+This also works with TLS if the kernel encrypts (kTLS). OpenSSL does the
+handshake and gives the keys to the kernel. The kernel then encrypts all data
+that is written to the descriptor, by OpenSSL or by sendfile, as one sequence
+of TLS records. Not every kernel supports this, and not with every cipher. If
+:func:`can_send` returns False, the file is sent in pieces by Python.
 """
 
 from collections.abc import Iterator
 import contextlib
+import errno
 import os
 import struct
 import time
@@ -25,14 +27,22 @@ _socket = patcher.original('socket')
 _poll = patcher.original('select').poll
 _POLLOUT = patcher.original('select').POLLOUT
 
-#: One call of sendfile.
+#: Maximum number of bytes per call of sendfile.
 SLICE_BYTES = 1 << 20
-#: One stay in a native thread: a client that reads fast is served there,
-#: one that does not is waited for by the event loop.
+#: Maximum time of one call in a native thread, and how long the thread waits
+#: for a fast client. The event loop waits for slower clients.
 BURST_SECONDS = 0.1
 FAST_CLIENT_MS = 10
+#: Not more than this is read in the event loop, if it is in the page cache: a
+#: thread costs more than copying so many bytes.
+CACHED_BYTES = 64 * 1024
 
-# linux/tls.h: how the kernel encrypts what is sent; not asked for the keys.
+#: Errors of sendfile that concern the file; all others concern the client.
+_OF_FILE = frozenset(
+    (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.ENXIO, errno.ENODEV)
+)
+
+# linux/tls.h: query how the kernel encrypts sent data, without the keys.
 _SOL_TLS = 282
 _TLS_TX = 1
 _CRYPTO_INFO = struct.Struct('=HH')  # version, cipher
@@ -40,17 +50,17 @@ _VERSIONS = {'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304}
 
 
 def can_send(sock: Any) -> bool:
-    """Whether the peer may get what is written to the descriptor itself.
+    """Whether bytes may be written to the descriptor directly.
 
-    Any doubt is a no, for plain bytes on a TLS connection would be the end
-    of its secrets. That the kernel has TLS, or that its module is attached
-    to the socket (TCP_ULP), says nothing: it stays attached where the kernel
-    refused the keys for sending, and then sends plain bytes. That it tells
-    a cipher says all: it has those keys, and until the socket is closed
-    there is no way to make it send anything without them.
+    In doubt this returns False, because plain bytes on a TLS connection
+    would disclose secret data. It is not enough that the kernel supports TLS
+    or that its TLS module is attached to the socket (TCP_ULP): the module
+    stays attached if the kernel refused the keys for sending, and then sends
+    plain bytes. If the kernel reports a cipher, it has the keys, and it
+    encrypts everything that is sent until the socket is closed.
     """
     if isinstance(sock, greenio.GreenSocket):
-        return True  # not a TLS one, which is no subclass
+        return True  # plain: TLS sockets are not a subclass of it
     try:
         told = sock.getsockopt(_SOL_TLS, _TLS_TX, _CRYPTO_INFO.size)
         version, cipher = _CRYPTO_INFO.unpack(told)
@@ -60,11 +70,18 @@ def can_send(sock: Any) -> bool:
 
 
 @contextlib.contextmanager
-def full_packets(sock: Any) -> Iterator[None]:
-    """Let head and file leave in full packets.
+def full_packets(sock: Any, length: int) -> Iterator[None]:
+    """Send the head and a small file in full packets.
 
-    Not undone after an error: what is held back then is not wanted.
+    The head of a larger file is sent at once, because the data may have to
+    wait for a store, or for downloads that began earlier. Data that is held
+    back when an error is raised is discarded.
+
+    :param length: bytes of the file
     """
+    if length > SLICE_BYTES:
+        yield
+        return
     _cork(sock, 1)
     yield
     _cork(sock, 0)
@@ -75,36 +92,51 @@ def _cork(sock: Any, on: int) -> None:
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_CORK, on)
 
 
+def is_of_file(error: BaseException) -> bool:
+    """Whether the error is caused by the file and not by the client."""
+    return isinstance(error, filebody.TruncatedFile) or (
+        isinstance(error, OSError) and error.errno in _OF_FILE
+    )
+
+
 def send(
     sock: Any, body: filebody.FileBody, timeout_seconds: float | None
 ) -> None:
-    """Send all of ``body``; its ``sent_bytes`` tell how far it came.
+    """Send all of ``body``; its ``sent_bytes`` counts the bytes sent so far.
 
-    :param timeout_seconds: how long a client may take nothing
-    :raises OSError: the client is gone or stands still
+    :param timeout_seconds: how long a client may receive nothing
+    :raises OSError: the client has disconnected or receives nothing
     :raises filebody.TruncatedFile: the file is too short
+    :raises filebody.Unsendable: the rest must not be sent
     """
     while body.sent_bytes < body.length:
-        _send_burst(sock, body, timeout_seconds)
+        ready = body.ready_bytes(body.offset + body.sent_bytes)
+        _send_burst(sock, body, ready, timeout_seconds)
 
 
 def _send_burst(
-    sock: Any, body: filebody.FileBody, timeout_seconds: float | None
+    sock: Any,
+    body: filebody.FileBody,
+    length: int,
+    timeout_seconds: float | None,
 ) -> None:
-    """Send what the client takes quickly, then wait until it takes more.
+    """Send what the client receives quickly, then wait for the client.
 
-    sendfile reads the disk, which may stand still: a native thread does
-    it. The wait for a slow client holds no thread.
+    sendfile reads the disk and may block, so it runs in a native thread.
+    A small file that is in the page cache, and the wait for a slow client, use
+    no native thread.
+
+    :param length: bytes that are there
     """
     target = sock.fileno()
-    body.sent_bytes += tpool.execute(
-        _burst,
-        target,
-        body.fileno(),
-        body.offset + body.sent_bytes,
-        body.length - body.sent_bytes,
-    )
-    if body.sent_bytes < body.length:
+    position = body.offset + body.sent_bytes
+    sent = 0
+    if length <= CACHED_BYTES:
+        sent = _send_cached(target, body.fileno(), position, length)
+    if not sent:
+        sent = tpool.execute(_burst, target, body.fileno(), position, length)
+    body.sent_bytes += sent
+    if sent < length:
         hubs.trampoline(
             target,
             write=True,
@@ -113,8 +145,27 @@ def _send_burst(
         )
 
 
+def _send_cached(target: int, file: int, offset: int, length: int) -> int:
+    """Send bytes that can be read and sent without waiting.
+
+    Returns the bytes sent; 0 also if the kernel or the file system does not
+    support this, or if the file ends here.
+
+    :raises OSError: the client has disconnected
+    """
+    data = bytearray(length)
+    try:
+        size = os.preadv(file, [data], offset, os.RWF_NOWAIT)
+    except OSError:
+        return 0
+    try:
+        return os.write(target, memoryview(data)[:size]) if size else 0
+    except BlockingIOError:
+        return 0
+
+
 def _burst(target: int, file: int, offset: int, length: int) -> int:
-    """Send until the client is slow, time is up or all is sent.
+    """Send until the client is slow, the time is over or all is sent.
 
     Runs in a native thread. Returns the bytes sent.
     """
@@ -132,6 +183,12 @@ def _burst(target: int, file: int, offset: int, length: int) -> int:
             if sent < SLICE_BYTES or not poll.poll(FAST_CLIENT_MS):
                 break
             continue
+        except OSError:
+            if not sent:
+                raise
+            break  # report the sent bytes; the next burst raises again
+        if not done and sent:
+            break
         if not done:
             raise filebody.TruncatedFile(f'{length - sent} bytes are missing')
         sent += done

@@ -1,8 +1,8 @@
-"""Fork, and give the child its own copy of what must not be shared.
+"""Fork, and renew in the child the state that must not be shared.
 
-``doc/architecture.md`` lists all state that crosses a fork. What the child
-has to renew is in the one list here, so that no caller of :func:`fork` can
-forget a part of it.
+``doc/architecture.md`` lists all state that a child inherits. The list of
+actions in this module renews it in the child, so that no caller of
+:func:`fork` can forget a part of it.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def fork() -> int:
     """
     handlers = _log_handlers()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    # No thread is in the middle of a log line when the process is copied.
+    # While the locks are held, no other thread is writing a log line.
     for handler in handlers:
         handler.acquire()
     try:
@@ -42,7 +42,7 @@ def fork() -> int:
         pid = -1
         raise
     finally:
-        # Only by the parent: the child has a copy of the same lock.
+        # Only the parent releases: the child's copy uses the same lock.
         if pid:
             for handler in handlers:
                 handler.release()
@@ -54,12 +54,12 @@ def fork() -> int:
 
 
 def in_child(action: Callable[[], None]) -> None:
-    """Add ``action()`` to what every later child does first."""
+    """Add ``action`` to the actions that every later child runs first."""
     _actions.append(action)
 
 
 def _log_handlers() -> list[logging.Handler]:
-    """Every handler of the process, also those of no logger."""
+    """Every handler of the process, including those without a logger."""
     known = logging._handlerList  # type: ignore[attr-defined]
     return [handler for ref in known if (handler := ref()) is not None]
 
@@ -67,26 +67,27 @@ def _log_handlers() -> list[logging.Handler]:
 def _renew_log_locks() -> None:
     """Give each log handler a lock of this process.
 
-    oslo.log's lock is a byte in a pipe. In a pipe that is shared, the byte
-    of a worker that is killed while it logs is missing in all processes.
+    oslo.log's lock is a byte in a pipe. If processes shared this pipe and a
+    worker was killed while it logs, the byte would be lost for all of them.
     """
     for handler in _log_handlers():
         handler.createLock()
 
 
 def _forget_signals() -> None:
-    """Take signals as a new process does.
+    """Reset signal handling to the defaults of a new process.
 
-    The descriptor that wakes the event loop is the other end of a pipe that
-    the parent reads: a signal to the child would be obeyed by the parent.
+    The wake-up descriptor is the write end of a pipe that the parent reads:
+    the parent would react to a signal that was sent to the child.
     """
     signal.set_wakeup_fd(-1)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 
-#: In this order. gc.freeze: what belongs to the parent (its connections) is
-#: never finalized here, which would end them for the parent too.
+#: The order matters. gc.freeze prevents that objects of the parent, such as
+#: connections, are finalized in the child, which would also end them for the
+#: parent.
 _actions: list[Callable[[], None]] = [
     gc.freeze,
     _renew_log_locks,

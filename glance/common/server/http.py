@@ -1,8 +1,9 @@
 """HTTP on one connection.
 
-Requests are read by ``incoming``; eventlet writes the answers, ``files``
-those that lie in one. What is added here: nothing that is not whole ever
-looks whole to a client, and one that is slow, gone or hostile costs little.
+``incoming`` reads the requests. eventlet writes the responses, except those
+whose body is a file: ``files`` sends them. This module adds two properties:
+a truncated response is never mistaken for a complete one, and a client that
+is slow, disconnected or hostile uses few resources.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,13 +13,11 @@ import os
 import struct
 import time
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 import eventlet
 from eventlet import greenio
 from eventlet import patcher
 from eventlet import wsgi
-from oslo_config import cfg
 
 from glance.common import errors
 from glance.common import filebody
@@ -26,93 +25,41 @@ from glance.common.server import files
 from glance.common.server import incoming
 
 LOG = logging.getLogger(__name__)
-#: The access log, under the name that operators' logging files have.
+#: The access log, under the name that operators' logging files already use.
 ACCESS_LOG = logging.getLogger('eventlet.wsgi.server')
 
 # Native threads must not see the event loop.
 _socket = patcher.original('socket')
 
-MAX_REQUEST_LINE = 8192
-MAX_HEAD_BYTES = 1 << 20
-#: What is read of a body nobody wanted, so that a connection can go on.
+#: Maximum number of bytes of an unread body that are read and discarded, so
+#: that the connection can serve the next request.
 MAX_UNWANTED_BYTES = 1 << 20
 UNWANTED_SECONDS = 5.0
-#: How long a client that was answered early gets to notice it.
+#: How long the connection stays open after an early response, so that the
+#: client can read the response.
 LINGER_SECONDS = 2.0
-#: A native socket without any time-out would make the descriptor blocking.
+#: Used if no time-out is configured: a native socket without a time-out
+#: would make the descriptor blocking.
 _NO_TIMEOUT_SECONDS = 10.0 * 365 * 86400
+#: Only headers with this prefix may contain underscores.
+_V1_FIELDS = 'x-image-meta-'
 
 
 class SlowHead(Exception):
     """The head of a request took too long."""
 
 
-class Server(wsgi.Server):
-    """What all connections of one configuration have in common."""
-
-    def __init__(
-        self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication, tls: bool
-    ) -> None:
-        secure = {'wsgi.url_scheme': 'https', 'HTTPS': 'on'}
-        super().__init__(
-            sock,
-            sock.getsockname(),
-            app,
-            environ={
-                'wsgi.multiprocess': conf.workers not in (0, 1),
-                'wsgi.input_terminated': True,
-                **(secure if tls else {}),
-            },
-            max_http_version='HTTP/1.1',
-            protocol=Connection,
-            keepalive=conf.http_keepalive,
-            log_output=False,
-            log_x_forwarded_for=False,
-            url_length_limit=MAX_REQUEST_LINE,
-            debug=False,
-            socket_timeout=conf.client_socket_timeout or None,
-        )
-        # As an argument it would warn of what we want.
-        self.capitalize_response_headers = False
-        self.log = _Quiet()
-        self.tls = tls
-        self.draining = False
-        self.head_seconds: int = conf.header_read_timeout
-        _limit_heads(conf.max_header_line)
-
-
-def _limit_heads(line_bytes: int) -> None:
-    wsgi.MAX_HEADER_LINE = line_bytes + 1 if line_bytes else MAX_HEAD_BYTES
-    wsgi.MAX_TOTAL_HEADER_SIZE = MAX_HEAD_BYTES
-
-
-class _Quiet:
-    """What eventlet wants to log: only failures to write to a client.
-
-    Failures of the application are caught and logged before eventlet sees
-    them. A client that goes away deserves a line, not a traceback.
-    """
-
-    def info(self, message: str) -> None:
-        LOG.info(
-            'Could not send the response: %s',
-            message.rstrip().rpartition('\n')[2],
-        )
-
-    debug = error = info
-
-
 class Connection(wsgi.HttpProtocol):
-    """Serves one client until either side has enough."""
+    """Serves one client until one side closes the connection."""
 
     def setup(self) -> None:
         super().setup()
         self._requests = 0
         self._head_timer: Any = None
         self._unread = False  # the client may still be sending
-        self._broken = False  # an answer began and cannot be completed
+        self._broken = False  # a response began and cannot be completed
 
-    # Heads.
+    # Request heads.
 
     def handle_one_request(self) -> None:
         self._unread = True
@@ -125,7 +72,11 @@ class Connection(wsgi.HttpProtocol):
         self._requests += 1
 
     def _read_request_line(self) -> bytes:
-        """Wait long for a request to begin, but not for its head to end."""
+        """Read the request line.
+
+        The wait for the first byte may be long (the idle time-out); the
+        complete head must then arrive within ``head_seconds``.
+        """
         idle = self._requests and self.server.socket_timeout
         self.connection.settimeout(idle or self.server.head_seconds)
         try:
@@ -141,7 +92,7 @@ class Connection(wsgi.HttpProtocol):
                 self.server.head_seconds, SlowHead
             )
         line: bytes = self.rfile.readline(self.server.url_length_limit)
-        if line == b'\r\n':  # left over from the body before, some say
+        if line == b'\r\n':  # some clients send it after the previous body
             line = self.rfile.readline(self.server.url_length_limit)
         return line
 
@@ -179,7 +130,7 @@ class Connection(wsgi.HttpProtocol):
     def send_error(
         self, code: int, message: str | None = None, explain: Any = None
     ) -> None:
-        """Answer what never became a request, and close."""
+        """Send an error response to an invalid request, and close."""
         LOG.info('%s refused: %s %s', self.client_address, code, message)
         self.close_connection = True
         text = f'{message}\n'
@@ -193,6 +144,17 @@ class Connection(wsgi.HttpProtocol):
 
     # One request.
 
+    def formalize_key_naming(self, name: str) -> str | None:
+        """The WSGI key of a header; None if the header is dropped.
+
+        A header with an underscore could be mistaken for an identity header.
+        Headers of API v1 cannot, and its clients send
+        ``x-image-meta-disk_format``, so these are kept.
+        """
+        if '_' in name and not name.lower().startswith(_V1_FIELDS):
+            return None
+        return name.replace('-', '_').upper()
+
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
         environ['SERVER_PROTOCOL'] = self.request_version
@@ -201,7 +163,7 @@ class Connection(wsgi.HttpProtocol):
             length = None
         expect = environ.get('HTTP_EXPECT', '').lower()
         waits = expect == '100-continue' and self.request_version != 'HTTP/1.0'
-        self._body = incoming.Body(
+        self._body = incoming.RequestBody(
             self.rfile,
             length,
             self._invite if waits else None,
@@ -217,10 +179,10 @@ class Connection(wsgi.HttpProtocol):
     def _detach(
         self, first: bytes, looks_ahead: bool
     ) -> incoming.NativeStream:
-        """The connection for a native thread.
+        """Make the connection readable for a native thread.
 
-        A time-out keeps the descriptor, which both share, non-blocking:
-        the thread polls, and the event loop goes on.
+        The thread and the event loop share the descriptor. A time-out keeps
+        it non-blocking: the thread polls, and the event loop is not blocked.
         """
         descriptor = os.dup(self.connection.fileno())
         sock = _socket.socket(fileno=descriptor)
@@ -252,10 +214,10 @@ class Connection(wsgi.HttpProtocol):
         )
 
     def _settle_body(self) -> None:
-        """Skip a small body nobody read; before a large one, close."""
+        """Discard the rest of a small body; close if the rest is large."""
         body = self._body
         if body.native is not None:
-            # Nothing of it is left for the event loop to read.
+            # The event loop cannot read the rest of this body.
             body.native.close()
             if not body.finished or body.native.has_surplus:
                 self.close_connection = True
@@ -275,7 +237,7 @@ class Connection(wsgi.HttpProtocol):
     def _answer(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
-        """Call the application and see to it that its answer is whole."""
+        """Call the application and check that its response is complete."""
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -330,7 +292,7 @@ class Connection(wsgi.HttpProtocol):
         return [text]
 
     def _whole(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """The chunks of ``body``, exactly as many as were announced."""
+        """The chunks of ``body``, whose size must be the announced one."""
         if isinstance(body, list):
             size = sum(map(len, body))
             if self._announced in (None, size):
@@ -369,21 +331,32 @@ class Connection(wsgi.HttpProtocol):
             _close(body)
 
     def _send_file(self, body: filebody.FileBody) -> Iterable[bytes]:
+        goes_on = False
         try:
-            with files.full_packets(self.connection):
+            with files.full_packets(self.connection, body.length):
                 self._write(b'')
                 files.send(self.connection, body, self.server.socket_timeout)
-        except (OSError, EOFError, filebody.TruncatedFile) as error:
+        except (
+            OSError,
+            EOFError,
+            filebody.TruncatedFile,
+            filebody.Unsendable,
+        ) as error:
+            goes_on = body.rest is not None and files.is_of_file(error)
+            if goes_on:
+                self._sent = body.sent_bytes
+                return self._checked(_instead(body, error))
             LOG.info(
                 '%s: the transfer was interrupted: %s', self.requestline, error
             )
             self._broken = self.close_connection = True
         finally:
-            self._sent = body.sent_bytes
-            body.close()
+            if not goes_on:
+                self._sent = body.sent_bytes
+                body.close()
         return []
 
-    # The end.
+    # End of the connection.
 
     def finish(self) -> None:
         try:
@@ -401,13 +374,13 @@ class Connection(wsgi.HttpProtocol):
                     stream.close()
 
     def _reset_on_close(self) -> None:
-        """A reset: an answer that ends early must not look complete."""
+        """Reset the connection, so a truncated response is noticed."""
         self.connection.setsockopt(
             _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0)
         )
 
     def _say_goodbye(self) -> None:
-        """Close so that a client which still sends can read its answer."""
+        """Close so that a client that still sends can read the response."""
         self.wfile.flush()
         if not self._unread:
             greenio.shutdown_safe(self.connection)
@@ -417,6 +390,14 @@ class Connection(wsgi.HttpProtocol):
         with eventlet.Timeout(LINGER_SECONDS, False):
             while left > 0 and (data := self.connection.recv(65536)):
                 left -= len(data)
+
+
+def _instead(body: filebody.FileBody, error: Exception) -> Iterator[bytes]:
+    """The missing rest of a file that cannot be read to its end."""
+    try:
+        yield from body.instead(error)
+    finally:
+        body.close()
 
 
 def _close(body: object) -> None:

@@ -1,8 +1,9 @@
-"""What a client sends: request heads and bodies, read strictly.
+"""Strict parsing of request heads and bodies.
 
-Two readers of one request must never disagree on where it ends, so whatever
-is ambiguous is refused: it could hide a second request from a proxy in
-front of us. Knows nothing of the server but buffered files.
+This server and a proxy in front of it must always agree on where a request
+ends. Ambiguous requests are refused, because they could hide a second
+request from the proxy. This module depends only on buffered files, not on
+the server.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,10 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from glance.common import authority
 from glance.common import errors
 
-#: Largest chunk size line and trailer; nobody needs more.
+#: Limits in bytes of a chunk size line, and in lines of the trailers.
 MAX_CHUNK_LINE = 256
 MAX_TRAILER_LINES = 32
-#: A v1 image carries each property as a header.
+#: The limit is high, because API v1 sends each property as a header.
 MAX_HEADERS = 1000
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -35,12 +36,13 @@ _CHUNK_LINE = re.compile(
     rb'([0-9a-fA-F]{1,15})(?:' + _CHUNK_EXTENSION + rb')*\r\n'
 )
 _ABSOLUTE_FORM = re.compile(r'https?://([^/?#]*)', re.IGNORECASE)
-#: A line feed alone ends no line: other readers take it for a character.
+#: A line feed alone does not end a line: other servers may treat it as a
+#: normal character.
 _BLANK = b'\r\n'
 
 
 class BadHead(Exception):
-    """A head that is refused before any application sees it."""
+    """The head is invalid, so the application is not called."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -51,8 +53,8 @@ class BadHead(Exception):
 class Headers:
     """Header fields in the order of arrival.
 
-    :ivar _headers: the pairs; the name under which eventlet looks for them
-    :ivar type: what eventlet takes for a missing Content-Type: nothing
+    :ivar _headers: the pairs; eventlet reads this attribute
+    :ivar type: the value that eventlet uses if Content-Type is missing
     """
 
     type = ''
@@ -71,14 +73,14 @@ class Headers:
         return self._by_name.get(name.lower(), [])
 
     def replace_host(self, host: str) -> None:
-        """Let ``host`` be the only value of Host."""
+        """Make ``host`` the only value of Host."""
         kept = [(n, v) for n, v in self._headers if n.lower() != 'host']
         self._headers = [*kept, ('Host', host)]
         self._by_name['host'] = [host]
 
 
 class RequestLine(NamedTuple):
-    """:ivar host: of a target that is a whole URL; None: it is a path"""
+    """:ivar host: the host of an absolute URL; None if the target is a path"""
 
     method: str
     path: str
@@ -102,10 +104,10 @@ def parse_request_line(line: bytes) -> RequestLine:
 
 
 def _path_of(path: str) -> str:
-    """The path, of which leading slashes become one.
+    """The path, with several leading slashes replaced by one.
 
-    A path of two would read as a host name where it ends up in a Location
-    header.
+    In a Location header, the text after two leading slashes would be read as
+    a host name.
     """
     if path.startswith('//'):
         return '/' + path.lstrip('/')
@@ -119,7 +121,7 @@ def _path_of(path: str) -> str:
 def read_headers(readline: Callable[[], bytes]) -> Headers:
     """Read the fields up to the blank line.
 
-    :param readline: limits the length of lines by itself
+    :param readline: reads one line and limits its length
     """
     pairs: list[tuple[str, str]] = []
     line = readline()
@@ -135,7 +137,7 @@ def read_headers(readline: Callable[[], bytes]) -> Headers:
 
 
 def check_framing(headers: Headers, version: str) -> None:
-    """Refuse a request whose end is open to interpretation."""
+    """Refuse a request whose end is ambiguous."""
     lengths = headers.get_all('content-length')
     codings = headers.get_all('transfer-encoding')
     if len(lengths) > 1 or len(codings) > 1 or (lengths and codings):
@@ -151,9 +153,9 @@ def check_framing(headers: Headers, version: str) -> None:
 
 
 def check_host(headers: Headers, line: RequestLine) -> None:
-    """Refuse a Host that is missing, ambiguous, or no host.
+    """Refuse a Host that is missing, ambiguous or invalid.
 
-    The host of a target that is a whole URL counts, and becomes Host.
+    If the request target is an absolute URL, its host replaces Host.
     """
     hosts = headers.get_all('host')
     if len(hosts) > 1:
@@ -167,17 +169,17 @@ def check_host(headers: Headers, line: RequestLine) -> None:
         raise BadHead(400, 'Malformed Host')
 
 
-#: What a native thread receives at a time when it looks for chunks; larger
-#: reads go straight into the reader's buffer.
+#: Bytes that a native thread receives at a time while it reads a chunked
+#: body; large reads go directly into the reader's buffer.
 READ_AHEAD = 256 * 1024
 
 
 class NativeStream:
-    """A connection as one native thread reads it.
+    """A connection that one native thread reads.
 
-    :param sock: blocks in the calling thread, with its time-out
-    :param first: what was received before
-    :param looks_ahead: receive more than is asked for, to find chunks
+    :param sock: blocks the calling thread, with its own time-out
+    :param first: bytes that were received before
+    :param looks_ahead: receive more than requested, to find chunk sizes
     """
 
     def __init__(
@@ -191,7 +193,7 @@ class NativeStream:
 
     @property
     def has_surplus(self) -> bool:
-        """Bytes behind the body were received too."""
+        """Whether received bytes have not been read yet."""
         return self._start < self._end
 
     def readinto(self, view: memoryview) -> int:
@@ -228,7 +230,7 @@ class NativeStream:
 
     def close(self) -> None:
         self._sock.close()
-        self._ahead = bytearray()  # who refers to us may live a while yet
+        self._ahead = bytearray()  # free it: this object may live longer
 
     def _take(self, view: memoryview) -> int:
         amount = min(len(view), self._end - self._start)
@@ -242,21 +244,21 @@ class NativeStream:
         return self._end
 
 
-class Body(io.RawIOBase):
+class RequestBody(io.RawIOBase):
     """The body of one request: ``wsgi.input``.
 
-    A body that ends early, or is not what the head announced, raises
-    :class:`errors.BadRequest` in whoever reads it: data that is not whole
-    never looks like data that is. The server closes the connection then.
+    If the body ends early or contradicts the head, reading it raises
+    :class:`errors.BadRequest`, so that a truncated body is never mistaken
+    for a complete one. The server then closes the connection.
 
-    ``position``, ``content_length``, ``chunked_input``, ``headers_sent``,
-    ``should_send_hundred_continue`` and ``discard`` are what eventlet asks.
+    eventlet uses ``position``, ``content_length``, ``chunked_input``,
+    ``headers_sent``, ``should_send_hundred_continue`` and ``discard``.
 
     :param rfile: the buffered connection
-    :param length: bytes announced; None: the body is chunked
-    :param invite: sends "100 Continue"; None: the client does not wait
-    :param detach: gives the connection as a stream for a native thread,
-        behind the bytes that were read of it; None: there is no such way
+    :param length: announced bytes; None if the body is chunked
+    :param invite: sends "100 Continue"; None if the client does not wait
+    :param detach: returns the connection as a stream for a native thread,
+        which continues after the given first bytes; None if not possible
     """
 
     def __init__(
@@ -280,12 +282,12 @@ class Body(io.RawIOBase):
 
     @property
     def should_send_hundred_continue(self) -> bool:
-        """The client still waits to be asked for the body."""
+        """Whether the client still waits for "100 Continue"."""
         return self._invite is not None and not self.finished
 
     @property
     def remaining(self) -> int:
-        """Bytes known to be unread; a chunked body tells little."""
+        """Known number of unread bytes; of a chunked body: in this chunk."""
         return 0 if self.finished else self._left
 
     def readable(self) -> bool:
@@ -314,30 +316,31 @@ class Body(io.RawIOBase):
     def go_native(self) -> bool:
         """Let one native thread read the rest of the body.
 
-        Called where the body was read until then, before that thread
-        starts; False if there is no rest or no way to read it so.
+        Call it in the thread that has read the body until then, before the
+        native thread starts.
 
-        :raises OSError: there is no descriptor for it
+        :returns: False if there is no rest or if this is not possible
+        :raises OSError: no descriptor is free
         """
         if self._detach is None or not self._ready(None):
             return False
-        most = READ_AHEAD if self.chunked_input else self._left
+        size_bytes = READ_AHEAD if self.chunked_input else self._left
         read1 = self._rfile.read1  # type: ignore[attr-defined]
-        first: bytes = self._call(read1, min(most, READ_AHEAD))
+        first: bytes = self._call(read1, min(size_bytes, READ_AHEAD))
         try:
             self.native = self._detach(first, self.chunked_input)
         except OSError:
-            self.broken = True  # what was read is lost
+            self.broken = True  # the bytes in ``first`` are lost
             raise
         self._rfile = self.native  # type: ignore[assignment]
         self._detach = None
         return True
 
     def discard(self) -> None:
-        """Leave it: the server decides about a body nobody read."""
+        """Do nothing: the server decides what to do with an unread body."""
 
     def _ready(self, limit: int | None) -> int:
-        """Be at bytes of the body: how many may be read; 0 at its end."""
+        """Prepare a read; return how many bytes to read, 0 at the end."""
         if self.broken:
             raise errors.BadRequest(
                 'The request body is malformed: its chunked encoding is '

@@ -1,8 +1,8 @@
 """The main process: fork workers, replace dead ones, stop and reload them.
 
-It waits for signals as a queue (they are blocked and fetched one by one), so
-nothing ever interrupts it half way. It serves nothing itself and knows no
-event loop; a worker is a function it calls in a child.
+Signals are blocked and fetched one by one, as from a queue, so they never
+interrupt other work of this process. The main process serves no requests and
+has no event loop. A worker is a function that it calls in a child process.
 """
 
 from collections.abc import Callable
@@ -20,26 +20,29 @@ from glance.common.server import forks
 
 LOG = logging.getLogger(__name__)
 
-#: How a worker says that it accepts connections. A queued signal: one from
-#: each worker arrives, with its process id.
+#: The signal by which a worker reports that it accepts connections. It is a
+#: queued signal: one from each worker arrives, with the worker's process id.
 READY = forks.READY
 SIGNALS = forks.SIGNALS
 
-#: How often a worker's event loop shows that it runs, and is looked at.
+#: Interval at which a worker's event loop updates its pulse, and at which the
+#: main process checks it.
 PULSE_SECONDS = 1.0
 
-#: A worker that lived shorter than this died young, and each one that does
-#: so in a row doubles the pause before the next, up to the longest pause.
+#: A worker that lived shorter than this died young. Each further young death
+#: in a row doubles the pause before the next worker starts, up to the longest
+#: pause.
 YOUNG_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclasses.dataclass
 class Lifeline:
-    """What a worker holds of its main process.
+    """A worker's connection to its main process.
 
-    :ivar fd: becomes readable when the main process is gone
-    :ivar pulse: one byte of shared memory, which changes while it lives
+    :ivar fd: becomes readable when the main process has ended
+    :ivar pulse: one byte of shared memory; the worker changes it regularly
+        while its event loop runs
     """
 
     fd: int
@@ -59,12 +62,15 @@ class Lifeline:
 class Plan:
     """What the main process needs from the service.
 
-    :ivar count: how many workers there shall be
-    :ivar work: a worker's life, in the child; returns its exit code
-    :ivar reload: take a new configuration; False: it was refused
-    :ivar grace_seconds: how long a worker may drain; 0: no limit
-    :ivar silence_seconds: how long a worker may not respond; 0: no limit
-    :ivar release: give up the listening socket, at the end
+    :ivar count: returns the wanted number of workers
+    :ivar work: runs a worker in the child; returns its exit code
+    :ivar reload: loads a new configuration; returns False if it is invalid
+    :ivar grace_seconds: time limit for draining a worker; 0 for no limit
+    :ivar silence_seconds: a worker whose event loop does not run for so long
+        is killed; 0 for no limit
+    :ivar release: closes the listening socket at shutdown
+    :ivar alive: tells the service manager that the main process runs
+    :ivar alive_seconds: interval between calls of ``alive``; None for never
     """
 
     count: Callable[[], int]
@@ -73,6 +79,8 @@ class Plan:
     grace_seconds: Callable[[], float]
     silence_seconds: Callable[[], float]
     release: Callable[[], None]
+    alive: Callable[[], None] = lambda: None
+    alive_seconds: float | None = None
 
 
 @dataclasses.dataclass
@@ -81,7 +89,7 @@ class _Worker:
     pulse: mmap.mmap
     ready: bool = False
     outdated: bool = False
-    deadline: float | None = None  # set once it was told to drain
+    deadline: float | None = None  # None until the worker is told to drain
     last_pulse: int = 0
     silent_seconds: float = 0.0
     was_dumped: bool = False
@@ -103,13 +111,15 @@ class Supervisor:
         self._not_before = 0.0
         self._exit_code = 0
         self._watched = _now()
+        self._shown = 0.0
         self._pid = os.getpid()
         self._alive, self._alive_held = os.pipe()
-        # A child that held it would hide the end of the main process.
+        # If a child kept it open, no worker would notice that the main
+        # process has ended.
         forks.in_child(lambda: os.close(self._alive_held))
 
     def run(self) -> int:
-        """Supervise until stopped; the exit code of the daemon."""
+        """Supervise until stopped; return the exit code of the daemon."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._fill()
@@ -118,6 +128,7 @@ class Supervisor:
             if received is not None:
                 self._handle(received)
             self._reap()
+            self._show_life()
             self._watch()
             self._cut_late()
             self._fill()
@@ -133,7 +144,7 @@ class Supervisor:
             self._stop()
 
     def _patience(self) -> float:
-        """Seconds until something is due without any signal."""
+        """Seconds to wait for a signal before the next timed action."""
         due = [
             w.deadline
             for w in self._workers.values()
@@ -141,11 +152,19 @@ class Supervisor:
         ]
         if self._plan.silence_seconds():
             due.append(_now() + PULSE_SECONDS)
+        if self._plan.alive_seconds is not None:
+            due.append(self._shown + self._plan.alive_seconds)
         if self._not_before and not self._stopping:
             due.append(self._not_before)
         return min(max(0.0, min(due, default=math.inf) - _now()), 3600.0)
 
-    # Workers come.
+    def _show_life(self) -> None:
+        every = self._plan.alive_seconds
+        if every and _now() >= self._shown + every:
+            self._shown = _now()
+            self._plan.alive()
+
+    # Start of workers.
 
     def _fill(self) -> None:
         if self._stopping or _now() < self._not_before:
@@ -166,8 +185,8 @@ class Supervisor:
     def _become_worker(self, pulse: mmap.mmap) -> NoReturn:
         code = 1
         try:
-            # The terminal and the service manager signal the whole group;
-            # only the main process decides what that means.
+            # The terminal and the service manager signal the whole process
+            # group; only the main process reacts to these signals.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             code = self._plan.work(Lifeline(self._alive, self._pid, pulse))
@@ -178,7 +197,10 @@ class Supervisor:
             os._exit(code)
 
     def _mark_ready(self, pid: int) -> None:
-        """Retire the outdated once the new serve: nobody finds a gap."""
+        """Retire outdated workers once enough new ones accept connections.
+
+        At any time some workers accept connections.
+        """
         if pid in self._workers:
             self._workers[pid].ready = True
         fresh = [w for w in self._workers.values() if w.current and w.ready]
@@ -187,7 +209,7 @@ class Supervisor:
                 if worker.outdated:
                     self._retire(old, worker)
 
-    # Workers go.
+    # End of workers.
 
     def _retire(self, pid: int, worker: _Worker) -> None:
         if worker.deadline is None:
@@ -202,10 +224,10 @@ class Supervisor:
                 self._bury(pid, os.waitstatus_to_exitcode(status))
 
     def _watch(self) -> None:
-        """Kill workers whose event loop has stopped; others replace them.
+        """Kill workers whose event loop has stopped; new ones replace them.
 
-        Only time in which this process ran counts: while the machine or the
-        whole service was suspended, no worker could show anything.
+        Only time in which this process ran is counted: while the machine or
+        the whole service was suspended, no worker could update its pulse.
         """
         now = _now()
         passed = min(now - self._watched, 2 * PULSE_SECONDS)
@@ -222,7 +244,7 @@ class Supervisor:
                 self._end_silent(pid, worker)
 
     def _end_silent(self, pid: int, worker: _Worker) -> None:
-        """Let it write its stacks to stderr; kill it the next time."""
+        """Let the worker dump its stacks to stderr; kill it the next time."""
         if not worker.was_dumped:
             worker.was_dumped = True
             os.kill(pid, signal.SIGUSR2)
@@ -290,10 +312,10 @@ class Supervisor:
 
 
 def settle() -> None:
-    """Never collect again what exists now.
+    """Exclude all existing objects from later garbage collections.
 
-    Pages that the collector does not touch stay shared with the workers, 28
-    MiB of them under load; and it has 80,000 objects less to look at.
+    Memory pages that the collector does not touch stay shared with the
+    workers (28 MiB under load), and it has 80,000 objects less to check.
     """
     gc.collect()
     gc.freeze()

@@ -18,16 +18,19 @@ from oslo_config import cfg
 
 from glance.common import config
 from glance.common import errors
+from glance.common import readiness
 from glance.common import shutdown
 from glance.common import startup
 from glance.common.server import forks
 from glance.common.server import listening
+from glance.common.server import metrics
 from glance.common.server import processes
+from glance.common.server import systemd
 from glance.common.server import worker
 
 LOG = logging.getLogger(__name__)
 
-#: A new configuration that takes longer to try is refused.
+#: A new configuration is refused if its test takes longer.
 PROBE_SECONDS = 60
 
 LoadApp = Callable[[], WSGIApplication]
@@ -39,20 +42,21 @@ def serve(
     name: str,
     before_workers: Callable[[], None] = lambda: None,
 ) -> int:
-    """Serve until told to stop; the exit code of the daemon.
+    """Serve until told to stop; return the exit code of the daemon.
 
-    The application is loaded once before the port is taken, so that a
-    wrong configuration ends the start at once and the workers share what
-    was imported. Each worker loads its own.
+    The application is loaded once before the port is opened, so that a
+    wrong configuration fails at once and the workers share the memory of
+    the imported modules. Each worker then loads its own application.
 
-    :param before_workers: called once, when nothing refuses the start any
-        more and before requests are served
+    :param before_workers: called once, after all checks have passed and
+        before requests are served
     """
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     _allow_files()
     service = _Service(conf, load_app, name)
     service.check()
-    # Who can connect may also send a signal: none may end us by default.
+    # From here on signals are expected: block them, because their default
+    # action would end the process.
     signal.pthread_sigmask(signal.SIG_BLOCK, processes.SIGNALS)
     service.listen()
     before_workers()
@@ -64,15 +68,20 @@ def serve(
         reload=service.reload,
         grace_seconds=lambda: conf.graceful_shutdown_timeout,
         silence_seconds=lambda: conf.worker_response_timeout,
-        release=service.release,
+        release=service.stop,
+        alive=systemd.beat,
+        alive_seconds=systemd.watchdog_seconds(),
     )
     return processes.Supervisor(plan).run()
 
 
 def _allow_files() -> None:
-    """Use as many descriptors as we may: a slow download holds two."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Raise the limit of open descriptors to its maximum.
+
+    A slow download uses two descriptors.
+    """
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
 
 
 class _Service:
@@ -86,6 +95,7 @@ class _Service:
         self._name = name
         self._socket: Any = None
         self._address: Any = None
+        self._metrics = metrics.Port(conf)
 
     def worker_count(self) -> int:
         configured: int | None = self._conf.workers
@@ -94,7 +104,7 @@ class _Service:
         return max(configured, 1)
 
     def check(self) -> None:
-        """Fail now with whatever would fail in a worker."""
+        """Fail now if the start of a worker would fail."""
         listening.tls_context(self._conf)
         self._load_app()
         config.check(self._conf)
@@ -105,9 +115,15 @@ class _Service:
         if address == self._address:
             listening.apply_options(self._socket, self._conf)
             return
-        opened = listening.listen(self._conf)
+        opened = None
+        if self._socket is None:
+            opened = systemd.passed_socket(self._conf)
+        if opened is None:
+            opened = listening.listen(self._conf)
+            systemd.keep(opened)
         self.release()
         self._socket, self._address = opened, address
+        self._metrics.open()
         LOG.info('%s listens on %s', self._name, address)
         if self._conf.cert_file:
             LOG.info(
@@ -121,8 +137,17 @@ class _Service:
         if self._socket is not None:
             self._socket.close()
 
+    def stop(self) -> None:
+        """Stop accepting connections, because the service shuts down."""
+        systemd.notify('STOPPING=1')
+        self.release()
+
     def reload(self) -> bool:
-        """Take the configuration as it is in the files now, or refuse it."""
+        """Reload the configuration files.
+
+        :returns: False if the new configuration is invalid; the old one
+            then stays in use
+        """
         LOG.info('Reloading the configuration')
         if not self._probe():
             LOG.error(
@@ -141,10 +166,10 @@ class _Service:
         return True
 
     def _probe(self) -> bool:
-        """Try the new configuration in a child that is thrown away.
+        """Test the new configuration in a child that then ends.
 
-        What a failed attempt leaves behind (half a configuration, an
-        application half built) then never exists in this process.
+        A failed test can leave a partly loaded configuration or a partly
+        built application behind, but only in the child.
         """
         pid = forks.fork()
         if not pid:
@@ -158,7 +183,10 @@ class _Service:
                     self.check()
                     code = 0
             except BaseException as error:
-                LOG.error('Reload: %s', error)
+                is_known = isinstance(error, Exception) and (
+                    config.exit_code(error) != config.EXIT_UNEXPECTED
+                )
+                LOG.error('Reload: %s', error, exc_info=not is_known)
             finally:
                 logging.shutdown()
                 os._exit(code)
@@ -166,34 +194,39 @@ class _Service:
         return os.waitstatus_to_exitcode(status) == 0
 
     def _own_app(self) -> WSGIApplication:
-        """An application that this process serves, and no other one."""
+        """Load the application that only this process serves."""
         startup.forget()
-        return self._load_app()
+        return self._metrics.measured(self._load_app())
 
     def work(self, lifeline: processes.Lifeline) -> int:
-        """A worker's life, in a forked child."""
-        shutdown.forget()  # those of the main process
+        """Run a worker in a forked child; return its exit code."""
+        shutdown.forget()  # drop the actions of the main process
         served = worker.Worker(self._conf, self._socket, self._own_app())
         served.on_signals({signal.SIGTERM: served.drain})
         eventlet.spawn(served.drain_without, lifeline.fd)
         eventlet.spawn(_beat, lifeline)
         startup.run()
         lifeline.ready()
+        eventlet.spawn(systemd.report_readiness, readiness.probes())
         return _until_the_end(served)
 
     def run_alone(self) -> int:
-        """Serve in this very process, with the same signals.
+        """Serve in this process, with the same signals as the main process.
 
-        A second one that only watched it would hold as much memory again
-        (60 MiB), and the service manager watches already.
+        A separate main process would need as much memory again (60 MiB), and
+        the service manager already supervises this one.
         """
         served = worker.Worker(self._conf, self._socket, self._own_app())
         startup.run()
         processes.settle()
+        eventlet.spawn(systemd.report_readiness, readiness.probes())
+        if watchdog := systemd.watchdog_seconds():
+            eventlet.spawn(systemd.beat_forever, watchdog)
 
         def stop() -> None:
             if served.draining:
                 os._exit(1)
+            systemd.notify('STOPPING=1')
             served.drain()
 
         def reload() -> None:

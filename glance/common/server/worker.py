@@ -1,8 +1,9 @@
 """One worker: accept connections, serve them, drain.
 
-A connection is a green thread. The number of them is bounded; at the bound
-the connection that is idle for the longest gives way, and if none is idle the
-new one hears 503 at once instead of waiting for minutes.
+Each connection is served by a green thread. The number of connections is
+limited. At the limit, a new connection replaces the one that has been idle
+for the longest time; if none is idle, the new connection gets a 503 response
+at once instead of waiting for minutes.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from oslo_config import cfg
 from glance.common import errors
 from glance.common import repeated
 from glance.common import threads
+from glance.common.server import connections
 from glance.common.server import http
 from glance.common.server import listening
 from glance.common.server import native
@@ -37,13 +39,15 @@ _select = patcher.original('select')
 
 Actions = Mapping[int, Callable[[], None]]
 
-#: A pause when accepting fails, as it does without free descriptors.
+#: Pause after accept() fails, for instance without free descriptors.
 ACCEPT_PAUSE_SECONDS = 0.1
-#: A connection of which no request came yet. A client that just connected
-#: would take its end for a failure, so a drained worker waits a little.
+#: State of a connection that has not received a request yet. If it is closed
+#: at once, a client that just connected sees a failure. A draining worker
+#: therefore closes such connections only after FRESH_SECONDS.
 STATE_FRESH = 'fresh'
 FRESH_SECONDS = 2.0
-#: Connections that hear 503 at a time; more are closed without a word.
+#: Maximum number of concurrent 503 responses; further connections are closed
+#: without one.
 REFUSED_AT_ONCE = 200
 _REASON = b'503 Service Unavailable\n\nToo many connections are open.\n'
 _REFUSAL = (
@@ -59,7 +63,13 @@ class Worker:
     def __init__(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        threads.install(native.call, native.run, native.start, native.pause)
+        threads.install(
+            native.call,
+            native.run,
+            native.run_behind,
+            native.start,
+            native.pause,
+        )
         native.prepare()
         self._slots = semaphore.Semaphore(conf.client_connections)
         self._connections: dict[int, list[Any]] = {}
@@ -74,11 +84,14 @@ class Worker:
     def renew(
         self, conf: cfg.ConfigOpts, sock: Any, app: WSGIApplication
     ) -> None:
-        """Take a configuration; open connections keep what they have."""
+        """Use a new configuration; open connections keep their old one."""
         listener = greenio.GreenSocket(sock.dup())
         self._socket = sock
+        self._pauses = listening.Pauses(conf.workers in (0, 1))
         self._tls = listening.tls_context(conf)
-        self._server = http.Server(conf, sock, app, tls=self._tls is not None)
+        self._server = connections.Server(
+            conf, sock, app, tls=self._tls is not None
+        )
         self._head_seconds: int = conf.header_read_timeout
         self._grace_seconds: int | None = (
             conf.graceful_shutdown_timeout or None
@@ -88,17 +101,20 @@ class Worker:
         self._acceptor = eventlet.spawn(self._accept_all, listener)
 
     def run(self) -> int:
-        """Serve until drained; 0 unless requests had to be cut."""
+        """Serve until drained.
+
+        :returns: the exit code: 0, or 1 if requests were aborted
+        """
         code: int = self._drained.wait()
         return code
 
-    # Signals and the end.
+    # Signals and draining.
 
     def on_signals(self, actions: Actions) -> None:
-        """Run actions in a green thread of their own.
+        """Run the action of each signal in a green thread of its own.
 
-        The handlers do nothing: what counts is the byte each signal writes
-        into a pipe, which wakes the event loop like a connection does.
+        The signal handlers themselves do nothing. Each signal also writes a
+        byte into a pipe, and this byte wakes the event loop.
         """
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -116,7 +132,7 @@ class Worker:
                     eventlet.spawn(_logged, actions[number])
 
     def drain_without(self, main_fd: int) -> None:
-        """Drain once the main process is gone."""
+        """Wait until the main process has ended, then drain."""
         hubs.trampoline(main_fd, read=True)
         if not self.draining:
             LOG.error(
@@ -126,7 +142,7 @@ class Worker:
         self.drain()
 
     def drain(self) -> None:
-        """Accept no more, close what is idle, let the rest finish."""
+        """Stop accepting, close idle connections, finish the others."""
         if self.draining:
             return
         self.draining = self._server.draining = True
@@ -140,7 +156,7 @@ class Worker:
             connection[2] = wsgi.STATE_CLOSE
         eventlet.spawn_after(FRESH_SECONDS, self._close_fresh)
         if not self._connections:
-            self._drained.send(0)
+            self._finish()
         elif self._grace_seconds is not None:
             eventlet.spawn_after(self._grace_seconds, self._give_up)
 
@@ -177,9 +193,8 @@ class Worker:
         """Serve the connection, or refuse it."""
         if self._take_slot():
             self._start(sock, address)
-            # The next one may be another worker's: one that took all that
-            # wait had 26 of 32 connections, with twice the p99 for all.
-            eventlet.sleep(0)
+            if self._pauses.is_due():
+                eventlet.sleep(0)
         elif self._refused < REFUSED_AT_ONCE:
             self._refused += 1
             eventlet.spawn_n(self._refuse, sock, address, self._tls)
@@ -187,10 +202,11 @@ class Worker:
             sock.close()
 
     def _cannot_accept(self, listener: Any, error: OSError) -> None:
-        """Make room, or tell one client with the reserved descriptor.
+        """Close an idle connection, or else send one client a 503 response.
 
-        The connection that could not be accepted still waits: without the
-        pause this would be a busy loop.
+        The 503 response uses the reserved descriptor. The connection that
+        could not be accepted stays in the queue: without the pause this
+        would be a busy loop.
         """
         if self._accept_trouble.is_due():
             LOG.error(
@@ -198,9 +214,23 @@ class Worker:
                 error,
                 self._accept_trouble.untold(),
             )
-        if errors.lacks_descriptors(error) and not self._close_oldest_idle():
+        if not errors.lacks_descriptors(error):
+            eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+        elif self._close_oldest_idle():
+            self._wait_for_end(len(self._connections))
+        else:
             self._refuse_with_reserve(listener)
-        eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+            eventlet.sleep(ACCEPT_PAUSE_SECONDS)
+
+    def _wait_for_end(self, count: int) -> None:
+        """Wait until fewer than ``count`` connections are open.
+
+        A busy worker may need more than one turn of its event loop to close
+        a connection. Until then its descriptor is not free.
+        """
+        with eventlet.Timeout(FRESH_SECONDS, False):
+            while len(self._connections) >= count:
+                eventlet.sleep(0.001)
 
     def _refuse_with_reserve(self, listener: Any) -> None:
         if self._reserve is not None:
@@ -210,7 +240,7 @@ class Worker:
             with eventlet.Timeout(ACCEPT_PAUSE_SECONDS):
                 sock, address = listener.accept()
         except (OSError, eventlet.Timeout):
-            pass  # another worker took it, or the descriptor
+            pass  # another worker or thread took the connection or descriptor
         else:
             self._refused += 1
             self._refuse(sock, address, self._tls)
@@ -220,7 +250,7 @@ class Worker:
     def _take_slot(self) -> bool:
         if self._slots.acquire(blocking=False):
             return True
-        eventlet.sleep(0.001)  # one that its client has left ends now
+        eventlet.sleep(0.001)  # lets connections closed by clients end
         if self._slots.acquire(blocking=False):
             return True
         if not self._close_oldest_idle():
@@ -236,9 +266,10 @@ class Worker:
         return False
 
     def _refuse(self, sock: Any, address: Any, tls: Any) -> None:
-        """Answer before the request is read, and let it be noticed.
+        """Send 503 without parsing the request, then wait a moment.
 
-        Closed with unread data the client would see a reset and no answer.
+        If the socket was closed with unread data, the client would see a
+        connection reset instead of the response.
         """
         LOG.warning(
             'Refused the connection of %s: too many connections '
@@ -267,7 +298,7 @@ class Worker:
         eventlet.spawn_n(self._serve, connection, self._server, self._tls)
 
     def _serve(
-        self, connection: list[Any], server: http.Server, tls: Any
+        self, connection: list[Any], server: connections.Server, tls: Any
     ) -> None:
         sock = connection[1]
         try:
@@ -297,18 +328,22 @@ class Worker:
         )
 
     def _handshake(self, sock: Any) -> None:
-        """Here and not while accepting: a silent client stops nobody."""
+        """Do the TLS handshake.
+
+        It runs here and not in the accept loop, so that a client that sends
+        nothing does not delay other clients.
+        """
         with eventlet.Timeout(self._head_seconds):
             sock.do_handshake()
 
 
 def _reserved() -> int:
-    """A descriptor to give up when there is no other."""
+    """Open a spare descriptor, to be closed when no other one is free."""
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _is_idle(connection: list[Any]) -> bool:
-    """No request runs, and none waits in the socket's buffer."""
+    """Whether no request runs and none waits in the socket's buffer."""
     if connection[2] not in (wsgi.STATE_IDLE, STATE_FRESH):
         return False
     poll = _select.poll()

@@ -1,14 +1,14 @@
-"""What image data is, and whether it is safe.
+"""Recognises the format of image data, and decides whether it is safe.
 
-The rule of safety is the reader's, not ours: data that qemu, told the
-image's ``disk_format`` or left to guess, could open as a format that refers
-to other files is refused. Guessing, qemu looks at the first 512 bytes, or
-fewer followed by zeros.
+Safety is judged from the point of view of the program that reads the data.
+Data is refused if qemu could open it as a format that refers to other files,
+whether qemu is told the image's ``disk_format`` or guesses the format. To
+guess, qemu looks at the first 512 bytes, or at fewer followed by zeros.
 
-Most is decided by the first 64 KiB, which are kept. Of what follows only a
-VHDX is looked at further, until its metadata have been seen, and the last
-bytes of a VMDK or VHD that has a footer. 64 MiB of a raw disk or a qcow2
-cost 0.3 ms of CPU; the whole upload takes 220 ms.
+In most cases the first 64 KiB decide; they are kept. Later data is only
+inspected for a VHDX, until its metadata were read, and for a VMDK or VHD with
+a footer, at the end. 64 MiB of a raw disk or a qcow2 cost 0.3 ms of CPU; the
+whole upload takes 220 ms.
 """
 
 import logging
@@ -24,26 +24,26 @@ from glance.images.formats import vmdk
 
 LOG = logging.getLogger(__name__)
 
-Rules = kinds.Rules
+FormatRules = kinds.FormatRules
 VMDK_TYPES = vmdk.TYPES
 #: Disk formats whose data can be recognised.
 INSPECTED = frozenset(
     ('qcow2', 'vhd', 'vhdx', 'vmdk', 'vdi', 'qed', 'iso', 'gpt', 'luks')
 )
-#: The inspector of VHDX wants small pieces: one that finds in a piece where
-#: its next region lies finds it if that begins in this piece or a later one.
+#: The inspector of VHDX needs small pieces. When it reads in a piece where its
+#: next region is, that region must begin in this piece or a later one.
 SLICE_BYTES = 64 * 1024
 
 
 class Inspection:
-    """Looks at the data of one upload.
+    """Inspects the data of one upload.
 
     :param declared: the image's ``disk_format``
     """
 
-    def __init__(self, rules: Rules, declared: str | None) -> None:
-        # Needs cryptography: 6 MiB that keystonemiddleware brings too, but
-        # a service without Keystone has no use for.
+    def __init__(self, rules: FormatRules, declared: str | None) -> None:
+        # This imports cryptography: 6 MiB, which keystonemiddleware also
+        # needs, but a service without Keystone does not.
         from oslo_utils.imageutils import format_inspector
 
         self._rules = rules
@@ -73,7 +73,7 @@ class Inspection:
 
     @property
     def wants_more(self) -> bool:
-        """Whether further bytes can change the outcome."""
+        """Whether further bytes can change the result."""
         if not self._data.head_is_full:
             return True
         return self._wants_tail or self._vhdx.wants_more
@@ -88,32 +88,32 @@ class Inspection:
         )
 
     def feed(self, piece: memoryview) -> None:
-        """Look at the bytes that follow."""
+        """Inspect the next bytes."""
         self._data.feed(piece)
         while piece and self._vhdx.wants_more:
             self._vhdx.eat(piece[:SLICE_BYTES])
             piece = piece[SLICE_BYTES:]
 
     def conclude(self, size_bytes: int) -> int | None:
-        """The verdict, once all bytes have come.
+        """Return or raise the result after all bytes have come.
 
-        :returns: bytes of the disk that the data describes, if known
-        :raises errors.UnsupportedMediaType: the data is unsafe, or not what
-            it is declared to be
+        :returns: virtual size of the disk in bytes; None if unknown
+        :raises errors.UnsupportedMediaType: the data is unsafe, or not of
+            the declared format
         """
         if not size_bytes:  # the image of a server that boots from a volume
             return 0 if self._declared == 'raw' else None
         self._data.finish(size_bytes)
         for each in self._inspected:
             each.finish(self._data)
-        found = self._found()
-        for kind in found.values():
+        formats = self._found()
+        for kind in formats.values():
             try:
                 kind.check(self._data, self._rules)
             except kinds.Unsafe as error:
                 raise kinds.refusal(kind.name, error) from error
         try:
-            return self._virtual_size(found)
+            return self._virtual_size(formats)
         except errors.UnsupportedMediaType as error:
             if self._rules.must_match:
                 raise
@@ -123,37 +123,37 @@ class Inspection:
             return None
 
     def _found(self) -> dict[str, kinds.Kind]:
-        """What the data can be taken for."""
-        found = {
+        """The formats that the data could be taken for."""
+        formats = {
             kind.name: kind for kind in self._kinds if kind.matches(self._data)
         }
-        if found.keys() == {'iso', 'gpt'}:
-            del found['gpt']  # an ISO for USB sticks too
-        if found.keys() == {'vhd', 'gpt'} and self._vhd.is_fixed(self._data):
-            del found['gpt']  # on the disk
-        return found
+        if formats.keys() == {'iso', 'gpt'}:
+            del formats['gpt']  # a hybrid ISO has a partition table
+        if formats.keys() == {'vhd', 'gpt'} and self._vhd.is_fixed(self._data):
+            del formats['gpt']  # the table is a part of the disk
+        return formats
 
-    def _virtual_size(self, found: dict[str, kinds.Kind]) -> int | None:
-        names = ', '.join(found) or 'raw, or of no known format'
-        if len(found) > 1:
+    def _virtual_size(self, matched: dict[str, kinds.Kind]) -> int | None:
+        names = ', '.join(matched) or 'raw, or of no known format'
+        if len(matched) > 1:
             raise errors.UnsupportedMediaType(
                 f'The data matches several formats at once: {names}.'
             )
         if self._declared == 'raw':
             return self._data.size_bytes
-        if self._declared in found:
-            return kinds.disk_size(found[self._declared], self._data)
-        if not found and self._declared not in INSPECTED:
+        if self._declared in matched:
+            return kinds.disk_size(matched[self._declared], self._data)
+        if not matched and self._declared not in INSPECTED:
             return None
         raise errors.UnsupportedMediaType(
             f'disk_format is {self._declared}, but the data is {names}.'
         )
 
 
-def inspection(rules: Rules, image: contract.Image) -> Inspection | None:
-    """What looks at an image's data; None for data that is in a container.
+def inspection(rules: FormatRules, image: contract.Image) -> Inspection | None:
+    """Return the inspection of an image's data; None in a container.
 
-    Nobody looks into a container: it may hold anything.
+    Data in a container is not inspected, because it may be anything.
     """
     if image['container_format'] != 'bare':
         return None

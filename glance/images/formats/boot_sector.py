@@ -1,8 +1,8 @@
-"""A partition table: MBR, or what protects a GPT.
+"""A partition table: an MBR, or the protective MBR of a GPT.
 
-A boot sector ends in ``55 AA``, and many things begin with one. Whether the
-bytes at its end are a table or the boot code of something else, other bytes
-of it tell.
+A boot sector ends with ``55 AA``, but many kinds of data begin with a boot
+sector. Other bytes of it show whether its end is a partition table or boot
+code of something else.
 """
 
 import logging
@@ -16,12 +16,12 @@ LOG = logging.getLogger(__name__)
 _TABLE_AT = 446
 _GPT = 0xEE
 _SECTOR_BYTES = (512, 1024, 2048, 4096)
-#: File systems whose parameter block is their own.
+#: File systems that have a parameter block of their own format.
 _SYSTEMS = (b'NTFS    ', b'EXFAT   ', b'-FVE-FS-')
 
 
 class Gpt:
-    """A disk with partitions, or with a table that has none yet."""
+    """A disk with partitions, or with an empty partition table."""
 
     name = 'gpt'
 
@@ -32,7 +32,7 @@ class Gpt:
             and not _is_file_system(data.head)
         )
 
-    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+    def check(self, data: sample.Sample, rules: kinds.FormatRules) -> None:
         why = _contradiction(data.head)
         if why is None:
             return
@@ -49,12 +49,12 @@ class Gpt:
 
 
 def _is_kernel(head: bytearray) -> bool:
-    """Linux for x86: where a table would be, it has its setup header."""
+    """Linux for x86 has its setup header after the boot sector."""
     return head[0x202:0x206] == b'HdrS'
 
 
 def _is_file_system(head: bytearray) -> bool:
-    """A volume of FAT, NTFS and the like: a jump, then its parameters."""
+    """A volume of FAT, NTFS or similar: a jump, then parameters."""
     if head[0] != 0xE9 and (head[0] != 0xEB or head[2] != 0x90):
         return False
     sector_bytes, cluster = struct.unpack_from('<HB', head, 11)
@@ -66,7 +66,7 @@ def _is_file_system(head: bytearray) -> bool:
 
 
 def _contradiction(head: bytearray) -> str | None:
-    """Why the table cannot be right, if so."""
+    """Why the table is invalid; None if it is valid."""
     table = [
         struct.unpack_from('<B3xB3xII', head, _TABLE_AT + 16 * number)
         for number in range(4)

@@ -1,6 +1,6 @@
-"""Formats that oslo.utils' inspectors parse, with the checks they lack.
+"""Formats that are parsed by oslo.utils' inspectors, with more checks.
 
-These are parsers of hostile data: whatever one raises is an outcome.
+The inspectors parse hostile data, so any exception counts as a result.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,27 +14,27 @@ from glance.images.formats import sample
 
 LOG = logging.getLogger(__name__)
 
-#: Their inspectors count bytes, and see only the head.
+#: Their inspectors use the data's length, but get only the head.
 _SIZED_BY_DATA = ('luks',)
-#: The inspector says 0 where the header has no size.
+#: Their inspectors return 0 if the header has no size.
 _ZERO_IS_UNKNOWN = ('iso',)
-#: Incompatible features of qcow2 that need nothing but a newer reader:
-#: dirty, corrupt, compression type, extended L2 entries.
+#: Incompatible features of qcow2 that only need a newer reader: dirty,
+#: corrupt, compression type, extended L2 entries.
 _QCOW2_FEATURES = 0b11011
 _QCOW2_DATA_FILE = 0b00100
 #: The extension of the header that holds the name of a data file.
 _QCOW2_DATA_FILE_NAME = 0x44415441
 _QCOW2_V2_HEADER_BYTES = 72
 _VDI_VERSION = 0x00010001
-#: VDI images that are whole: dynamic and fixed; 3 and 4 have a parent.
+#: Self-contained VDI images: dynamic and fixed; 3 and 4 have a parent.
 _VDI_TYPES = (1, 2)
 
 
 class Inspected:
-    """A format of which the head tells everything.
+    """A format that can be checked by the head of the data alone.
 
     :param inspector: one of oslo.utils' inspectors
-    :param check: rules for the head in place of the inspector's; raises
+    :param check: replaces the inspector's own checks of the head; raises
         kinds.Unsafe
     """
 
@@ -50,7 +50,7 @@ class Inspected:
         self._trouble: Exception | None = None
 
     def finish(self, data: sample.Sample) -> None:
-        """Let the inspector see what it needs; called once, at the end."""
+        """Give the head to the inspector; called once, at the end."""
         self.eat(memoryview(data.head))
         self._inspector.finish()
 
@@ -58,7 +58,7 @@ class Inspected:
         try:
             self._inspector.eat_chunk(part)
         except Exception as error:
-            # Its traceback would hold the upload's buffers.
+            # Without its traceback, which would keep the upload's buffers.
             self._trouble = error.with_traceback(None)
 
     def matches(self, data: sample.Sample) -> bool:
@@ -68,7 +68,7 @@ class Inspected:
             LOG.info('The data is not in the format %s: %r', self.name, error)
             return False
 
-    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+    def check(self, data: sample.Sample, rules: kinds.FormatRules) -> None:
         if self._trouble is not None:
             raise kinds.Unsafe(self._trouble)
         if self._check is not None:
@@ -83,7 +83,7 @@ class Inspected:
             )
 
     def _failures(self) -> dict[str, Any]:
-        """Names of the failed checks and why they failed."""
+        """Names of the failed checks, with the reasons."""
         try:
             self._inspector.safety_check()
         except Exception as error:
@@ -119,7 +119,7 @@ def check_qcow2(head: bytes) -> None:
 
 
 def _qcow2_extensions(head: bytes, at: int) -> Iterator[int]:
-    """Types of the extensions, which follow the header."""
+    """Yield the types of the extensions, which follow the header."""
     while at + 8 <= len(head):
         kind, size = struct.unpack_from('>II', head, at)
         if not kind:
@@ -142,10 +142,10 @@ def check_vdi(head: bytes) -> None:
 
 
 KIB = 1024
-#: Two copies of the header.
+#: Offsets of the two copies of the header.
 _VHDX_HEADERS_AT = (64 * KIB, 128 * KIB)
 _VHDX_LOG_ID = slice(48, 64)
-#: Where the copy of the table of regions is.
+#: Offset of the copy of the table of regions.
 _VHDX_REGIONS_AGAIN_AT = 256 * KIB
 _VHDX_REGIONS_BYTES = 64 * KIB
 _VHDX_FILE_PARAMETERS = uuid.UUID('CAA16737-FA36-4D43-B3B6-33F0AA44E76B')
@@ -154,7 +154,7 @@ _VHDX_HAS_PARENT = 0b10
 
 
 class Vhdx(Inspected):
-    """VHDX: its metadata may be anywhere behind the head.
+    """VHDX: its metadata may be anywhere after the head.
 
     :param region: oslo.utils' class of regions that an inspector captures
     """
@@ -172,7 +172,7 @@ class Vhdx(Inspected):
 
     @property
     def wants_more(self) -> bool:
-        """Whether the data may be VHDX and its metadata are not seen."""
+        """Whether this may be VHDX and its metadata were not read yet."""
         if self._is_done or self._trouble is not None:
             return False
         ident = self._inspector.region('ident')
@@ -207,7 +207,7 @@ class Vhdx(Inspected):
         self._inspector.new_region('parameters', parameters)
 
     def _metadata_item(self, guid: uuid.UUID) -> int | None:
-        """Where it is in the metadata, if it is."""
+        """Offset of an item in the metadata; None if absent."""
         table = bytes(self._inspector.region('metadata').data)
         (count,) = struct.unpack_from('<H', table, 10)
         for at in range(32, 32 * min(count + 1, len(table) // 32), 32):
@@ -215,7 +215,7 @@ class Vhdx(Inspected):
                 return int(struct.unpack_from('<I', table, at + 16)[0])
         return None
 
-    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+    def check(self, data: sample.Sample, rules: kinds.FormatRules) -> None:
         super().check(data, rules)
         for name in ('parameters', 'vds'):
             if not self._inspector.has_region(name):
@@ -238,7 +238,7 @@ class Vhdx(Inspected):
             raise kinds.Unsafe('its data is in a parent')
 
     def _needs_replay(self) -> bool:
-        """What the log holds may change the metadata."""
+        """Whether the log has entries, which may change the metadata."""
         headers = (
             self._inspector.region(f'header at {at}').data
             for at in _VHDX_HEADERS_AT

@@ -1,4 +1,4 @@
-"""What the formats have in common."""
+"""Common parts of the formats."""
 
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
@@ -9,11 +9,11 @@ from glance.images.formats import sample
 MAX_SIZE_BYTES = 2**63 - 1
 
 
-class Rules(NamedTuple):
-    """What ``[image_format]`` wants.
+class FormatRules(NamedTuple):
+    """Options of ``[image_format]``.
 
-    :ivar must_match: refuse data that is not what ``disk_format`` says
-    :ivar vmdk_types: the ``createType`` of VMDKs, in lower case
+    :ivar must_match: refuse data that is not of the declared ``disk_format``
+    :ivar vmdk_types: allowed values of ``createType`` of VMDKs, in lower case
     :ivar nonfatal_gpt_checks: names of checks that only warn
     """
 
@@ -23,25 +23,25 @@ class Rules(NamedTuple):
 
 
 class Kind(Protocol):
-    """One format: recognises its data, and checks them.
+    """One format: recognises its data and checks it.
 
-    :ivar name: as ``disk_format`` has it
+    :ivar name: its value of ``disk_format``
     """
 
     name: str
 
     def matches(self, data: sample.Sample) -> bool:
-        """Whether a reader could take the data for this format."""
+        """Whether a program could take the data for this format."""
 
-    def check(self, data: sample.Sample, rules: Rules) -> None:
-        """:raises Unsafe: data that match are dangerous to their reader"""
+    def check(self, data: sample.Sample, rules: FormatRules) -> None:
+        """:raises Unsafe: the matching data is dangerous to its reader"""
 
     def virtual_size(self, data: sample.Sample) -> int | None:
-        """Bytes of the disk; None if the header does not tell."""
+        """Size of the disk in bytes; None if the header does not have it."""
 
 
 class Unsafe(Exception):
-    """The data break a rule of their format; the text says which."""
+    """The data violates a rule of its format; the text says which."""
 
 
 def refusal(name: str, why: object) -> errors.UnsupportedMediaType:
@@ -51,9 +51,9 @@ def refusal(name: str, why: object) -> errors.UnsupportedMediaType:
 
 
 def disk_size(kind: Kind, data: sample.Sample) -> int | None:
-    """The virtual size, if it is one that a disk can have.
+    """The virtual size in bytes; None if unknown.
 
-    :raises errors.UnsupportedMediaType: the header tells nonsense
+    :raises errors.UnsupportedMediaType: the size in the header is invalid
     """
     try:
         virtual = kind.virtual_size(data)

@@ -1,7 +1,7 @@
 """The first and the last bytes of an upload."""
 
 SECTOR = 512
-#: Everything that decides about a format is in these bytes, except in a
+#: These bytes are enough to recognise any format, except the metadata of a
 #: VHDX: the boot sector, a VMDK's descriptor, an ISO's volume descriptor.
 HEAD_BYTES = SECTOR + 64 * 1024
 #: A VMDK's footer is in the last three sectors, a VHD's in the last one.
@@ -9,14 +9,14 @@ TAIL_BYTES = 3 * SECTOR
 
 
 class Sample:
-    """Keeps the head and the tail of data that streams by.
+    """Keeps the head and the tail of data that streams.
 
-    The tail is only right if all of the data was fed.
+    The tail is only valid if all of the data was fed.
 
-    :ivar head: the first bytes; when :meth:`finish` was called, followed by
-        zeros up to a whole sector, because qemu reads files so
+    :ivar head: the first bytes; after :meth:`finish` they are padded with
+        zeros to a whole sector, as qemu reads files
     :ivar tail: the last bytes
-    :ivar size_bytes: size of all data, known when it ended
+    :ivar size_bytes: size of all data, known after its end
     """
 
     def __init__(self) -> None:

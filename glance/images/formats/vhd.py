@@ -8,15 +8,15 @@ from glance.images.formats import sample
 MAGIC = b'conectix'
 _FIXED = 2
 _DYNAMIC = 3
-#: Footers of before 2004 are one byte shorter.
+#: Footers from before 2004 are one byte shorter.
 _FOOTER_BYTES = (512, 511)
 
 
 class Vhd:
-    """Dynamic disks and, if declared as such, fixed ones.
+    """Dynamic disks and, if declared as VHD, fixed ones.
 
-    A fixed disk begins like a raw one, and whoever is not told takes it for
-    one.
+    A fixed disk begins like a raw one. So a program takes it for a raw disk
+    unless it is told the format.
 
     :param is_declared: the reader will be told that the data is VHD
     """
@@ -34,7 +34,7 @@ class Vhd:
     def is_fixed(self, data: sample.Sample) -> bool:
         return not data.head.startswith(MAGIC)
 
-    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+    def check(self, data: sample.Sample, rules: kinds.FormatRules) -> None:
         right = _FIXED if self.is_fixed(data) else _DYNAMIC
         footers = _footers(data)
         if right == _DYNAMIC:

@@ -1,9 +1,9 @@
 """VMDK: one file with data, or a text that names other files.
 
-The rules are those of the most careless reader: qemu searches the whole
-descriptor, comments included, for the words it knows, takes any two
-characters for ``="``, and reads a sparse file of no capacity as a
-descriptor. What it could open with data of other files is refused.
+The rules follow the most careless reader, qemu. It searches the whole
+descriptor, including comments, for the words it knows; it accepts any two
+characters in place of ``="``; and it reads a sparse file with the capacity 0
+as a descriptor. Data that qemu could open with data of other files is refused.
 """
 
 import re
@@ -13,17 +13,17 @@ from typing import NamedTuple
 from glance.images.formats import kinds
 from glance.images.formats import sample
 
-#: The only kinds of VMDK that are one file.
+#: The only kinds of VMDK that consist of a single file.
 TYPES = frozenset(('monolithicsparse', 'streamoptimized'))
 #: A longer descriptor is refused; 10 KiB is usual.
 DESCRIPTOR_BYTES = sample.HEAD_BYTES - sample.SECTOR
-#: So many bytes qemu reads, however long the header says it is.
+#: qemu reads so many bytes, whatever length the header states.
 _QEMU_DESCRIPTOR_BYTES = 20 * sample.SECTOR
 _SPARSE = b'KDMV'
 #: A sparse file of ESX, without a descriptor: one of several files.
 _ESX_SPARSE = b'COWD'
 #: A text is a descriptor if its first line after comments and blank lines is
-#: the version. qemu wants exactly ``version=1``, 2 or 3.
+#: the version. qemu requires exactly ``version=1``, 2 or 3.
 _DESCRIPTOR_TEXT = re.compile(
     rb'(?:\s|#[^\n]*+\n)*+version[ \t]*=[ \t]*[123][ \t\r]*(?:\n|\0|\Z)',
     re.IGNORECASE,
@@ -37,7 +37,7 @@ _NO_PARENT = b'ffffffff'
 
 
 class Header(NamedTuple):
-    """A sparse extent's header; positions and sizes count sectors."""
+    """Header of a sparse extent; positions and sizes are in sectors."""
 
     magic: bytes
     version: int
@@ -56,7 +56,7 @@ class Header(NamedTuple):
 
 
 class Vmdk:
-    """Monolithic sparse and stream-optimised files; the rest is refused.
+    """Monolithic sparse and stream-optimised files; others are refused.
 
     :param is_declared: the reader will be told that the data is VMDK
     """
@@ -73,7 +73,7 @@ class Vmdk:
             or (self._is_declared and _has_type(data))
         )
 
-    def check(self, data: sample.Sample, rules: kinds.Rules) -> None:
+    def check(self, data: sample.Sample, rules: kinds.FormatRules) -> None:
         if not data.head.startswith(_SPARSE):
             raise kinds.Unsafe(
                 'it has no header of a hosted sparse file, so its data is in '
@@ -94,14 +94,14 @@ class Vmdk:
 
 
 def has_footer(head: bytes | bytearray) -> bool:
-    """Whether the last bytes count too."""
+    """Whether the file has a footer, so the last bytes are needed."""
     return (
         head.startswith(_SPARSE) and Header.read(head).directory_at == _AT_END
     )
 
 
 def _has_type(data: sample.Sample) -> bool:
-    """Whether a text, that may go on after the head, can have a type."""
+    """Whether the text has a type, or may have one after the head."""
     text, end, _ = data.head.partition(b'\0')
     goes_on = not end and data.size_bytes > len(text)
     return goes_on or b'createtype' in text.lower()
@@ -125,7 +125,7 @@ def _check_header(header: Header, data: sample.Sample) -> None:
 
 
 def _check_footer(header: Header, data: sample.Sample) -> None:
-    """The footer counts instead of the header: it must say the same."""
+    """Check that the footer, which replaces the header, is the same."""
     if data.size_bytes % sample.SECTOR:
         raise kinds.Unsafe('there is no footer in whole sectors at the end')
     first, second, last = (
@@ -149,7 +149,7 @@ def _check_footer(header: Header, data: sample.Sample) -> None:
 
 
 def _text(header: Header, data: sample.Sample) -> bytes:
-    """The descriptor, up to the first zero as all readers take it."""
+    """The descriptor up to the first zero, in lower case."""
     size = max(
         header.descriptor_sectors * sample.SECTOR, _QEMU_DESCRIPTOR_BYTES
     )
@@ -158,10 +158,11 @@ def _text(header: Header, data: sample.Sample) -> bytes:
 
 
 def _checked_descriptor(text: bytes) -> str:
-    """:returns: the type, in lower case
+    """Check the descriptor.
 
-    :param text: in lower case; the encoding may be any that contains ASCII
-    :raises kinds.Unsafe: it names other files, or makes no sense
+    :param text: in lower case, in any encoding that contains ASCII
+    :returns: the type, in lower case
+    :raises kinds.Unsafe: it names other files, or is not valid
     """
     if not text.strip():
         raise kinds.Unsafe('there is no descriptor')

@@ -1,8 +1,10 @@
-"""Send an operation of the contract and check the answer."""
+"""Send an operation of the contract and check the response."""
 
 from collections.abc import Callable
 import functools
 import logging
+import re
+import time
 from typing import Any, cast, TypeVar
 import urllib.parse
 
@@ -10,11 +12,16 @@ import orjson
 
 from glance.common import context
 from glance.common import contract
+from glance.common import counters
 from glance.common import errors
+from glance.common import tracing
 from glance.registry_client import peers
 from glance.registry_client import transport
 
 LOG = logging.getLogger(__name__)
+
+#: Text that every router treats as one path segment, not a dot segment.
+_PLAIN = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}')
 
 #: The document of a success.
 D = TypeVar('D')
@@ -25,8 +32,8 @@ class Calls:
 
     :param send_identity_headers: the registry runs flavor ``trusted-auth``
     :param secret: the shared secret of that flavor
-    :param service_token: gives this daemon's own token, renewed as needed;
-        called with True to drop the one that was refused
+    :param service_token: returns this daemon's own token, renewed as needed;
+        called with True to replace a token that was refused
     """
 
     def __init__(
@@ -43,11 +50,12 @@ class Calls:
         self._service_token = service_token
 
     def check_registry(self) -> None:
-        """Ask, as this daemon itself, whether the registry serves us.
+        """Check, in this daemon's own name, that the registry accepts it.
 
-        :raises errors.RegistryUnavailable: it does not, or is not there
+        :raises errors.RegistryUnavailable: it does not accept this daemon,
+            or does not respond
         """
-        service = context.RequestContext(is_admin=True, overwrite=False)
+        service = context.of_service()
         self._call(service, contract.CHECK_REGISTRY)
 
     def _call(
@@ -70,16 +78,32 @@ class Calls:
         except peers.Refused:
             if self._service_token is None:
                 raise
-            # Nothing was done: our own token may have been revoked.
+            # The registry did nothing. Our token may have been revoked.
             answer = send(renew=True)
         if answer.status == 401 and operation is contract.CHECK_REGISTRY:
             raise errors.RegistryUnavailable
         if answer.status == 401:
-            # Whose fault is it? If the registry refuses us too, this
-            # raises; if not, another registry may have taken over.
+            # Either the user's token or ours is invalid. If the registry
+            # refuses ours too, this raises. If not, send the request again,
+            # because another registry may have taken over.
             self.check_registry()
             answer = send(renew=False)
-        return _result(operation, answer)
+        is_routed = all(_PLAIN.fullmatch(value) for value in names.values())
+        return _result(operation, answer, is_routed)
+
+    def headers_for_peer(
+        self, caller: context.RequestContext
+    ) -> dict[str, str]:
+        """Headers that identify caller and daemon to another glance-api."""
+        headers = context.to_headers(caller, True)
+        headers.pop(context.IS_ADMIN, None)
+        if caller.auth_token:
+            headers['X-Auth-Token'] = caller.auth_token
+        if self._secret:
+            headers[context.SHARED_SECRET] = self._secret
+        if self._service_token is not None:
+            headers['X-Service-Token'] = self._service_token(False)
+        return headers
 
     def _send(
         self,
@@ -90,6 +114,7 @@ class Calls:
         renew: bool,
     ) -> transport.Answer:
         headers = context.to_headers(caller, self._send_identity_headers)
+        headers |= tracing.headers()
         if body is not None:
             headers['Content-Type'] = 'application/json'
         if self._secret:
@@ -97,18 +122,36 @@ class Calls:
         if self._service_token is not None:
             token = self._service_token(renew)
             headers['X-Service-Token'] = token
-            # Without a user the daemon asks for itself.
+            # Without a user's token the daemon itself is the caller.
             headers.setdefault('X-Auth-Token', token)
-        return self._transport.send(
-            operation.method, path, headers, body, operation.repeatable
-        )
+        started = time.perf_counter()
+        outcome = 'failed'
+        try:
+            answer = self._transport.send(
+                operation.method, path, headers, body, operation.repeatable
+            )
+            outcome = str(answer.status)
+        finally:
+            counters.note(
+                'wire',
+                operation.name,
+                outcome,
+                amount=time.perf_counter() - started,
+            )
+        return answer
 
 
-def _result(operation: contract.Operation[D], answer: transport.Answer) -> D:
-    """The document of a success, the error of a failure.
+def _result(
+    operation: contract.Operation[D], answer: transport.Answer, is_routed: bool
+) -> D:
+    """Return the document of a success; raise the error of a failure.
 
-    :raises errors.Error: what the registry said
-    :raises errors.RegistryUnavailable: nothing that the registry would say
+    :param is_routed: whether every registry that has the operation has a
+        route for the path; for ids with a slash, for instance, there is none
+
+    :raises errors.Error: the error that the registry sent
+    :raises errors.RegistryUnavailable: the response is malformed
+    :raises errors.RegistryOutdated: it does not have the operation
     """
     if answer.status == 401:
         raise errors.Unauthorized
@@ -118,8 +161,18 @@ def _result(operation: contract.Operation[D], answer: transport.Answer) -> D:
         error = orjson.loads(answer.body)['error']
         raised = errors.BY_CODE[error['code']](error['message'])
     except (ValueError, KeyError, TypeError) as trouble:
-        LOG.info('The registry answered %s in a strange way', answer.status)
+        LOG.info(
+            'The registry sent a malformed response with the status %s',
+            answer.status,
+        )
         raise errors.RegistryUnavailable from trouble
+    if is_routed and _is_unknown(raised):
+        LOG.warning(
+            'The registry does not know the operation %s: it is of an older '
+            'release, upgrade it',
+            operation.name,
+        )
+        raise errors.RegistryOutdated
     if isinstance(raised, errors.NotAService):
         raise errors.RegistryUnavailable
     if raised.status == 500 and not isinstance(raised, errors.DatabaseFault):
@@ -128,8 +181,19 @@ def _result(operation: contract.Operation[D], answer: transport.Answer) -> D:
     raise raised
 
 
+def _is_unknown(error: errors.Error) -> bool:
+    """Whether the registry has no route for the path or the method.
+
+    An operation that finds nothing has another message: it names what it
+    did not find.
+    """
+    if isinstance(error, errors.NotFound):
+        return str(error) == errors.NotFound.text
+    return isinstance(error, errors.MethodNotAllowed)
+
+
 def _document(operation: contract.Operation[D], answer: transport.Answer) -> D:
-    """:raises ValueError: not what the contract says"""
+    """:raises ValueError: the response does not follow the contract"""
     if operation.answer is None:
         if answer.status != 204:
             raise ValueError('an answer without a body is expected')

@@ -38,7 +38,7 @@ class Images(calls.Calls):
         image_id: str,
         wanted: contract.Deletion,
     ) -> contract.Image:
-        """Delete the image; the answer tells where its bytes are."""
+        """Delete the image; the result has the locations of its data."""
         return self._call(
             context, images.DELETE_IMAGE, wanted, image_id=image_id
         )
@@ -49,7 +49,7 @@ class Images(calls.Calls):
         image_id: str,
         end: contract.DeletionEnd,
     ) -> None:
-        """The data that was held is gone, or the image is back."""
+        """Report whether the held data was deleted or the image is back."""
         self._call(context, images.SETTLE_DELETION, end, image_id=image_id)
 
     def deactivate_image(

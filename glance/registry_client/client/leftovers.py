@@ -10,7 +10,7 @@ class Leftovers(calls.Calls):
     def take_leftovers(
         self, context: context.RequestContext, wanted: contract.Taking
     ) -> list[contract.Leftover]:
-        """Take data that is to be removed, for some time."""
+        """Reserve data that is to be removed, for a limited time."""
         return self._call(context, leftovers.TAKE_LEFTOVERS, wanted)[
             'leftovers'
         ]
@@ -18,7 +18,7 @@ class Leftovers(calls.Calls):
     def check_leftovers(
         self, context: context.RequestContext, wanted: contract.Checking
     ) -> contract.Checked:
-        """Who needs data that uploads may have left."""
+        """Find the images that need data that uploads may have left."""
         return self._call(context, leftovers.CHECK_LEFTOVERS, wanted)
 
     def settle_leftovers(

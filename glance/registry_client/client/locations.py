@@ -15,7 +15,7 @@ class Locations(calls.Calls):
         restore: bool,
         removal_id: str | None = None,
     ) -> None:
-        """The data of removed locations is gone, or they are back.
+        """Report the end of the removal of pending locations.
 
         :param removal_id: the record of the removal, if it ends with this
         """

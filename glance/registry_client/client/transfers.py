@@ -17,6 +17,17 @@ class Transfers(calls.Calls):
             context, transfers.CLAIM_UPLOAD, claim, image_id=image_id
         )
 
+    def claim_stage(
+        self,
+        context: context.RequestContext,
+        image_id: str,
+        claim: contract.Claim,
+    ) -> contract.Claimed:
+        """Claim a queued image whose data is to be imported later."""
+        return self._call(
+            context, transfers.CLAIM_STAGE, claim, image_id=image_id
+        )
+
     def finish_upload(
         self,
         context: context.RequestContext,
@@ -32,11 +43,10 @@ class Transfers(calls.Calls):
         context: context.RequestContext,
         image_id: str,
         abandoned: contract.Abandoned,
-    ) -> bool:
-        """Give a claim back; True if the bytes belong to nobody now."""
+    ) -> contract.Unclaimed:
         return self._call(
             context, transfers.ABANDON_UPLOAD, abandoned, image_id=image_id
-        )['data_is_unused']
+        )
 
     def claim_location(
         self,
@@ -44,7 +54,7 @@ class Transfers(calls.Calls):
         image_id: str,
         claim: contract.Claim,
     ) -> contract.Claimed:
-        """Claim a queued image whose data lies in a store already."""
+        """Claim a queued image whose data is in a store already."""
         return self._call(
             context, transfers.CLAIM_LOCATION, claim, image_id=image_id
         )
@@ -55,7 +65,7 @@ class Transfers(calls.Calls):
         image_id: str,
         registered: contract.Registered,
     ) -> contract.Claimed:
-        """Make the image active; ``then_hash`` is claimed with that."""
+        """Make the image active and, for ``then_hash``, claim its hashing."""
         return self._call(
             context, transfers.FINISH_LOCATION, registered, image_id=image_id
         )
@@ -71,5 +81,5 @@ class Transfers(calls.Calls):
     def renew_transfers(
         self, context: context.RequestContext, renewal: contract.Renewal
     ) -> contract.Renewed:
-        """Prolong claims; the ids of those that should end."""
+        """Renew claims; returns the ids of those that must end."""
         return self._call(context, transfers.RENEW_TRANSFERS, renewal)

@@ -1,18 +1,19 @@
-"""A typed list query -> the ids of one page.
+"""Finds the ids of one page of a list, for a typed query.
 
-Paging is by keyset on the sort keys, never by OFFSET, and no page costs
-more because the catalogue is larger:
+Pages are found by a keyset on the sort keys, never by OFFSET, so that the
+cost of a page does not grow with the number of images:
 
-- What the indexes of a list answer (order, visibility, name) is one
-  statement, :func:`statements.plain`.
-- Properties and tags are counted first, up to a limit. Few: start from
-  them. Else look for a page among the first visible images, and only when
-  those hold too few matches start from the property after all.
-- Other conditions have no index: look among the first visible images, then
-  among all of them.
+- If indexes cover the query (order, visibility, name), one statement finds
+  the page: :func:`statements.plain`.
+- For properties and tags, the matches are counted first, up to a limit. If
+  there are few, the search starts from them. Otherwise it searches the first
+  visible images; only if these have too few matches, it starts from the
+  property or tag.
+- Other conditions have no index: it searches the first visible images, and
+  then all of them.
 
-At most three statements beside the marker's, each built once per shape of
-query (:mod:`shape`).
+A page needs at most three statements, and one more for the marker. Each is
+built once for each shape of query (:mod:`shape`).
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 from glance.common import context
 from glance.common import contract
 from glance.common import errors
-from glance_registry.db import kept
+from glance_registry.db import engine
 from glance_registry.db import models
 from glance_registry.db import visibility
 from glance_registry.db.filters import order
@@ -31,10 +32,11 @@ from glance_registry.db.filters import statements
 
 IMAGES = models.images
 
-#: So many matches of a property are looked at one by one: 4 us each.
+#: Max number of matches of a property from which a search starts; each match
+#: takes 4 us.
 FEW = 300
-#: So many visible images are searched before all matches are, at least; and
-#: so many per image of a page.
+#: Number of visible images that are searched first: the minimum, and the
+#: number per image of a page.
 WINDOW = 750
 SPREAD = 30
 
@@ -45,10 +47,10 @@ def page(
     query: contract.ImageQuery,
     dialect: str,
 ) -> list[str]:
-    """The ids of a page, in order.
+    """Return the ids of a page, in order.
 
     :raises errors.BadRequest: a field or value that no client library sends
-    :raises errors.InvalidMarker: the marker is not visible
+    :raises errors.InvalidMarker: the marker is not visible to the caller
     """
     marker = _marker(connection, context, query)
     asked, values = shape.parse(context, query, marker, dialect)
@@ -65,7 +67,8 @@ def _marker(
     if query['marker'] is None:
         return None
     keys = shape.sort_keys(query['sort'])
-    marked = _marked(visibility.sight(context), keys)
+    is_changed = 'changed_since' in query
+    marked = _marked(visibility.scope(context), keys, is_changed)
     row = marked.execute(
         connection,
         {'image_id': query['marker'], 'caller': context.project_id},
@@ -75,18 +78,21 @@ def _marker(
     return row
 
 
-@kept.kept
-def _marked(sight: str, keys: shape.Keys) -> sa.Select[Any]:
-    """The marker's row: what must be known to continue behind it."""
-    return sa.select(*order.columns(keys)).where(
-        IMAGES.c.id == sa.bindparam('image_id'),
-        IMAGES.c.deleted == sa.false(),
-        visibility.BY_ID[sight],
+@engine.kept
+def _marked(
+    scope: str, keys: shape.Keys, with_deleted: bool
+) -> sa.Select[Any]:
+    """Select the values of the marker that are needed to continue after it."""
+    statement = sa.select(*order.columns(keys)).where(
+        IMAGES.c.id == sa.bindparam('image_id'), visibility.BY_ID[scope]
     )
+    if with_deleted:
+        return statement
+    return statement.where(IMAGES.c.deleted == sa.false())
 
 
 class _Page:
-    """One page: which statements find it."""
+    """One page; chooses the statements that find it."""
 
     def __init__(
         self,
@@ -131,22 +137,22 @@ class _Page:
         return self._in_window(edge) or self._ids(start)
 
     def _in_window(self, edge: bool) -> list[str] | None:
-        """None: there is no full page among the first visible images."""
-        found = self._ids(statements.window(self._asked, edge))
-        return found if len(found) == self._limit else None
+        """Search the first visible images; None if they have no full page."""
+        ids = self._ids(statements.window(self._asked, edge))
+        return ids if len(ids) == self._limit else None
 
     def _probe(self, size: int) -> list[Any]:
-        """The probe, its last item told as whether there is an edge."""
+        """Run the probe; its last item becomes True if there is an edge."""
         children = self._asked.tags or self._asked.properties
         if not children and not statements.needs_edge(self._asked):
             return [False]
         self._values['before_edge'] = size - 1
         statement = statements.probe(self._asked)
-        found = list(statement.execute(self._connection, self._values).one())
-        self._values['edge'] = found[-1]
-        found[-1] = found[-1] is not None
-        return found
+        results = list(statement.execute(self._connection, self._values).one())
+        self._values['edge'] = results[-1]
+        results[-1] = results[-1] is not None
+        return results
 
-    def _ids(self, statement: kept.Kept) -> list[str]:
+    def _ids(self, statement: engine.Kept) -> list[str]:
         rows = statement.execute(self._connection, self._values)
         return [row[0] for row in rows]

@@ -26,8 +26,14 @@ _COMPARE: dict[str, Callable[[Any, Any], Condition]] = {
 }
 
 
-def listed() -> list[Condition]:
-    """What every list asks."""
+def listed(asked: shape.Shape) -> list[Condition]:
+    """Return the conditions of every list."""
+    if asked.is_changed:
+        since = sa.bindparam('changed_since', type_=IMAGES.c.updated_at.type)
+        return [
+            IMAGES.c.updated_at > since,
+            IMAGES.c.os_hidden == sa.bindparam('hidden'),
+        ]
     return [
         IMAGES.c.deleted == sa.false(),
         IMAGES.c.os_hidden == sa.bindparam('hidden'),
@@ -36,12 +42,12 @@ def listed() -> list[Condition]:
 
 
 def visible(asked: shape.Shape) -> Condition:
-    """Any of the branches."""
+    """Return the condition that an image is in one of the branches."""
     return sa.or_(*(visibility.condition(each) for each in asked.branches))
 
 
 def field(asked: shape.Field) -> Condition:
-    """The condition on one column of an image."""
+    """Return the condition on one column of an image."""
     column = IMAGES.c[asked.name]
     if asked.op == 'in':
         texts = sa.bindparam(
@@ -55,10 +61,10 @@ def field(asked: shape.Field) -> Condition:
 
 
 def property_is(number: int, dialect: str) -> Condition:
-    """A live property of that name has that value, by its index."""
+    """Return the condition for a property, so that its index is used."""
     same = _property_is(number, PROPERTIES)
     if dialect == 'postgresql':
-        # Its index holds only the start of each value.
+        # The index has only the prefix of each value.
         value = sa.bindparam(f'value_{number}', type_=sa.Text)
         start = models.value_prefix(PROPERTIES.c.value)
         return sa.and_(start == models.value_prefix(value), same)
@@ -66,7 +72,7 @@ def property_is(number: int, dialect: str) -> Condition:
 
 
 def tag_is(number: int, table: sa.FromClause = TAGS) -> Condition:
-    """A live tag is this one."""
+    """Return the condition for a live tag."""
     return sa.and_(
         table.c.value == sa.bindparam(f'tag_{number}'),
         table.c.deleted == sa.false(),
@@ -76,11 +82,11 @@ def tag_is(number: int, table: sa.FromClause = TAGS) -> Condition:
 def children(
     asked: shape.Shape, image_id: Any, without: int | None = None
 ) -> list[Condition]:
-    """All wanted tags and properties are there, looked up by image.
+    """Return conditions that an image has all wanted tags and properties.
 
-    :param without: the number of one that is known to be there
+    :param without: number of a tag or property that needs no condition
     """
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     for number in range(asked.tags + asked.properties):
         if number == without:
             continue
@@ -94,8 +100,8 @@ def children(
         rows: sa.Select[Any] = sa.select(sa.literal_column('1'))
         rows = rows.select_from(table).where(table.c.image_id == image_id)
         rows = hinted(rows.where(same), table, index, asked.dialect)
-        found.append(sa.exists(rows.correlate_except(table)))
-    return found
+        conditions.append(sa.exists(rows.correlate_except(table)))
+    return conditions
 
 
 def _property_is(number: int, table: sa.FromClause) -> Condition:
@@ -109,7 +115,7 @@ def _property_is(number: int, table: sa.FromClause) -> Condition:
 def hinted(
     statement: sa.Select[Any], table: sa.FromClause, index: str, dialect: str
 ) -> sa.Select[Any]:
-    """Read a table by one index where the planner would not by itself."""
+    """Force an index on MySQL and MariaDB, whose planners may ignore it."""
     if dialect in shape.MYSQL:
         return statement.with_hint(table, f'FORCE INDEX ({index})')
     return statement

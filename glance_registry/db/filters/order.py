@@ -1,6 +1,6 @@
-"""The order of a list, and where a page begins in it.
+"""The order of a list, and the start of a page in it.
 
-Null is the smallest value of a key on every engine.
+Null sorts as the smallest value of a key on every engine.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Condition = sa.ColumnElement[bool]
 
 
 def columns(keys: shape.Keys) -> list[sa.Column[Any]]:
-    """The id and the sort keys: what an index of ours holds."""
+    """Return the id and the sort keys, which our indexes include."""
     names = dict.fromkeys(['id', *(key for key, _ in keys)])
     return [IMAGES.c[name] for name in names]
 
@@ -25,35 +25,35 @@ def columns(keys: shape.Keys) -> list[sa.Column[Any]]:
 def by(
     keys: shape.Keys, source: Any, dialect: str, apart: bool = False
 ) -> list[sa.ColumnElement[Any]]:
-    """ORDER BY of the columns of ``source``.
+    """Return the ORDER BY expressions for the columns of ``source``.
 
-    :param apart: null and other values of the first key are apart, as
-        :func:`ranges` gives them; PostgreSQL's indexes have null as the
-        largest value and so keep the order only inside either
+    :param apart: null and other values of the first key are in separate
+        ranges, see :func:`ranges`. PostgreSQL's indexes sort null as the
+        largest value, so they have the right order only within a range.
     """
-    found = []
+    expressions = []
     for number, (key, way) in enumerate(keys):
         column = source[key]
         each = column.asc() if way == 'asc' else column.desc()
         nulls_matter = IMAGES.c[key].nullable and not (apart and number == 0)
         if nulls_matter and dialect == 'postgresql':
             each = each.nulls_first() if way == 'asc' else each.nulls_last()
-        found.append(each)
-    return found
+        expressions.append(each)
+    return expressions
 
 
 def mixed(keys: shape.Keys) -> bool:
-    """Whether the keys go in both directions, as no index does."""
+    """Return whether the keys have both directions, as no index has."""
     return len({way for _, way in keys}) > 1
 
 
 def ranges(
     keys: shape.Keys, nulls: Sequence[str] | None, dialect: str, edge: bool
 ) -> list[list[Condition]]:
-    """What lies behind the marker, as ranges of an index on the first key.
+    """Return the rows after the marker, as ranges of the first key's index.
 
     :param nulls: the keys in which the marker is null; None: no marker
-    :param edge: nothing is wanted whose first key lies behind ``:edge``
+    :param edge: exclude rows whose first key sorts after ``:edge``
     """
     key, way = keys[0]
     column = IMAGES.c[key]
@@ -85,10 +85,10 @@ def ranges(
 def behind(
     keys: shape.Keys, nulls: Sequence[str], null_too: bool = True
 ) -> Condition:
-    """Behind the marker, as ``k <= x AND (k < x OR rest)``.
+    """Return the condition ``k <= x AND (k < x OR rest)``: after the marker.
 
-    The only form that MariaDB, PostgreSQL and SQLite all turn into a range
-    of the index on the first key.
+    Only in this form do MariaDB, PostgreSQL and SQLite all use a range of
+    the index on the first key.
 
     :param null_too: include null in a descending first key
     """
@@ -109,10 +109,10 @@ def _key_behind(
     value = sa.bindparam(f'marker_{column.name}', type_=column.type)
     if way == 'asc':
         return sa.and_(column >= value, sa.or_(column > value, rest))
-    found = sa.and_(column <= value, sa.or_(column < value, rest))
+    condition = sa.and_(column <= value, sa.or_(column < value, rest))
     if column.nullable and null_too:
-        return sa.or_(column.is_(None), found)
-    return found
+        return sa.or_(column.is_(None), condition)
+    return condition
 
 
 def _is_false(condition: Condition) -> bool:

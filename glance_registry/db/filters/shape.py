@@ -1,7 +1,7 @@
-"""What a list query asks, apart from the values.
+"""The shape of a list query: the query without its values.
 
-Queries of one shape differ in nothing but bound values, so that a statement
-is built once for all of them: building one costs as much as executing it.
+Queries of the same shape differ only in bound values. So a statement is built
+once for all of them, because building one costs as much as executing it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from glance_registry.db import visibility
 IMAGES = models.images
 MYSQL = models.MYSQL
 
-#: What a list may be sorted by.
+#: Keys by which a list can be sorted.
 SORT_KEYS = frozenset(
     ('name', 'status', 'container_format', 'disk_format', 'size')
     + ('id', 'created_at', 'updated_at')
@@ -32,7 +32,7 @@ _NUMBERS = frozenset(('size', 'virtual_size', 'min_disk', 'min_ram'))
 _TIMES = frozenset(('created_at', 'updated_at'))
 _FLAGS = frozenset(('protected',))
 _COMPARISONS = frozenset(('eq', 'neq', 'lt', 'lte', 'gt', 'gte'))
-#: Largest value of a bigint; beyond it nothing can match.
+#: Largest value of a bigint; no row has a larger one.
 _MOST = 2**63 - 1
 
 Keys = tuple[tuple[str, str], ...]
@@ -51,6 +51,8 @@ class Shape(NamedTuple):
     """A query without its values.
 
     :ivar nulls: the sort keys in which the marker is null; None: no marker
+    :ivar is_changed: list the images that were changed after
+        ``:changed_since``, including deleted ones
     """
 
     dialect: str
@@ -60,6 +62,7 @@ class Shape(NamedTuple):
     fields: tuple[Field, ...]
     properties: int
     tags: int
+    is_changed: bool = False
 
 
 def parse(
@@ -88,20 +91,26 @@ def parse(
     keys = sort_keys(query['sort'])
     nulls = None
     if marker is not None:
-        found = marker._mapping
-        nulls = tuple(key for key, _ in keys if found[key] is None)
-        values |= {f'marker_{key}': found[key] for key, _ in keys}
+        row = marker._mapping
+        nulls = tuple(key for key, _ in keys if row[key] is None)
+        values |= {f'marker_{key}': row[key] for key, _ in keys}
     branches = visibility.branches(
         context, query['visibility'], query['member_status'], owner
     )
     if any(value == [] for value in values.values()):
-        branches = ()  # nothing is in an empty list
-    counts = len(query['properties']), len(query['tags'])
+        branches = ()  # no value matches an empty list
+    is_changed = 'changed_since' in query
+    if is_changed:
+        values['changed_since'] = _time(query['changed_since'])
+    counts = len(query['properties']), len(query['tags']), is_changed
     return Shape(dialect, branches, keys, nulls, fields, *counts), values
 
 
 def sort_keys(sort: Sequence[Sequence[str]]) -> Keys:
-    """:raises errors.BadRequest: no keys that could order a list"""
+    """Check the sort keys.
+
+    :raises errors.BadRequest: a list cannot be sorted by these keys
+    """
     keys = tuple((key, way) for key, way in sort)
     for key, way in keys:
         if key not in SORT_KEYS or way not in ('asc', 'desc'):
@@ -112,7 +121,7 @@ def sort_keys(sort: Sequence[Sequence[str]]) -> Keys:
 
 
 def _owner(filters: Sequence[contract.Filter]) -> str | None:
-    """The project that a list is restricted to."""
+    """Return the project to which a list is restricted; None if to none."""
     for asked in filters:
         if (asked['field'], asked['op']) == ('owner', 'eq'):
             owner: str = asked['value']

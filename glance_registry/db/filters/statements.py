@@ -1,10 +1,10 @@
 """The statements that find the ids of a page, one per shape of query.
 
-What the caller sees is the union of a few branches. Each is read in order
-from one index, only as far as the page reaches, and selects nothing but
-what that index holds; the outer SELECT merges them. MariaDB and MySQL are
-told which index, since their planners prefer to merge indexes and sort.
-PostgreSQL and SQLite choose it themselves.
+The images that are visible to the caller are the union of a few branches.
+Each branch is read in order from one index, only as many rows as the page
+needs, and selects only columns of that index. The outer SELECT merges the
+branches. For MariaDB and MySQL the index is forced, because their planners
+prefer to merge indexes and sort. PostgreSQL and SQLite choose it themselves.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from glance_registry.db import kept
+from glance_registry.db import engine
 from glance_registry.db import models
 from glance_registry.db import visibility
 from glance_registry.db.filters import conditions
@@ -23,9 +23,9 @@ IMAGES = models.images
 PROPERTIES = models.image_properties
 TAGS = models.image_tags
 
-#: Sort keys with indexes of their own, one per kind of branch.
+#: Sort keys that have an index for each kind of branch.
 _INDEXED = frozenset(('created_at', 'name', 'size'))
-#: Columns that point at few images.
+#: Columns whose values each belong to few images, and their indexes.
 _POINTERS = {
     'id': 'PRIMARY',
     'checksum': 'checksum_image_idx',
@@ -36,7 +36,7 @@ Statement = sa.Select[Any]
 
 
 def pointer(asked: shape.Shape) -> str | None:
-    """The index of a condition that few images fulfil, if there is one."""
+    """Return the index of a condition that few images match, or None."""
     for each in asked.fields:
         if each.name in _POINTERS and each.op in ('eq', 'in'):
             return _POINTERS[each.name]
@@ -44,16 +44,16 @@ def pointer(asked: shape.Shape) -> str | None:
 
 
 def residual(asked: shape.Shape) -> tuple[shape.Field, ...]:
-    """Conditions that the indexes of the branches do not answer."""
+    """Return the conditions that the indexes of the branches do not cover."""
     inner = _inner(asked)
     return tuple(each for each in asked.fields if each not in inner)
 
 
 def needs_edge(asked: shape.Shape) -> bool:
-    """Whether a page must know its last key before it can be cheap.
+    """Return whether the last key of the page should be found first.
 
-    Keys in different directions are sorted. PostgreSQL and SQLite sort only
-    within equal first keys, MariaDB all that is visible.
+    Keys with different directions must be sorted. PostgreSQL and SQLite sort
+    only rows with equal first keys. MariaDB would sort all visible images.
     """
     keys = _keys(asked)
     return (
@@ -63,55 +63,56 @@ def needs_edge(asked: shape.Shape) -> bool:
     )
 
 
-@kept.kept
+@engine.kept
 def plain(asked: shape.Shape, edge: bool = False) -> Statement:
-    """The page, where indexes answer all conditions."""
+    """Select the page if indexes cover all conditions."""
     return _merged(asked, 'limit', edge)
 
 
-@kept.kept
+@engine.kept
 def full(asked: shape.Shape) -> Statement:
-    """The page by reading all that is visible, if need be."""
+    """Select the page; this may read all visible images."""
     return _merged(asked, 'limit', False, _others(asked, IMAGES.c.id))
 
 
-@kept.kept
+@engine.kept
 def window(asked: shape.Shape, edge: bool = False) -> Statement:
-    """The page, if the first ``:window`` visible images hold one."""
+    """Select the page from the first ``:window`` visible images."""
     seen = _merged(asked, 'window', edge).subquery()
     columns = [seen.c[each.name] for each in order.columns(asked.keys)]
-    found = sa.select(*columns).where(*_others(asked, seen.c.id))
+    statement = sa.select(*columns).where(*_others(asked, seen.c.id))
     if residual(asked):
-        found = _first(found, asked.dialect)
-        found = found.join_from(seen, IMAGES, IMAGES.c.id == seen.c.id)
-    return _cut(found, asked, seen.c)
+        statement = _first(statement, asked.dialect)
+        statement = statement.join_from(seen, IMAGES, IMAGES.c.id == seen.c.id)
+    return _cut(statement, asked, seen.c)
 
 
-@kept.kept
+@engine.kept
 def pointed(asked: shape.Shape, index: str) -> Statement:
-    """The page from the few images that a column points at."""
+    """Select the page from the few images found by the index of a column."""
     children = conditions.children(asked, IMAGES.c.id)
-    found = sa.select(*order.columns(asked.keys))
-    found = found.where(*_every(asked), *children)
-    found = conditions.hinted(found, IMAGES, index, asked.dialect)
-    return _cut(found, asked, IMAGES.c)
+    statement = sa.select(*order.columns(asked.keys))
+    statement = statement.where(*_every(asked), *children)
+    statement = conditions.hinted(statement, IMAGES, index, asked.dialect)
+    return _cut(statement, asked, IMAGES.c)
 
 
-@kept.kept
+@engine.kept
 def from_child(asked: shape.Shape, number: int) -> Statement:
-    """The page from all images that have one of the tags or properties."""
+    """Select the page from all images with one of the tags or properties."""
     table, having = _having(asked, number)
     others = conditions.children(asked, table.c.image_id, number)
-    found = _joined(having.where(*others), asked).where(*_every(asked))
-    return _cut(found, asked, IMAGES.c)
+    statement = _joined(having.where(*others), asked).where(*_every(asked))
+    return _cut(statement, asked, IMAGES.c)
 
 
-@kept.kept
+@engine.kept
 def probe(asked: shape.Shape) -> Statement:
-    """What helps to choose: one row.
+    """Select one row that helps to choose the next statement.
 
-    How many images have each tag and property, up to ``:few``; the id of a
-    visible image, if there are more than :func:`full` should read; the edge.
+    Its columns are: the number of images with each tag and property, up to
+    ``:few``; the id of a visible image if there are too many for
+    :func:`full`, else null; the edge. The edge is null if none is needed.
     """
     counts: list[Any] = []
     if asked.tags or asked.properties:
@@ -124,7 +125,7 @@ def probe(asked: shape.Shape) -> Statement:
 
 
 def _many(asked: shape.Shape) -> Any:
-    """The id of image number ``:window`` of a branch that has so many."""
+    """Return the id of image number ``:window`` of a branch, or null."""
     parts = _branches(asked, None, keys=())
     ids = [
         part.with_only_columns(IMAGES.c.id)
@@ -137,20 +138,20 @@ def _many(asked: shape.Shape) -> Any:
 
 
 def _edge(asked: shape.Shape) -> Any:
-    """The first key of the last image of a page or window."""
+    """Return the first sort key of the last image of a page or window."""
     if not needs_edge(asked):
         return sa.null()
     keys = _keys(asked)[:1]
-    # A bound that holds for a part holds for all. Memberships have no index
-    # by key, and would be read twice.
+    # A bound of some branches is valid for all of them. Memberships are left
+    # out: they have no index by key, and would be read twice.
     part = [each for each in asked.branches if each.by != 'member']
     asked = asked._replace(branches=tuple(part) or asked.branches)
     whole = bool(residual(asked) or asked.tags or asked.properties)
     parts = _branches(asked, 'window' if whole else 'limit', keys=keys)
     merged = _union(parts).subquery()
-    found = sa.select(merged.c[keys[0][0]])
-    found = found.order_by(*order.by(keys, merged.c, asked.dialect))
-    return found.offset(_bound('before_edge')).limit(1).scalar_subquery()
+    statement = sa.select(merged.c[keys[0][0]])
+    statement = statement.order_by(*order.by(keys, merged.c, asked.dialect))
+    return statement.offset(_bound('before_edge')).limit(1).scalar_subquery()
 
 
 def _merged(
@@ -167,7 +168,7 @@ def _merged(
 
 
 def _union(parts: list[Statement]) -> Any:
-    # Each part is wrapped: SQLite takes no ORDER BY inside a UNION.
+    # Each part is a subquery, because SQLite allows no ORDER BY in a UNION.
     return sa.union_all(*(sa.select(part.subquery()) for part in parts))
 
 
@@ -178,85 +179,91 @@ def _branches(
     extra: tuple[conditions.Condition, ...] = (),
     keys: shape.Keys | None = None,
 ) -> list[Statement]:
-    """Every branch and range, each ordered and cut by itself.
+    """Return a statement for each branch and range, with order and limit.
 
-    :param keys: another order than that of the list
+    :param limit: name of the bound limit; None: no limit
+    :param keys: sort keys; None: the keys of the list
     """
     keys = _keys(asked) if keys is None else keys
     apart = bool(keys) and keys[0][0] in _INDEXED
-    wanted = [*conditions.listed(), *extra]
+    wanted = [*conditions.listed(asked), *extra]
     for each in _inner(asked):
         wanted.append(conditions.field(each))
     behind = _ranges(asked, edge)
-    found = []
+    branches = []
     for branch in asked.branches:
         parts, split = behind, apart
         if branch.by == 'member' and len(behind) > 1:
-            # No index by key here, and memberships are read only once.
+            # Memberships have no index by key, so all ranges are read with
+            # one statement.
             parts, split = (
                 [[sa.or_(*(sa.and_(*each) for each in behind))]],
                 False,
             )
         by = order.by(keys, IMAGES.c, asked.dialect, split)
         images = _branch(asked, branch).where(*wanted).order_by(*by)
-        found += [images.where(*part) for part in parts]
+        branches += [images.where(*part) for part in parts]
     if limit is None:
-        return found
-    return [part.limit(_bound(limit)) for part in found]
+        return branches
+    return [part.limit(_bound(limit)) for part in branches]
 
 
 def _branch(asked: shape.Shape, branch: visibility.Branch) -> Statement:
     if branch.by == 'member':
-        # Memberships first: what others share is most of a large cloud.
+        # Read memberships first, because most images of a large cloud are
+        # shared images of other projects.
         few = visibility.shared_with_caller(branch.any_status)
-        found = _joined(few, asked)
-        return found.where(
+        statement = _joined(few, asked)
+        return statement.where(
             IMAGES.c.visibility == branch.visibility, visibility.FOREIGN
         )
-    found = sa.select(*order.columns(asked.keys))
+    statement = sa.select(*order.columns(asked.keys))
     index = f'split_images_{branch.by}_{_walked(asked)}'
-    found = conditions.hinted(found, IMAGES, index, asked.dialect)
-    return found.where(visibility.condition(branch))
+    statement = conditions.hinted(statement, IMAGES, index, asked.dialect)
+    return statement.where(visibility.condition(branch))
 
 
 def _joined(few: Statement, asked: shape.Shape) -> Statement:
-    """The images whose ids ``few`` finds, each once; it is read first."""
-    found = sa.select(*order.columns(asked.keys))
+    """Select the images whose ids ``few`` finds, and read ``few`` first."""
+    statement = sa.select(*order.columns(asked.keys))
     if asked.dialect == 'postgresql':
-        # Of a join it would rather read all images.
+        # With a join, PostgreSQL would read all images.
         array = sa.func.array(few.scalar_subquery())
-        return found.where(IMAGES.c.id == sa.any_(array))
+        return statement.where(IMAGES.c.id == sa.any_(array))
     ids = few.distinct().subquery()
-    found = found.join_from(ids, IMAGES, IMAGES.c.id == ids.c.image_id)
-    return _first(found, asked.dialect)
+    statement = statement.join_from(ids, IMAGES, IMAGES.c.id == ids.c.image_id)
+    return _first(statement, asked.dialect)
 
 
 def _first(statement: Statement, dialect: str) -> Statement:
-    """Keep the order of the join, and reach images by their id."""
+    """Fix the order of the join, and read images by their primary key."""
     if dialect in shape.MYSQL:
         statement = statement.prefix_with('STRAIGHT_JOIN')
     return conditions.hinted(statement, IMAGES, 'PRIMARY', dialect)
 
 
 def _having(asked: shape.Shape, number: int) -> tuple[sa.Table, Statement]:
-    """The ids of images with a tag or, after those, a property."""
+    """Select the ids of images that have a tag or property.
+
+    :param number: number of the tag; properties are numbered after the tags
+    """
     if number < asked.tags:
         index, table = 'split_image_tags_value', TAGS
         same = conditions.tag_is(number)
     else:
         index, table = 'split_image_properties_value', PROPERTIES
         same = conditions.property_is(number - asked.tags, asked.dialect)
-    found = sa.select(table.c.image_id).where(same)
-    return table, conditions.hinted(found, table, index, asked.dialect)
+    statement = sa.select(table.c.image_id).where(same)
+    return table, conditions.hinted(statement, table, index, asked.dialect)
 
 
 def _every(asked: shape.Shape) -> list[conditions.Condition]:
-    """Conditions on an image, for plans that start elsewhere."""
-    found = [*conditions.listed(), conditions.visible(asked)]
-    found += [conditions.field(each) for each in asked.fields]
+    """Return all conditions on an image except tags and properties."""
+    all_conditions = [*conditions.listed(asked), conditions.visible(asked)]
+    all_conditions += [conditions.field(each) for each in asked.fields]
     if asked.nulls is not None:
-        found.append(order.behind(asked.keys, asked.nulls))
-    return found
+        all_conditions.append(order.behind(asked.keys, asked.nulls))
+    return all_conditions
 
 
 def _others(asked: shape.Shape, image_id: Any) -> list[conditions.Condition]:
@@ -267,7 +274,7 @@ def _others(asked: shape.Shape, image_id: Any) -> list[conditions.Condition]:
 
 
 def _inner(asked: shape.Shape) -> tuple[shape.Field, ...]:
-    """Conditions that the indexes of the branches answer."""
+    """Return the conditions that the indexes of the branches cover."""
     inner = (_walked(asked), 'status')
     return tuple(
         each
@@ -277,7 +284,7 @@ def _inner(asked: shape.Shape) -> tuple[shape.Field, ...]:
 
 
 def _walked(asked: shape.Shape) -> str:
-    """The key whose indexes are read."""
+    """Return the sort key whose indexes are read."""
     if _is_named(asked):
         return 'name'
     key = asked.keys[0][0]
@@ -289,7 +296,7 @@ def _is_named(asked: shape.Shape) -> bool:
 
 
 def _keys(asked: shape.Shape) -> shape.Keys:
-    """The sort keys that differ between the images of a page."""
+    """Return the sort keys that can differ between images of a page."""
     if _is_named(asked):
         return tuple(each for each in asked.keys if each[0] != 'name')
     return asked.keys
@@ -305,10 +312,10 @@ def _ranges(asked: shape.Shape, edge: bool) -> list[Any]:
 
 
 def _cut(
-    found: Statement, asked: shape.Shape, source: Any, limit: str = 'limit'
+    statement: Statement, asked: shape.Shape, source: Any, limit: str = 'limit'
 ) -> Statement:
     by = order.by(_keys(asked), source, asked.dialect)
-    return found.order_by(*by).limit(_bound(limit))
+    return statement.order_by(*by).limit(_bound(limit))
 
 
 def _bound(name: str) -> sa.BindParameter[int]:

@@ -1,6 +1,6 @@
-"""The alembic environment: the way of a database from Liberty to today.
+"""The alembic environment: upgrades of a database from Liberty to now.
 
-It needs no ini file: ``glance_registry.db.migration`` hands in the
-connection. ``versions`` holds the graph, ``data_migrations`` what moves rows
-between an expand and the contract that needs them moved.
+It needs no ini file: ``glance_registry.db.migration`` passes the connection.
+``versions`` has the revisions of the schema, ``data_migrations`` the
+migrations of rows between an expand and its contract.
 """

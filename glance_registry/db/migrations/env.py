@@ -1,12 +1,12 @@
-"""What alembic runs: the wanted revisions, on the connection handed in."""
+"""Run by alembic: applies the revisions on the connection it is passed."""
 
 from alembic import context
 
 from glance_registry.db import models
 
 connection = context.config.attributes['connection']
-# SQLite can undo DDL as well, once the driver is kept from committing by
-# itself; alembic does not expect that.
+# SQLite can roll back DDL too, if the driver does not commit implicitly.
+# Alembic does not know that, so it is set here.
 can_undo = connection.dialect.name in ('sqlite', 'postgresql')
 context.configure(
     connection=connection,

@@ -1,7 +1,8 @@
-"""Schema steps that may be repeated.
+"""Schema changes that can be repeated.
 
-MySQL commits every DDL statement at once: a revision that was interrupted
-begins again with a part of its work done. So each step looks first.
+MySQL commits every DDL statement immediately, so an interrupted revision is
+run again with a part of its work done. Therefore each function first checks
+whether its change is already made.
 """
 
 from typing import Any
@@ -12,23 +13,23 @@ from sqlalchemy import schema
 
 
 class Refused(Exception):
-    """A step that would lose something, or that the engine forbids."""
+    """The step would lose data, or the engine does not allow it."""
 
 
 def dialect() -> str:
-    """The engine at work; MariaDB counts as mysql."""
+    """Return the dialect of the engine; MariaDB is ``mysql``."""
     name = op.get_bind().dialect.name
     return 'mysql' if name == 'mariadb' else name
 
 
 def has_column(table: str, column: str) -> bool:
-    found = sa.inspect(op.get_bind()).get_columns(table)
-    return column in {each['name'] for each in found}
+    columns = sa.inspect(op.get_bind()).get_columns(table)
+    return column in {each['name'] for each in columns}
 
 
 def has_index(table: str, index: str) -> bool:
-    found = sa.inspect(op.get_bind()).get_indexes(table)
-    return index in {each['name'] for each in found}
+    indexes = sa.inspect(op.get_bind()).get_indexes(table)
+    return index in {each['name'] for each in indexes}
 
 
 def create_table(name: str, *items: schema.SchemaItem, **options: Any) -> None:
@@ -58,23 +59,23 @@ def drop_index(name: str, table: str) -> None:
 
 
 def boolean() -> sa.Boolean:
-    """A boolean for ``add_column``.
+    """Return a Boolean type for ``add_column``.
 
-    Without native booleans a CHECK guards the values, except where a column
-    is added in SQLite, which cannot add constraints to a table.
+    On engines without native Booleans, a CHECK restricts the values. SQLite
+    has none here, because it cannot add constraints to an existing table.
     """
     return sa.Boolean(create_constraint=dialect() != 'sqlite')
 
 
 def charset_of_images() -> dict[str, str]:
-    """Table options for MySQL: the character set of the images' ids.
+    """Return table options for MySQL: the character set of ``images.id``.
 
-    A foreign key and a comparison need columns of one character set, and
-    operators have converted their tables.
+    Foreign keys and comparisons need columns of the same character set, and
+    operators may have converted their tables to another one.
     """
     if dialect() != 'mysql':
         return {}
-    found = op.get_bind().execute(
+    row = op.get_bind().execute(
         sa.text(
             'SELECT character_set_name, collation_name'
             ' FROM information_schema.columns'
@@ -82,5 +83,5 @@ def charset_of_images() -> dict[str, str]:
             " AND table_name = 'images' AND column_name = 'id'"
         )
     )
-    charset, collation = found.one()
+    charset, collation = row.one()
     return {'mysql_charset': charset, 'mysql_collate': collation}

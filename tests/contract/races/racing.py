@@ -1,7 +1,7 @@
-"""Races that the database decides, run again and again on every engine.
+"""Base of tests of races that the database decides, on every engine.
 
-Whoever comes first, the outcomes and what is in the tables afterwards must
-be those of one after the other: see each test.
+Each race is repeated. In any order of the requests, their responses and the
+contents of the tables must be as if one request had followed the other.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from tests import base
 from tests import databases
 from tests.contract import racers
 
-#: Of each race in threads, and again in processes.
+#: Number of times that each race runs in threads, and again in processes.
 ROUNDS = 8
 RACERS = 3
 QUOTA = 3
@@ -45,7 +45,7 @@ def stored(transfer_id: str) -> dict[str, Any]:
 
 
 class Races:
-    """What the races of every engine share."""
+    """The base of the races on every engine."""
 
     kind: str
 
@@ -64,7 +64,7 @@ class Races:
         for _ in range(ROUNDS):
             yield from self.tracks
 
-    # What is raced for.
+    # The objects of the races.
 
     def image(self, image_id: str | None = None, **values: Any) -> str:
         image_id = image_id or str(uuid.uuid4())
@@ -91,7 +91,7 @@ class Races:
         return {'transfer_id': transfer_id, 'node': 'here', 'size': None}
 
     def claimed(self) -> tuple[str, str]:
-        """An image being uploaded, and its transfer."""
+        """Begin an upload; return the ids of the image and the transfer."""
         image_id, transfer_id = self.image(), str(uuid.uuid4())
         self.service.registry.claim_upload(
             self.alice, image_id, self.claim(transfer_id)
@@ -107,7 +107,7 @@ class Races:
         body = json.dumps(operations).encode()
         return ('http', 'PATCH', f'/v2/images/{image_id}', body, PATCH)
 
-    # What came of it.
+    # Checks of the results.
 
     def rows(self, table: sa.Table, image_id: str) -> Sequence[sa.Row[Any]]:
         statement = sa.select(table).where(table.c.image_id == image_id)
@@ -128,7 +128,11 @@ class Races:
         self.assertEqual(Counter(codes), found, outcomes)
 
     def assert_consistent(self, image_id: str) -> Any:
-        """Saving with one transfer, active with one location, or neither."""
+        """Check that the status of an image matches its rows.
+
+        It is saving with one transfer, active with one location, or has
+        another status and neither.
+        """
         image = self.show(image_id)
         transfers = self.rows(models.image_transfers, image_id)
         locations = self.live(models.image_locations, image_id)

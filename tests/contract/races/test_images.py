@@ -1,4 +1,4 @@
-"""Changes of one image at once: its document, tags, members."""
+"""Concurrent changes of one image: its document, tags, members."""
 
 import unittest
 import uuid
@@ -28,7 +28,7 @@ class Changes(racing.Races):
             self.assert_codes(outcomes, 'ok', 'not_found', 'not_found')
 
     def test_patches_of_one_image(self) -> None:
-        """Both are there: the second is computed anew."""
+        """All changes are stored: a patch that conflicts is computed again."""
         for track in self.rounds():
             image_id = self.image()
             outcomes = track.race(
@@ -54,7 +54,7 @@ class Changes(racing.Races):
             self.assertEqual(4, image['row_version'])
 
     def test_same_property_set(self) -> None:
-        """It keeps one row for life."""
+        """The property has only one row."""
         for track in self.rounds():
             image_id = self.image()
             outcomes = track.race(
@@ -70,7 +70,7 @@ class Changes(racing.Races):
             self.assertEqual(2, len(rows))
 
     def test_update_on_condition(self) -> None:
-        """Of changes of one version one wins."""
+        """Of several changes of the same version only one succeeds."""
         for track in self.rounds():
             image_id = self.image()
             changes = [
@@ -199,7 +199,7 @@ class Members(racing.Races):
     def test_same_member_added(self) -> None:
         for track in self.rounds():
             image_id = self.image()
-            for rows in (1, 1):  # and once more when it has been one
+            for rows in (1, 1):  # repeated with a former member
                 outcomes = track.race(
                     [self.add(image_id, 'p2')] * racing.RACERS
                 )
@@ -221,7 +221,7 @@ class Members(racing.Races):
             self.assert_codes(outcomes, 'ok', 'not_found', 'not_found')
 
     def test_accepted_against_deleted(self) -> None:
-        """bob sees the image as its member: also that is decided once."""
+        """A member that is deleted can no longer accept the image."""
         for track in self.rounds():
             image_id = self.image()
             self.service.registry.create_member(

@@ -1,7 +1,7 @@
-"""Races about locations and deletions, on every engine.
+"""Races of changes of locations and deletions, on every engine.
 
-Whoever comes first, what is in the tables afterwards is that of one after
-the other.
+In any order of the requests, the contents of the tables must be as if one
+request had followed the other.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ class Locations(racing.Races):
         return image_id, transfer_id
 
     def with_two(self) -> Any:
-        """An active image with two locations."""
+        """Create an active image with two locations."""
         image_id = self.image()
         places = [{'url': f'rbd://{name}', 'metadata': {}} for name in 'ab']
         self.service.registry.update_image(
@@ -118,7 +118,7 @@ class Locations(racing.Races):
             self.assertIn(told, ('ok', 'not_found'))
 
     def test_changes_of_locations(self) -> None:
-        """One is written, the other sees that it came too late."""
+        """One change succeeds, the other one fails as outdated."""
         for track in self.rounds():
             image = self.with_two()
             first, second = image['locations']
@@ -135,7 +135,7 @@ class Locations(racing.Races):
             self.assertEqual(1, len(self.show(image['id'])['locations']))
 
     def test_a_removal_that_is_undone_against_a_deletion(self) -> None:
-        """No location lives on without its image."""
+        """A deleted image has no live location."""
         for track in self.rounds():
             image = self.with_two()
             first, second = image['locations']
@@ -155,7 +155,7 @@ class Locations(racing.Races):
             )
             self.assertEqual(('ok', 'ok'), (settled[0], deleted))
             self.assertFalse(self.live(models.image_locations, image['id']))
-            # Its data is the deletion's, or still the scrubber's.
+            # Either the deletion returns the data, or it is still pending.
             pending = ('pending_delete', True) in self.statuses(image['id'])
             self.assertEqual(pending, len(gone['locations']) == 1)
 

@@ -1,4 +1,4 @@
-"""Uploads against each other, against deletions and the sweeper."""
+"""Races of uploads with other uploads, with deletions and the sweeper."""
 
 import unittest
 import uuid
@@ -25,7 +25,7 @@ class Uploads(racing.Races):
             self.assert_consistent(image_id)
 
     def test_same_claim_repeated(self) -> None:
-        """The answer was lost, and the first is still at work."""
+        """The client repeats a request that is still running."""
         for track in self.rounds():
             image_id, transfer_id = self.image(), str(uuid.uuid4())
             call = (
@@ -70,7 +70,7 @@ class Uploads(racing.Races):
     def test_finish_against_abandon(self) -> None:
         for track in self.rounds():
             image_id, transfer_id = self.claimed()
-            (finished, _), (code, unused) = track.race(
+            (finished, _), (code, ended) = track.race(
                 [
                     (
                         'finish_upload',
@@ -88,11 +88,12 @@ class Uploads(racing.Races):
             self.assertEqual('ok', code)
             self.assertEqual(
                 ('active', False) if finished == 'ok' else ('queued', True),
-                (status, unused),
+                (status, ended['data_is_unused']),
             )
+            self.assertEqual(status, ended['status'])
 
     def test_finish_against_delete(self) -> None:
-        """The bytes are known to one of the two."""
+        """Either the deleted image has the location, or a transfer exists."""
         for track in self.rounds():
             image_id, transfer_id = self.claimed()
             (finished, _), (deleted, image) = track.race(
@@ -109,7 +110,7 @@ class Uploads(racing.Races):
             self.assertEqual('ok', deleted)
             self.assertIn(finished, ('ok', 'not_found'))
             self.assertEqual(finished == 'ok', len(image['locations']) == 1)
-            # An upload that did not get through has yet to give its bytes up.
+            # A failed upload keeps its transfer until its bytes are removed.
             transfers = self.rows(models.image_transfers, image_id)
             self.assertEqual(finished != 'ok', len(transfers) == 1)
             self.assertFalse(self.live(models.image_locations, image_id))

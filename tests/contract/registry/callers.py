@@ -1,4 +1,4 @@
-"""Who asks the registry, and what the tests of its operations share."""
+"""Callers of the registry, and the base of the tests of its operations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,15 +41,15 @@ class RegistryTestCase(base.ServiceTestCase):
 
     def create(
         self,
-        asking: context.RequestContext = ALICE,
+        caller: context.RequestContext = ALICE,
         properties: dict[str, str] | None = None,
         tags: list[str] | None = None,
         **values: Any,
     ) -> contract.Image:
-        values.setdefault('owner', asking.project_id)
+        values.setdefault('owner', caller.project_id)
         values.setdefault('visibility', 'shared')
         return self.client.create_image(
-            asking,
+            caller,
             {
                 'id': str(uuid.uuid4()),
                 'values': values,
@@ -59,10 +59,10 @@ class RegistryTestCase(base.ServiceTestCase):
         )
 
     def claim(
-        self, image_id: str, transfer: str, asking: Any = ALICE
+        self, image_id: str, transfer: str, caller: Any = ALICE
     ) -> contract.Claimed:
         return self.client.claim_upload(
-            asking,
+            caller,
             image_id,
             {'transfer_id': transfer, 'node': 'n', 'size': 5},
         )
@@ -113,7 +113,7 @@ class RegistryTestCase(base.ServiceTestCase):
     def expect(
         self, error: type[errors.Error], call: Callable[..., Any], *args: Any
     ) -> None:
-        """Exactly this class comes back over the wire."""
+        """Check that the client raises exactly this class of error."""
         with self.assertRaises(errors.Error) as caught:
             call(*args)
         self.assertIs(error, type(caught.exception), caught.exception)

@@ -16,18 +16,26 @@ HOUR = 3600
 
 class TestLeftovers(callers.RegistryTestCase):
     def take(
-        self, holder: str = 'a', node: str = 'n', store: str | None = 's'
+        self,
+        holder: str = 'a',
+        node: str = 'n',
+        store: str | None = 's',
+        **rest: Any,
     ) -> list[contract.Leftover]:
+        wanted: Any = {'holder': holder, 'node': node, 'store': store}
         return self.client.take_leftovers(
-            callers.ADMIN,
-            {'holder': holder, 'node': node, 'store': store, 'limit': 10},
+            callers.ADMIN, {**wanted, 'limit': 10, **rest}
         )
+
+    def settle(self, **rest: Any) -> None:
+        removed: Any = {'done': [], **rest}
+        self.client.settle_leftovers(callers.ADMIN, removed)
 
     def removal(self, removal_id: str) -> contract.Removal:
         return {'id': removal_id, 'node': 'n', 'store': 's'}
 
     def deleted(self, removal_id: str = 'r', **rest: Any) -> str:
-        """An image that was deleted, with its data still to be removed."""
+        """Delete an image whose data is still to be removed; return its id."""
         image_id = self.with_locations('file:///a', 'file:///b')['id']
         self.client.delete_image(
             callers.ALICE,
@@ -41,7 +49,7 @@ class TestLeftovers(callers.RegistryTestCase):
         return image_id
 
     def move_due(self, seconds: int) -> None:
-        """Let all be due so many seconds from the database's now."""
+        """Make all leftovers due in some seconds, by the database's clock."""
         due_at = clock.after(seconds)
         statement = models.image_leftovers.update().values(due_at=due_at)
         self.service.database.write(
@@ -60,9 +68,9 @@ class TestLeftovers(callers.RegistryTestCase):
         return image.status, mine
 
     def test_take_leftovers(self) -> None:
-        """One at a time, when it is due, where the store is."""
+        """Only one glance-api that has the store gets a due leftover."""
         image_id = self.deleted()
-        self.assertEqual([], self.take())  # the request works on it
+        self.assertEqual([], self.take())  # the deletion holds it
         self.move_due(0)
         self.assertEqual([], self.take(store='other'))
         self.assertEqual([], self.take(store=None))
@@ -104,7 +112,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.assertEqual('pending_delete', self.statuses(image_id)[0])
 
     def test_check_leftovers(self) -> None:
-        """In use while an upload runs; then the image's own, or nobody's."""
+        """Data is in use during an upload; later if the image has it."""
         running = self.create()['id']
         self.claim(running, 't1')
         active = self.create()['id']
@@ -119,7 +127,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.assertEqual(['file:///somewhere/x'], found['urls'][active])
 
     def test_settle_leftovers(self) -> None:
-        """What failed is shown as pending_delete, and comes back later."""
+        """Data whose removal failed is pending_delete, and due again later."""
         image_id = self.deleted()
         self.assertEqual(('deleted', {'deleted'}), self.statuses(image_id))
         for tries in (1, 2):
@@ -142,6 +150,124 @@ class TestLeftovers(callers.RegistryTestCase):
             self.assertEqual(('deleted', {'deleted'}), self.statuses(image_id))
             self.assertEqual([], self.rows())
 
+    def test_the_children_end_with_a_held_image(self) -> None:
+        """Else the row of the image could never be purged."""
+        created = self.create(tags=['t'], properties={'p': 'v'})
+        image_id = self.change_locations(
+            created, [{'url': 'file:///a', 'metadata': {}}]
+        )['id']
+        self.client.create_member(
+            callers.ALICE, image_id, {'member': 'p2', 'quota': -1}
+        )
+        self.client.delete_image(
+            callers.ALICE,
+            image_id,
+            {
+                'row_version': None,
+                'removal': self.removal('r'),
+                'data': 'held',
+            },
+        )
+        self.move_due(0)
+        self.take()
+        self.settle(done=['r'])
+        (image,) = [r for r in self.rows(models.images) if r.id == image_id]
+        self.assertEqual('deleted', image.status)
+        for table in (
+            models.image_properties,
+            models.image_tags,
+            models.image_members,
+        ):
+            (row,) = [r for r in self.rows(table) if r.image_id == image_id]
+            self.assertTrue(row.deleted, table.name)
+            self.assertEqual(image.deleted_at, row.deleted_at, table.name)
+
+    def test_hosts_with_different_stores_remove_it_together(self) -> None:
+        """Each removes its part; neither has all stores of the image."""
+        image_id = self.deleted()
+        for url in ('file:///a', 'file:///b'):
+            self.move_due(0)
+            (taken,) = self.take(elsewhere=True)
+            ids = dict(
+                zip(taken['urls'] or (), taken['locations'], strict=True)
+            )
+            self.settle(elsewhere=['r'], removed={'r': [ids[url]]})
+            if url == 'file:///a':
+                self.assertEqual(
+                    ('pending_delete', {'deleted', 'pending_delete'}),
+                    self.statuses(image_id),
+                )
+                self.assertEqual(['file:///b'], list(ids)[1:])
+        self.assertEqual(['file:///b'], list(ids))
+        self.assertEqual([], self.rows())
+        self.assertEqual(('deleted', {'deleted'}), self.statuses(image_id))
+
+    def test_only_clients_that_keep_it_get_data_of_any_store(self) -> None:
+        """One of an older release counts what it does not have as removed."""
+        self.deleted()
+        self.settle(elsewhere=['r'])
+        self.move_due(0)
+        self.assertEqual([], self.take(node='other'))
+        self.assertEqual(1, len(self.take(node='other', elsewhere=True)))
+
+    def test_an_image_that_receives_data_keeps_it(self) -> None:
+        """An import may write at the URL of a removed location."""
+        image, _ = self.remove_location()
+        self.move_due(0)
+        insert = models.image_transfers.insert().values(
+            id='t1',
+            image_id=image['id'],
+            node='n',
+            kind='import',
+            started_at=engine.now(),
+            beat_at=engine.now(),
+            expires_at=engine.now(),
+            renewals=0,
+        )
+        self.service.database.write(
+            lambda connection: connection.execute(insert)
+        )
+        self.assertEqual([], self.take())
+        self.service.database.write(
+            lambda connection: connection.execute(
+                models.image_transfers.delete()
+            )
+        )
+        self.assertEqual(1, len(self.take()))
+
+    def test_a_url_that_is_back_in_another_store(self) -> None:
+        for scheme, is_removed in (('gridfs', True), ('file', False)):
+            url = f'{scheme}:///x'
+            image = self.with_locations('http://a/', url)
+            other, gone = image['locations']
+            metadata = models.image_locations.update().where(
+                models.image_locations.c.id == gone['id']
+            )
+            self.service.database.write(
+                lambda connection, update=metadata: connection.execute(
+                    update.values(meta_data={'store': 'old'})
+                )
+            )
+            self.client.update_image(
+                callers.ALICE,
+                image['id'],
+                {
+                    'row_version': image['row_version'],
+                    'values': {},
+                    'properties': {},
+                    'locations': [
+                        other,
+                        {'url': url, 'metadata': {'store': 'new'}},
+                    ],
+                    'pending': [gone['id']],
+                    'removal': self.removal(scheme),
+                },
+            )
+            self.move_due(0)
+            (taken,) = self.take()
+            self.assertEqual([url] if is_removed else [], taken['urls'])
+            self.settle(done=[scheme])
+
     def test_pauses_grow_up_to_an_hour(self) -> None:
         self.deleted()
         due = []
@@ -160,7 +286,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.assertEqual(sorted(due), due)
 
     def test_what_another_took_does_not_come_back(self) -> None:
-        """The other one may have removed the data."""
+        """The image is not restored: its data may have been removed."""
         image_id = self.deleted(data='held')
         end: contract.DeletionEnd = {
             'status': 'active',

@@ -128,7 +128,7 @@ class TestLocations(callers.RegistryTestCase):
             image = self.client.get_image(callers.ALICE, image['id'])
             urls = [place['url'] for place in image['locations']]
             self.assertEqual(left, urls)
-        # What is not pending is not touched.
+        # Locations that are not pending are not changed.
         self.client.settle_locations(
             callers.ALICE, image['id'], [second['id']], False
         )

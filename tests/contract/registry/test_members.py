@@ -28,12 +28,12 @@ class TestMembers(callers.RegistryTestCase):
             self.client.create_member(
                 callers.ALICE, image_id, {'member': project, 'quota': -1}
             )
-        for asking, seen, member in (
+        for caller, seen, member in (
             (callers.ALICE, ['p2', 'p3'], None),
             (callers.ADMIN, ['p2', 'p3'], None),
             (callers.BOB, ['p2'], 'p2'),
         ):
-            found = self.client.list_members(asking, image_id)
+            found = self.client.list_members(caller, image_id)
             self.assertEqual(seen, [m['member_id'] for m in found['members']])
             self.assertEqual(member, found['image']['member'])
         self.expect(

@@ -1,30 +1,44 @@
-"""The table of operations (glance/common/contract/), and who tests each."""
+"""The table of operations (glance/common/contract/), and their tests."""
 
 import unittest
 
 from glance import registry_client
 from glance.common import contract
 from glance_registry import operations
+from tests.contract.registry import test_cache
 from tests.contract.registry import test_images
+from tests.contract.registry import test_imports
+from tests.contract.registry import test_integrity
 from tests.contract.registry import test_leftovers
 from tests.contract.registry import test_locations
 from tests.contract.registry import test_members
+from tests.contract.registry import test_metadefs
+from tests.contract.registry import test_pending
+from tests.contract.registry import test_sharing
 from tests.contract.registry import test_tags
+from tests.contract.registry import test_tasks
 from tests.contract.registry import test_uploads
 
 SUITES = (
+    test_cache.TestCache,
     test_images.TestImages,
+    test_imports.TestImports,
+    test_integrity.TestIntegrity,
     test_leftovers.TestLeftovers,
     test_locations.TestLocations,
     test_members.TestMembers,
+    test_metadefs.TestMetadefs,
+    test_pending.TestPending,
+    test_sharing.TestSharing,
     test_tags.TestTags,
+    test_tasks.TestTasks,
     test_uploads.TestUploads,
 )
 
 
 class TestTable(unittest.TestCase):
     def test_every_operation_has_a_test_and_a_method(self) -> None:
-        """One test per operation: ``test_<operation>``, in one suite."""
+        """Exactly one suite has the test ``test_<operation>``."""
         for name in contract.OPERATIONS:
             tested = [hasattr(suite, f'test_{name}') for suite in SUITES]
             with self.subTest(name):

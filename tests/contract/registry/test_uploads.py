@@ -1,5 +1,6 @@
 """Uploads: claimed, kept alive, finished or abandoned."""
 
+from glance.common import contract
 from glance.common import errors
 from tests.contract.registry import callers
 
@@ -39,24 +40,49 @@ class TestUploads(callers.RegistryTestCase):
             self.stored('t9'),
         )
 
+    def test_finish_upload_to_several_stores(self) -> None:
+        image_id = self.create()['id']
+        self.claim(image_id, 't1')
+        stored = self.stored('t1')
+        stored['further_locations'] = [
+            {'url': 'file:///elsewhere/x', 'metadata': {}}
+        ]
+        image = self.client.finish_upload(callers.ALICE, image_id, stored)
+        self.assertEqual(
+            ['file:///somewhere/x', 'file:///elsewhere/x'],
+            [location['url'] for location in image['locations']],
+        )
+
     def test_abandon_upload(self) -> None:
         image_id = self.create()['id']
         self.claim(image_id, 't1')
         for _ in range(2):
-            unused = self.client.abandon_upload(
+            ended = self.client.abandon_upload(
                 callers.ALICE, image_id, {'transfer_id': 't1'}
             )
-            self.assertTrue(unused)
+            self.assertEqual(
+                {'data_is_unused': True, 'status': 'queued'}, ended
+            )
         image = self.client.get_image(callers.ALICE, image_id)
         self.assertEqual('queued', image['status'])
         self.claim(image_id, 't2')
         self.client.finish_upload(callers.ALICE, image_id, self.stored('t2'))
-        unused = self.client.abandon_upload(
+        ended = self.client.abandon_upload(
             callers.ALICE, image_id, {'transfer_id': 't2'}
         )
-        self.assertFalse(unused)
+        self.assertEqual({'data_is_unused': False, 'status': 'active'}, ended)
         image = self.client.get_image(callers.ALICE, image_id)
         self.assertEqual('active', image['status'])
+
+    def test_abandon_upload_of_a_deleted_image(self) -> None:
+        image_id = self.create()['id']
+        self.claim(image_id, 't1')
+        gone: contract.Expected = {'row_version': None}
+        self.client.delete_image(callers.ALICE, image_id, gone)
+        ended = self.client.abandon_upload(
+            callers.ALICE, image_id, {'transfer_id': 't1'}
+        )
+        self.assertEqual({'data_is_unused': True, 'status': None}, ended)
 
     def test_renew_transfers(self) -> None:
         image_id = self.create()['id']

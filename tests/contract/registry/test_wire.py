@@ -1,4 +1,4 @@
-"""What crosses besides documents."""
+"""What requests and responses carry in addition to documents."""
 
 from typing import Any
 
@@ -28,17 +28,19 @@ class TestWire(callers.RegistryTestCase):
                     error.status == 500 and code != 'database_fault'
                 ):
                     expected = errors.RegistryUnavailable
+                elif code == 'method_not_allowed':
+                    expected = errors.RegistryOutdated
                 self.expect(expected, client.get_image, callers.ALICE, 'x')
 
     def test_the_request_id_crosses(self) -> None:
         wire = _Fixed(registry_client.Answer(204, b''))
         client = registry_client.RegistryClient(wire)
-        asking = callers.caller('p1', request_id='req-abc')
-        client.delete_tag(asking, 'x', 'y')
+        caller = callers.caller('p1', request_id='req-abc')
+        client.delete_tag(caller, 'x', 'y')
         self.assertEqual('req-abc', wire.headers[context.REQUEST_ID])
 
     def test_a_token_crosses_or_the_identity_does(self) -> None:
-        asking = callers.caller('p1', auth_token='t0', user_id='u1')
+        caller = callers.caller('p1', auth_token='t0', user_id='u1')
         for send_identity, present, absent in (
             (True, 'X-Project-Id', 'X-Auth-Token'),
             (False, 'X-Auth-Token', 'X-Project-Id'),
@@ -47,7 +49,7 @@ class TestWire(callers.RegistryTestCase):
             client = registry_client.RegistryClient(
                 wire, send_identity_headers=send_identity, secret=base.SECRET
             )
-            client.delete_tag(asking, 'x', 'y')
+            client.delete_tag(caller, 'x', 'y')
             self.assertIn(present, wire.headers)
             self.assertNotIn(absent, wire.headers)
 
@@ -81,7 +83,7 @@ class TestWire(callers.RegistryTestCase):
 
 
 class _Fixed:
-    """A transport with one answer, which remembers the request."""
+    """A transport with a fixed response, which records the request."""
 
     def __init__(self, answer: registry_client.Answer) -> None:
         self._answer = answer

@@ -1,6 +1,6 @@
 """Bad requests, each with the status it should have.
 
-They are made from raw bytes where a client library would refuse to send
+They are written as raw bytes where a client library would refuse to send
 them.
 """
 
@@ -50,7 +50,7 @@ class BadInputTestCase(base.ServiceTestCase):
         content_type: str = '',
         **environ: Any,
     ) -> webob.Response:
-        """A request whose target is decoded as a server decodes it."""
+        """Send a request; its target is decoded as by a server."""
         path, _, query = target.partition('?')
         request = webob.Request.blank('/', headers=base.identity('alice'))
         request.environ.update(
@@ -73,7 +73,7 @@ class BadInputTestCase(base.ServiceTestCase):
     def check(self, bad: Bad) -> webob.Response:
         response = self.raw(bad.method, bad.target, bad.body, bad.content_type)
         self.assertEqual(bad.status, response.status_int, response.text[:500])
-        # The whole of a bad value is not sent back.
+        # The response does not repeat a long bad value completely.
         self.assertLess(len(response.body), 16_384)
         return response
 

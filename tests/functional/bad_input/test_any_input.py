@@ -1,4 +1,4 @@
-"""Whatever comes: an answer that blames the client, or a good image."""
+"""Any input leads to a client error, or to a valid image."""
 
 from typing import Any
 import urllib.parse

@@ -1,4 +1,4 @@
-"""Odd headers."""
+"""Unusual and invalid headers."""
 
 from tests.functional.bad_input import inputs
 

@@ -1,4 +1,4 @@
-"""Bad documents and patches of images."""
+"""Invalid documents and patches of images."""
 
 from typing import Any
 
@@ -165,7 +165,7 @@ class TestImages(inputs.BadInputTestCase):
         self.check_all(PATCHES)
 
     def test_an_error_tells_nothing_of_the_inside(self) -> None:
-        """OSSA-2013-002: no path, no URL, no trace in an error."""
+        """OSSA-2013-002: errors have no file path, URL or traceback."""
         # covers 2.6-10
         image_id = self.image(data=b'hello')
         self.service.images.joinpath(image_id).unlink()

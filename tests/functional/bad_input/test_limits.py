@@ -1,4 +1,4 @@
-"""The largest input that is accepted comes back whole."""
+"""The largest accepted input is stored and returned completely."""
 
 from tests.functional.bad_input import inputs
 

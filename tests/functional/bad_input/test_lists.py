@@ -1,4 +1,4 @@
-"""Bad parameters of lists."""
+"""Invalid parameters of lists."""
 
 from tests.functional.bad_input import inputs
 

@@ -1,8 +1,8 @@
-"""Odd ids, tags, members, bodies where none belong."""
+"""Unusual ids, tags and members, and bodies in requests that have none."""
 
 from tests.functional.bad_input import inputs
 
-#: What stands where an id is expected; all are 404 or, no UTF-8, 400.
+#: Values instead of an id; the status is 404, or 400 if not UTF-8.
 ODD_IDS = {
     '..': 404,
     '.': 404,

@@ -1,4 +1,4 @@
-"""Registering locations, beside a real web server."""
+"""Registration of locations, with a real web server."""
 
 import hashlib
 from typing import Any
@@ -20,7 +20,7 @@ WRONG = {'os_hash_algo': 'sha256', 'os_hash_value': '0' * 64}
 
 class ImportTestCase(base.ServiceTestCase):
     options: dict[str, Any] = {}
-    #: Tasks run within their request, so that nothing has to be waited for.
+    #: Run tasks within their requests, so that tests need not wait.
     inline = True
 
     def setUp(self) -> None:
@@ -62,7 +62,7 @@ class ImportTestCase(base.ServiceTestCase):
         self.assertEqual(values, shown)
 
     def assert_failed(self, image_id: str, reason: str | None = None) -> None:
-        """It is queued again, without any data, and says why."""
+        """Check that the image is queued, without data, with the reason."""
         self.assert_image(
             image_id,
             status='queued',

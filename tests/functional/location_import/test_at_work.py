@@ -1,4 +1,4 @@
-"""With threads, as it really is."""
+"""Registration of locations with real threads."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from glance_registry.db import transfers as db_transfers
 from tests.contract import racers
 from tests.functional.location_import import importing
 
-#: What takes longer is a hang.
+#: A call that takes longer is considered to hang.
 SECONDS = 30.0
 _Thread = threading.Thread
 
@@ -45,7 +45,7 @@ class TestAtWork(importing.ImportTestCase):
         return thread
 
     def join_tasks(self) -> None:
-        """The database must not be closed under a task."""
+        """Wait for all tasks, before the database is closed."""
         self.go.set()
         for thread in self.threads:
             thread.join(SECONDS)
@@ -64,12 +64,17 @@ class TestAtWork(importing.ImportTestCase):
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=importing.CLAIM))
         self.assertTrue(self.asked.acquire(timeout=SECONDS))
-        self.assert_image(image_id, status='importing')
+        path = f'/v2/images/{image_id}/tasks'
+        (task,) = self.call('GET', path).json['tasks']
+        self.assert_image(
+            image_id, status='importing', os_glance_import_task=task['id']
+        )
         self.assert_status(409, self.post(image_id))
         response = self.call('PUT', f'/v2/images/{image_id}/file', b'x')
         self.assert_status(409, response)
         self.go.set()
         self.await_image(image_id, status='active', **importing.CLAIM)
+        self.assert_image(image_id, os_glance_import_task=None)
 
     def test_active_while_hashes_are_found_out(self) -> None:
         image_id = self.image()
@@ -136,7 +141,7 @@ class TestAtWork(importing.ImportTestCase):
         self.patched(transfers.Transfers, 'hold', note)
         self.assert_status(202, self.post(image_id, claim=importing.CLAIM))
         self.assertTrue(self.asked.acquire(timeout=SECONDS))
-        # The worker is taken for dead.
+        # The worker is considered dead.
         racers.lapse(self.service.database, held[0].id)
         self.assertEqual([image_id], racers.sweep(self.service.database))
         self.assert_image(
@@ -149,8 +154,10 @@ class TestAtWork(importing.ImportTestCase):
         with self.assertLogs(location_import.LOG, 'WARNING') as logged:
             self.go.set()
             self.until(lambda: logged.output)
-        self.assertIn('The upload was given up', str(logged.output))
-        self.assert_image(image_id, status='queued')
+        self.assertIn('The upload was cancelled', str(logged.output))
+        self.assert_image(
+            image_id, status='queued', os_glance_import_task=None
+        )
 
     def test_a_dead_worker_leaves_an_active_image_alone(self) -> None:
         image_id = self.image()

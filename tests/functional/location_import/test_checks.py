@@ -1,4 +1,4 @@
-"""The checks of a new location, in their order."""
+"""The checks of a new location, and their order."""
 
 import hashlib
 from unittest import mock
@@ -97,7 +97,7 @@ class TestChecks(importing.ImportTestCase):
         self.assert_status(202, self.post(public, caller='nova'))
 
     def test_5_only_services_name_what_is_no_web_server(self) -> None:
-        """OSSA-2014-041, OSSA-2015-002: nobody names a file."""
+        """OSSA-2014-041, OSSA-2015-002: no caller may use a file URL."""
         # covers 14.1-5
         image_id = self.image(visibility='public', caller='admin')
         for url in ('rbd://a/b/c/d', 'file:///etc/passwd', 'x', ''):
@@ -115,7 +115,7 @@ class TestChecks(importing.ImportTestCase):
             {'url': 'rbd://a/b/c/d'},
             headers={'X-Service-Roles': 'service'},
         )
-        self.assert_status(400, response)  # not 403: but there is no rbd
+        self.assert_status(400, response)  # allowed, but there is no rbd store
 
     def test_6_no_such_hash(self) -> None:
         # covers 14.1-6
@@ -163,7 +163,7 @@ class TestChecks(importing.ImportTestCase):
         self.assert_image(image_id, status='queued')
 
     def test_what_fails_later_has_one_text(self) -> None:
-        """Rule 10 of the outbound rules."""
+        """See rule 10 of the rules for outbound requests."""
         # covers 14.1-12
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
         self.web.data['/empty'] = b''

@@ -1,4 +1,4 @@
-"""Hashes that are claimed, compared, or found out."""
+"""Hashes of registered locations: given, compared, or computed."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.functional.location_import import importing
 
 
 class TestSecureHash(importing.ImportTestCase):
-    """do_secure_hash is on."""
+    """Hashes with do_secure_hash enabled."""
 
     def test_without_a_claim_it_is_active_and_then_hashed(self) -> None:
         # covers 14.1-8..9
@@ -51,7 +51,7 @@ class TestSecureHash(importing.ImportTestCase):
             )
 
     def test_with_a_wrong_claim_it_is_queued_again(self) -> None:
-        """And the location goes, also one on a web server."""
+        """The location is removed, also one on a web server."""
         # covers 14.1-10
         image_id = self.image()
         self.assert_status(202, self.post(image_id, claim=importing.WRONG))
@@ -81,7 +81,7 @@ class TestSecureHash(importing.ImportTestCase):
         self.assertEqual(3, len(gets))
 
     def broken_after_head(self, times: int = 1000) -> list[str]:
-        """The server fails so often when it is asked for data."""
+        """Let the web server fail for a number of requests for data."""
         gets: list[str] = []
 
         def answer(handler: Any) -> None:
@@ -96,7 +96,7 @@ class TestSecureHash(importing.ImportTestCase):
         return gets
 
     def test_data_that_grew_or_shrank_is_not_taken(self) -> None:
-        """The length that HEAD told, and the one that came."""
+        """The length of the data differs from the one in HEAD's response."""
         for length in (len(importing.DATA) - 1, len(importing.DATA) + 1):
 
             def answer(handler: Any, length: int = length) -> None:
@@ -112,7 +112,7 @@ class TestSecureHash(importing.ImportTestCase):
             self.assert_status(202, self.post(image_id, claim=importing.CLAIM))
             if length < len(importing.DATA):
                 self.assert_failed(image_id)
-            else:  # what came had the hash that was claimed
+            else:  # the data that was read has the given hash
                 self.assert_image(image_id, status='active', **importing.CLAIM)
 
     def test_cve_2026_71196_a_slow_server_does_not_hold_us(self) -> None:
@@ -125,7 +125,7 @@ class TestSecureHash(importing.ImportTestCase):
 
 
 class TestPlainHash(importing.ImportTestCase):
-    """do_secure_hash is off: nothing is read."""
+    """Hashes with do_secure_hash disabled: no data is read."""
 
     options = {'do_secure_hash': False}
 

@@ -1,4 +1,4 @@
-"""A location is storage too."""
+"""Registered locations count in the storage quota."""
 
 from glance.images import transfers
 from tests.functional.location_import import importing

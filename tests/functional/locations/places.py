@@ -1,4 +1,4 @@
-"""A pair of daemons beside a web server that holds data."""
+"""A pair of daemons, and a web server that has data."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ DATA = b'data on a web server'
 
 
 class LocationsTestCase(base.ServiceTestCase):
-    """A pair of daemons that may ask one web server."""
+    """A pair of daemons that may access one web server."""
 
     options: dict[str, Any] = {}
 
@@ -25,7 +25,7 @@ class LocationsTestCase(base.ServiceTestCase):
         super().setUp()
 
     def place(self, name: str = 'a', data: bytes = DATA) -> dict[str, Any]:
-        """A location whose data is there."""
+        """Return a location whose data exists on the web server."""
         self.web.data[f'/{name}'] = data
         return {'url': self.web.url(f'/{name}'), 'metadata': {}}
 
@@ -50,13 +50,13 @@ class LocationsTestCase(base.ServiceTestCase):
         return self.patch(image_id, operation, caller=caller)
 
     def with_places(self, *names: str) -> str:
-        """An active image with these locations."""
+        """Create an active image with these locations; return its id."""
         image_id = self.image()
         for name in names:
             self.assert_status(200, self.add(image_id, self.place(name)))
         return image_id
 
     def urls(self, image_id: str) -> list[str]:
-        """The names of its locations, in order."""
+        """Return the names of the image's locations, in order."""
         places = self.show(image_id)['locations']
         return [place['url'].rpartition('/')[2] for place in places]

@@ -43,7 +43,7 @@ class TestAdd(places.LocationsTestCase):
         self.assertEqual([place], document['locations'])
         for name, value in claim.items():
             self.assertEqual(value, document[name])
-        # The same again is no contradiction.
+        # Adding a location with the same hashes is allowed.
         more = {**self.place('b'), 'validation_data': claim}
         self.assert_status(200, self.add(image_id, more))
 
@@ -120,7 +120,7 @@ class TestAdd(places.LocationsTestCase):
         self.assertEqual([place], response.json['locations'])
 
     def test_ossa_2014_041_ossa_2015_002_no_scheme_of_this_host(self) -> None:
-        """Not for an administrator either (CVE-2015-1195)."""
+        """Administrators cannot use them either (CVE-2015-1195)."""
         # covers 7.4.5-6
         image_id = self.image()
         for url in (
@@ -148,15 +148,17 @@ class TestAdd(places.LocationsTestCase):
         self.web.data['/empty'] = b''
         self.web.answers['/angry'] = lambda handler: handler.reply(500, b'')
         texts = set()
-        for url in (
-            self.web.url('/missing'),
-            self.web.url('/empty'),
-            self.web.url('/angry'),
-            f'http://127.0.0.1:{webserver.closed_port()}/x',
-            'http://127.0.0.2/x',
+        for url, reason in (
+            (self.web.url('/missing'), 'not found in the store'),
+            (self.web.url('/empty'), 'no data'),
+            (self.web.url('/angry'), '500'),
+            (f'http://127.0.0.1:{webserver.closed_port()}/x', 'allowed_ports'),
+            (f'http://127.0.0.2:{self.web.port}/x', 'allowed_hosts'),
         ):
-            response = self.add(image_id, {'url': url, 'metadata': {}})
+            with self.assertLogs('glance', 'INFO') as logged:
+                response = self.add(image_id, {'url': url, 'metadata': {}})
             self.assert_status(400, response)
+            self.assertIn(reason, str(logged.output))
             self.assertNotIn(url, response.text)
             texts.add(response.text)
         self.assertEqual(1, len(texts), texts)

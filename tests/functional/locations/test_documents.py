@@ -1,4 +1,4 @@
-"""Locations in documents, and where none is told."""
+"""Locations in documents, and documents that must not show them."""
 
 from tests.functional.locations import places
 
@@ -23,7 +23,7 @@ class TestShown(places.LocationsTestCase):
 
 
 class TestOff(places.LocationsTestCase):
-    """OSSN-0065: nothing of it while the options are off."""
+    """OSSN-0065: no locations while the options are off."""
 
     options = {
         'show_multiple_locations': False,
@@ -45,7 +45,7 @@ class TestOff(places.LocationsTestCase):
 
 
 class TestSecrets(places.LocationsTestCase):
-    """A URL may hold a password."""
+    """URLs of locations, which may contain passwords."""
 
     def test_ossa_2013_002_ossa_2014_004_cve_2024_1141_none_is_told(
         self,

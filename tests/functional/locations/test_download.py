@@ -1,4 +1,4 @@
-"""Downloads from the first good location."""
+"""Downloads from the first location that works."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.functional.locations import places
 
 
 class TestDownload(places.LocationsTestCase):
-    """From the first location that can give it."""
+    """Downloads from the first location that works."""
 
     def test_in_order(self) -> None:
         # covers 8.2-16
@@ -45,7 +45,7 @@ class TestDownload(places.LocationsTestCase):
         self.web.answers['/a'] = half
 
     def test_it_breaks_off_at_once(self) -> None:
-        """The response has not begun, so its status says so."""
+        """The response has not begun, so its status can be an error."""
         image_id = self.with_places('a')
         self.break_off(places.DATA[:5], len(places.DATA))
         with self.assertLogs('glance', 'INFO') as logged:
@@ -63,7 +63,7 @@ class TestDownload(places.LocationsTestCase):
         self.assertEqual(places.DATA, self.data(image_id))
 
     def test_it_breaks_off_later(self) -> None:
-        """No client takes a part for the whole."""
+        """A truncated response is never mistaken for a complete one."""
         data = b'x' * (readahead.PIECE_BYTES + 10)
         image_id = self.image()
         self.add(image_id, self.place('a', data))
@@ -73,8 +73,35 @@ class TestDownload(places.LocationsTestCase):
         with self.assertRaises(errors.StoreUnavailable):
             b''.join(response.app_iter)
 
+    def test_a_server_without_ranges_gives_parts_all_the_same(self) -> None:
+        data = bytes(range(256)) * 1000
+
+        def whole(handler: Any) -> None:
+            if handler.command == 'HEAD':
+                handler.reply(405, b'')
+            else:
+                handler.reply(200, data, {'Accept-Ranges': 'none'})
+
+        self.web.answers['/a'] = whole
+        image_id = self.image()
+        self.assert_status(200, self.add(image_id, self.place('a')))
+        path = f'/v2/images/{image_id}/file'
+        for asked, part in (
+            ('bytes=1000-1999', data[1000:2000]),
+            ('bytes=-10', data[-10:]),
+            (f'bytes={len(data) - 1}-', data[-1:]),
+        ):
+            response = self.call('GET', path, headers={'Range': asked})
+            self.assert_status(206, response)
+            self.assertEqual(part, response.body)
+        self.assertEqual(data, self.data(image_id))
+        self.break_off(data[:1000], len(data))
+        for headers in ({}, {'Range': 'bytes=1000-1999'}):
+            response = self.call('GET', path, headers=headers)
+            self.assert_status(503, response)
+
     def test_a_size_that_the_data_lacks_is_not_taken(self) -> None:
-        """The server knows ranges, so the missing end can be seen."""
+        """The server supports ranges, so the missing end is detected."""
 
         def lying(handler: Any) -> None:
             if handler.command == 'HEAD':

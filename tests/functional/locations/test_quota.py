@@ -1,4 +1,4 @@
-"""How many locations, and how much they hold."""
+"""Limits on the number of locations and on the size of their data."""
 
 from tests.functional.locations import places
 

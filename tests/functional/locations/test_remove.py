@@ -39,7 +39,7 @@ class TestRemovedData(places.LocationsTestCase):
         return refusing.RefusingStore(store)
 
     def with_two(self) -> str:
-        """An active image with uploaded data, and more at an address."""
+        """Create an image with uploaded data and a location on the web."""
         image_id = self.image(data=places.DATA)
         self.assert_status(200, self.add(image_id, self.place('b')))
         return image_id

@@ -29,7 +29,7 @@ class TestReplace(places.LocationsTestCase):
         self.assertEqual('active', self.show(image_id)['status'])
 
     def test_other_urls_are_refused(self) -> None:
-        """Or the data of an image would be swapped (OSSN-0065)."""
+        """Otherwise the data of an image could be replaced (OSSN-0065)."""
         # covers 7.4.5-7
         image_id = self.with_places('a', 'b')
         for names in ('a', 'ac', 'abc', 'c'):

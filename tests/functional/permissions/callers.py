@@ -1,7 +1,7 @@
-"""Callers, what they ask, and what each should be answered.
+"""Callers, their requests, and the expected status of each response.
 
-The answers hold for an image of project p1, for each of the four
-visibilities. Nothing of it depends on a status of the image.
+They are for an image of project p1, with each of the four visibilities. They
+do not depend on the status of the image.
 """
 
 import json
@@ -14,8 +14,8 @@ from tests import base
 
 PATCH = 'application/openstack-images-v2.1-json-patch'
 OCTETS = 'application/octet-stream'
-#: Roles and projects; 'p2' and 'p3' are members of the shared images, p2
-#: pending and p3 accepted.
+#: Project and roles of each caller. 'p2' and 'p3' are members of the shared
+#: images, with the status pending and accepted.
 CALLERS = {
     'owner': ('p1', 'member,reader'),
     'reader': ('p1', 'reader'),
@@ -36,7 +36,7 @@ ROLELESS = ('no role', 'odd role')
 
 
 class Call:
-    """A call on one image and what it takes.
+    """A call on an image, and the permission that it needs.
 
     :ivar needs: 'see', 'fetch' (download), or 'change'
     """
@@ -80,7 +80,7 @@ OWNERS = ('owner', 'reader', *ROLELESS)
 
 
 def sees(caller: str, visibility: str) -> bool:
-    """Whether an image of p1 is there for the caller."""
+    """Return whether an image of p1 is visible to the caller."""
     invited = 'pending' in caller or caller == 'accepted'
     return (
         caller in OWNERS
@@ -90,11 +90,11 @@ def sees(caller: str, visibility: str) -> bool:
 
 
 def today(call: Call, caller: str, visibility: str) -> int:
-    """The status with today's rules: roles count."""
+    """Return the status with the current rules, which check roles."""
     if caller in ADMINS:
         return call.success
     if not sees(caller, visibility) or caller in ROLELESS:
-        return 404  # not visible is hidden
+        return 404  # as if it did not exist
     is_member = 'reader' not in caller
     allowed = {
         'see': True,
@@ -105,7 +105,7 @@ def today(call: Call, caller: str, visibility: str) -> int:
 
 
 def formerly(call: Call, caller: str, visibility: str) -> int:
-    """The status with legacy rules: the project counts, and admin."""
+    """Return the status with legacy rules: only project and admin matter."""
     if caller in ADMINS:
         return call.success
     if not sees(caller, visibility):
@@ -114,7 +114,7 @@ def formerly(call: Call, caller: str, visibility: str) -> int:
     return call.success if allowed else 403
 
 
-#: A policy file that spells out every rule as Queens to Train shipped it.
+#: A policy file with every rule as in the files of Queens to Train.
 OLD_FILE = {
     **dict.fromkeys(
         ('add_image', 'delete_image', 'get_image', 'get_images')
@@ -134,12 +134,12 @@ OLD_FILE = {
 }
 
 
-#: Today's answer, and the former one where it differs.
+#: The status with the current rules, or this and the one with former rules.
 Status = int | tuple[int, int]
 
 
 class PermissionTestCase(base.ServiceTestCase):
-    #: The rules of Queens to Train count.
+    #: True if the rules of Queens to Train apply.
     is_former = False
 
     def ask(
@@ -175,7 +175,7 @@ class PermissionTestCase(base.ServiceTestCase):
         self.assert_status(status, response)
 
     def make(self, visibility: str, data: bytes = b'data') -> str:
-        """An image of p1 with data, a tag, and members if shared."""
+        """Create an image of p1 with data, a tag and members."""
         image_id = self.image(tags=['x'], data=data)
         for project in ('p2', 'p3'):
             path = f'/v2/images/{image_id}/members'
@@ -202,7 +202,7 @@ class LegacyDefaults:
 
 
 class OldFile:
-    """A policy.json of old beside the configuration, and new defaults."""
+    """An old policy.json in the directory of the configuration."""
 
     is_former = True
     expected = staticmethod(formerly)
@@ -210,7 +210,7 @@ class OldFile:
 
 
 def written(test: Any, rules: dict[str, str]) -> str:
-    """A policy file with these rules."""
+    """Write a policy file with these rules; return its path."""
     path = pathlib.Path(base.temporary_directory(test), 'policy.json')
     path.write_text(json.dumps(rules))
     return str(path)

@@ -1,137 +1,57 @@
-"""The table of calls and the rules that they ask.
+"""Each rule is denied in turn, and each call that checks it must fail.
 
-Each rule is denied in turn, and each call that asks it has to notice. The
-same table is told to operators: as ``operations`` of every rule, which
-oslopolicy-sample-generator prints, and in doc/operations/permissions.md.
+The table of calls and rules is also published for operators: as the
+``operations`` of each rule, which oslopolicy-sample-generator prints, and in
+doc/operations/permissions.md.
 """
 
 import json
 import pathlib
 import re
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
+import uuid
 
 import webob
 
 from glance.api import app as api_app
+from glance.api import caching
 from glance.api.policy import defaults
 from tests import base
+from tests import several_stores
+from tests.functional import test_cache
+from tests.functional.imports import importing
+from tests.functional.metadefs import catalogue
 from tests.functional.permissions import callers
+from tests.functional.permissions import table
 
-ONE = '/v2/images/{image_id}'
-MEMBER = f'{ONE}/members/{{member_id}}'
 PAGE = pathlib.Path(__file__).parents[3] / 'doc/operations/permissions.md'
-#: What a call does without what it may not show.
-LEAVES_OUT = 'leaves out'
 
 
-class Call(NamedTuple):
-    """
-    :ivar rules: what the answer is when one of them is denied
-    """
+class Denying(base.ServiceTestCase):
+    """Denies the rules of calls; subclasses create the objects for them."""
 
-    method: str
-    path: str
-    rules: dict[str, int | str]
-    body: Any = None
-    kind: str = 'application/json'
+    calls: ClassVar[tuple[table.Call, ...]]
+    #: Values of variables in URL paths, in addition to those of :meth:`made`.
+    names: ClassVar[dict[str, str]]
 
+    def made(self, call: table.Call) -> dict[str, str]:
+        """Create objects with which the call succeeds if it is permitted.
 
-def _patch(
-    op: str, path: str, value: Any, rules: dict[str, int | str]
-) -> Call:
-    change = {'op': op, 'path': path, 'value': value}
-    return Call('PATCH', ONE, rules, [change], callers.PATCH)
+        :returns: values of variables in its URL path
+        """
+        raise NotImplementedError
 
-
-_PLACE = {'url': 'http://127.0.0.1/x', 'metadata': {}}
-_PUBLIC, _COMMUNITY = {'visibility': 'public'}, {'visibility': 'community'}
-CALLS = (
-    Call('GET', '/v2/images', {'get_images': 403, 'get_image': LEAVES_OUT}),
-    Call('POST', '/v2/images', {'add_image': 403}, {}),
-    Call('POST', '/v2/images', {'publicize_image': 403}, _PUBLIC),
-    Call('POST', '/v2/images', {'communitize_image': 403}, _COMMUNITY),
-    Call('GET', ONE, {'get_image': 404}),
-    Call('PATCH', ONE, {'get_image': 404}, [], callers.PATCH),
-    _patch('add', '/name', 'x', {'modify_image': 403}),
-    _patch('add', '/visibility', 'public', {'publicize_image': 403}),
-    _patch('add', '/visibility', 'community', {'communitize_image': 403}),
-    _patch('add', '/locations/-', _PLACE, {'set_image_location': 403}),
-    _patch('replace', '/locations', [_PLACE], {'set_image_location': 403}),
-    _patch('remove', '/locations/7', None, {'delete_image_location': 403}),
-    Call('GET', f'{ONE}/file', {'download_image': 403}),
-    Call(
-        *('PUT', f'{ONE}/file', {'upload_image': 403}),
-        *(b'data', callers.OCTETS),
-    ),
-    Call('PUT', f'{ONE}/tags/{{tag}}', {'modify_image': 403}),
-    Call('DELETE', f'{ONE}/tags/{{tag}}', {'modify_image': 403}),
-    Call(
-        *('GET', f'{ONE}/members'),
-        {'get_image': 404, 'get_members': 403, 'get_member': LEAVES_OUT},
-    ),
-    Call(
-        *('POST', f'{ONE}/members', {'get_image': 404, 'add_member': 403}),
-        {'member': 'p9'},
-    ),
-    Call('GET', MEMBER, {'get_image': 404, 'get_member': 404}),
-    Call(
-        *('PUT', MEMBER),
-        {'get_image': 404, 'get_member': 403, 'modify_member': 403},
-        {'status': 'accepted'},
-    ),
-    Call(
-        *('DELETE', MEMBER),
-        {'get_image': 404, 'get_member': 403, 'delete_member': 403},
-    ),
-    Call('POST', f'{ONE}/actions/deactivate', {'deactivate': 403}),
-    Call('POST', f'{ONE}/actions/reactivate', {'reactivate': 403}),
-    Call('GET', f'{ONE}/locations', {'fetch_image_location': 403}),
-    Call(
-        *('POST', f'{ONE}/locations'),
-        {'get_image': 404, 'add_image_location': 403},
-        {'url': 'http://127.0.0.1/x'},
-    ),
-    Call('DELETE', ONE, {'delete_image': 403}),
-    Call('GET', '/v2/schemas/{name}', {}),
-    Call('GET', '/v2/info/usage', {}),
-    Call('GET', '/v2/info/features', {}),
-    Call('GET', '/v2/openapi.json', {}),
-)
-
-
-def asked() -> dict[str, set[str]]:
-    """Rules by call, from the table."""
-    found: dict[str, set[str]] = {}
-    for call in CALLS:
-        name = f'{call.method} {call.path}'
-        found.setdefault(name, set()).update(call.rules)
-    return found
-
-
-class TestCalls(base.ServiceTestCase):
-    api_options = {'show_multiple_locations': True}
+    def pipeline(self) -> Any:
+        return self.service._pipeline()
 
     def deny(self, *names: str) -> None:
-        """Let nobody pass these rules from now on."""
+        """Deny these rules to all callers from now on."""
         path = callers.written(self, dict.fromkeys(names, '!'))
         conf = self.service.conf
         conf.set_override('policy_file', path, group='oslo_policy')
-        self.service.app = self.service._pipeline()
+        self.service.app = self.pipeline()
 
-    def made(self, call: Call) -> str:
-        """An image on which nothing but permission stops the call."""
-        data = b'data'
-        if call.path.endswith('/locations') and call.method == 'POST':
-            data = None
-        image_id = self.image(tags=['x'], data=data)
-        path = f'/v2/images/{image_id}/members'
-        self.assert_status(200, self.call('POST', path, {'member': 'p2'}))
-        return image_id
-
-    def answer(self, call: Call, image_id: str) -> webob.Response:
-        path = call.path.format(
-            image_id=image_id, tag='x', member_id='p2', name='image'
-        )
+    def answer(self, call: table.Call, made: dict[str, str]) -> webob.Response:
         headers = {
             'Content-Type': call.kind,
             'X-Identity-Status': 'Confirmed',
@@ -139,42 +59,66 @@ class TestCalls(base.ServiceTestCase):
             'X-Project-Id': 'p1',
             'X-Roles': 'admin,member,reader,service',
         }
+        path = call.path.format(**{**self.names, **made})
         return self.call(
             call.method, path, call.body, caller=None, headers=headers
         )
 
     def shown(self, response: webob.Response) -> int:
-        """How many images or members a list has."""
+        """Return the number of items in a list's response."""
         self.assert_status(200, response)
-        document = response.json
-        return len(document.get('images', document.get('members')))
+        (found,) = (
+            value for value in response.json.values() if type(value) is list
+        )
+        return len(found)
 
-    def test_what_is_not_denied_passes(self) -> None:
-        for call in CALLS:
+
+class DenyingTests:
+    """The tests that run for every part of the table."""
+
+    def test_what_is_not_denied_passes(self: Any) -> None:
+        for call in self.calls:
             with self.subTest(f'{call.method} {call.path} {call.rules}'):
                 response = self.answer(call, self.made(call))
                 self.assertNotIn(response.status_int, (401, 404, 500))
                 if response.status_int == 403:  # the last location stays
                     self.assertNotIn('not permitted', response.text)
-                if LEAVES_OUT in call.rules.values():
+                if table.LEAVES_OUT in call.rules.values():
                     self.assertLess(0, self.shown(response))
 
-    def test_each_rule_is_asked_by_each_of_its_calls(self) -> None:
-        for name in sorted({rule for call in CALLS for rule in call.rules}):
-            calls = [call for call in CALLS if name in call.rules]
+    def test_each_rule_is_asked_by_each_of_its_calls(self: Any) -> None:
+        for name in sorted(
+            {rule for call in self.calls for rule in call.rules}
+        ):
+            calls = [call for call in self.calls if name in call.rules]
             made = [self.made(call) for call in calls]
             self.deny(name)
-            for call, image_id in zip(calls, made, strict=True):
+            for call, values in zip(calls, made, strict=True):
                 with self.subTest(f'{name}: {call.method} {call.path}'):
-                    response = self.answer(call, image_id)
+                    response = self.answer(call, values)
                     expected = call.rules[name]
-                    if expected == LEAVES_OUT:
+                    if expected == table.LEAVES_OUT:
                         self.assertEqual(0, self.shown(response))
                     else:
                         self.assertEqual(expected, response.status_int)
                     if expected == 403:
                         self.assertIn('not permitted', response.text)
             self.deny()
+
+
+class TestImages(DenyingTests, Denying):
+    api_options = {'show_multiple_locations': True}
+    calls = table.IMAGES
+    names = {'tag': 'x', 'member_id': 'p2', 'name': 'image'}
+
+    def made(self, call: table.Call) -> dict[str, str]:
+        data = b'data'
+        if call.path.endswith('/locations') and call.method == 'POST':
+            data = None
+        image_id = self.image(tags=['x'], data=data)
+        path = f'/v2/images/{image_id}/members'
+        self.assert_status(200, self.call('POST', path, {'member': 'p2'}))
+        return {'image_id': image_id}
 
     def test_a_member_is_judged_by_its_own_id(self) -> None:
         rule = {'get_member': 'project_id:%(member_id)s'}
@@ -193,28 +137,103 @@ class TestCalls(base.ServiceTestCase):
         self.assert_status(403, self.call('DELETE', f'{path}/p2'))
 
 
+class TestMetadefs(DenyingTests, Denying, catalogue.CatalogueTestCase):
+    # covers 50.4-1, 50.4-5
+    calls = table.METADEFS
+    names = {'name': 'a', 'metadef': 'tag'}
+
+    def made(self, call: table.Call) -> dict[str, str]:
+        namespace = uuid.uuid4().hex
+        self.full(namespace)
+        return {'namespace': namespace}
+
+
+class TestImports(DenyingTests, Denying, importing.ImportTestCase):
+    calls = table.IMPORTS
+    names = {}
+    options = {'enabled_import_methods': ['glance-direct', 'copy-image']}
+
+    def make_service(self, url: str | None) -> base.Service:
+        several_stores.write(self.directory)
+        return super().make_service(url)
+
+    def made(self, call: table.Call) -> dict[str, str]:
+        image_id: str = self.image()
+        wants_data = 'copy_image' in call.rules
+        if not call.path.endswith('/stage'):
+            self.assert_status(204, self.stage(image_id))
+        if wants_data or 'tasks' in call.path:
+            self.assert_status(202, self.post(image_id))
+        task_id = ''
+        if 'task_id' in call.path:
+            task_id = self.task(image_id)['id']
+        return {'image_id': image_id, 'task_id': task_id}
+
+
+class TestStores(DenyingTests, Denying):
+    calls = table.STORES
+    names = {'store': 'cheap'}
+
+    def make_service(self, url: str | None) -> base.Service:
+        several_stores.write(self.directory)
+        return base.Service(self.directory, {}, url)
+
+    def made(self, call: table.Call) -> dict[str, str]:
+        return {'image_id': self.image(data=b'data')}
+
+
+class TestCache(DenyingTests, Denying, test_cache.CacheTestCase):
+    calls = table.CACHE
+    names = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.service.app = self.pipeline()
+
+    def pipeline(self) -> Any:
+        conf = {'oslo_config_config': self.service.conf}
+        return caching.managing_factory(conf)(super().pipeline())
+
+    def made(self, call: table.Call) -> dict[str, str]:
+        image_id = self.image(data=b'data')
+        if call.method == 'DELETE':
+            kind = 'queued_images' if 'queued' in call.path else 'cache'
+            path = f'/v2/{kind}/{image_id}'
+            self.assertIn(
+                self.call('PUT', path, caller='admin').status_int,
+                (200, 202, 204),
+            )
+            self.wait_for_fills()
+        return {'image_id': image_id}
+
+
 class TestTable(base.ServiceTestCase):
-    """Nothing is missing in the table, nor where it is told."""
+    """The table is complete, and so is its documentation."""
 
     def test_every_route_is_in_the_table(self) -> None:
         router = api_app.images_api(
-            self.service.conf, self.service.registry, self.service.store
+            self.service.conf, self.service.registry, self.service.stores
         )
         routes = {
-            f'{method} {path}'.replace('{member}', '{member_id}')
+            f'{method} {path}'.replace('{member}', '{member_id}').replace(
+                '{item}', '{name}'
+            )
             for path, methods in router._handlers.items()
-            for method in methods.keys() - {'HEAD'}  # asks what GET asks
+            for method in methods.keys() - {'HEAD'}  # same as GET
+            if not path.startswith('/v1/')  # functional/v1/test_rules.py
         }
-        self.assertEqual(routes, asked().keys())
+        asked = {name.partition('?')[0] for name in table.asked()}
+        self.assertEqual(routes, asked)
 
     def test_rules_name_the_calls_that_ask_them(self) -> None:
-        known = asked()
+        known = table.asked()
         told: dict[str, set[str]] = {name: set() for name in known}
         for rule in defaults.list_rules():
             for operation in getattr(rule, 'operations', ()):
+                if operation['path'].startswith('/v1/'):
+                    continue  # functional/v1/test_rules.py
                 name = f'{operation["method"]} {operation["path"]}'
-                if name in known:  # others are of calls to come
-                    told[name].add(rule.name)
+                told[name].add(rule.name)
         self.assertEqual(known, told)
 
     def test_the_page_for_operators_has_the_table(self) -> None:
@@ -222,13 +241,15 @@ class TestTable(base.ServiceTestCase):
             r'^\| `([A-Z]+ /[^`]*)` \| (.*?) \|$', PAGE.read_text(), re.M
         )
         told = {call: set(re.findall('`(.*?)`', text)) for call, text in rows}
-        self.assertEqual(asked(), told, json.dumps(self.rows(), indent=0))
+        self.assertEqual(
+            table.asked(), told, json.dumps(self.rows(), indent=0)
+        )
 
     def rows(self) -> list[str]:
-        """The lines that the page should have."""
+        """Return the lines that the page must have."""
         return [
             f'| `{call}` | '
             + (', '.join(f'`{name}`' for name in sorted(rules)) or 'none')
             + ' |'
-            for call, rules in asked().items()
+            for call, rules in table.asked().items()
         ]

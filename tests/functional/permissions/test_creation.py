@@ -1,11 +1,11 @@
-"""Who creates which images, and who lists them."""
+"""Which callers may create which images, and who sees them in lists."""
 
 import json
 from typing import Any
 
 from tests.functional.permissions import callers
 
-#: Values of a new image, and the answers to who gives them.
+#: Values of a new image, and the status for each caller.
 CREATIONS: tuple[tuple[Any, dict[str, callers.Status]], ...] = (
     (
         {},

@@ -1,8 +1,8 @@
 """Every call on an image by every kind of caller.
 
-Each test runs with today's rules, with the legacy ones beside them
-(enforce_new_defaults off), and with the policy.json of Queens to Train,
-where nearly every rule lets everybody pass.
+Each test runs with the current rules, with the legacy rules in addition
+(enforce_new_defaults off), and with the policy.json of Queens to Train, in
+which nearly every rule allows all callers.
 """
 
 from tests.functional.permissions import callers

@@ -1,10 +1,10 @@
-"""Who may ask what of the members of an image."""
+"""Permissions on the members of an image."""
 
 from typing import Any
 
 from tests.functional.permissions import callers
 
-#: What is asked of the members of a shared image, and the answers.
+#: Requests on the members of a shared image; their statuses are below.
 SHARING = ('POST', '', b'{"member": "p9"}')
 LISTING = ('GET', '', None)
 SHOWING = ('GET', '/p2', None)
@@ -147,6 +147,6 @@ class TestMembersOfOldFile(callers.OldFile, TestMembers):
 
 
 class TestOldFileOfOldDefaults(callers.OldFile, TestMembers):
-    """Both: a service that is configured as it was in Train."""
+    """Old file and old defaults: a service configured as in Train."""
 
     api_options = {'oslo_policy.enforce_new_defaults': False}

@@ -43,7 +43,7 @@ class TestPolicyFile(callers.PermissionTestCase):
             self.assert_status(status, response)
 
     def test_rules_see_custom_properties(self) -> None:
-        """OSSA-2013-027: the real image is the target."""
+        """OSSA-2013-027: the target of the rule is the stored image."""
         # covers 8.2-10, 21-2
         for secret, status in (('yes', 403), ('no', 200)):
             image_id = self.image(data=b'data', secret=secret)

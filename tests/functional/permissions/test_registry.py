@@ -1,4 +1,4 @@
-"""The registry believes glance-api, and nobody else."""
+"""The registry accepts requests only from glance-api."""
 
 import webob
 
@@ -26,7 +26,7 @@ class TestRegistryAccess(callers.PermissionTestCase):
                 self.assert_status(401, response)
 
     def test_a_user_who_is_no_service_is_403(self) -> None:
-        """As with flavor keystone: a valid token, but a user's."""
+        """As with flavor keystone: the token is valid, but a user's."""
         app = base.registry_app.registry(self.service.database, 60)
         pipeline = middleware.Context(app, service_roles=lambda: ['service'])
         for roles, status in (('', 403), ('member', 403), ('Service', 400)):
@@ -41,7 +41,7 @@ class TestRegistryAccess(callers.PermissionTestCase):
                 environ={'keystone.token_auth': object()},
             )
             with self.subTest(roles):
-                # 400: let in, and then there is no body
+                # 400: the request is allowed, but has no body
                 self.assert_status(status, request.get_response(pipeline))
 
     def test_a_pipeline_that_vets_nothing_is_401(self) -> None:
@@ -53,7 +53,7 @@ class TestRegistryAccess(callers.PermissionTestCase):
         self.assert_status(401, response)
 
     def test_admin_rights_come_from_the_api_alone(self) -> None:
-        """OSSN-0060: roles in the wire's headers make nobody an admin."""
+        """OSSN-0060: roles in the request headers make no caller an admin."""
         image_id = self.image(visibility='private')
         headers = {**base.identity('bob'), 'X-Roles': 'admin,member,reader'}
         headers[context.SHARED_SECRET] = base.SECRET

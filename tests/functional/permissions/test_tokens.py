@@ -1,4 +1,4 @@
-"""Callers without a token, or with one that is not enough."""
+"""Callers without a token, or with a token that is not sufficient."""
 
 import json
 
@@ -30,7 +30,7 @@ class TestOtherTokens(callers.PermissionTestCase):
                 self.assert_status(401, response)
 
     def test_a_token_of_another_scope_is_refused(self) -> None:
-        """Scope type of every rule is the project."""
+        """All rules have the scope type project."""
         # covers 2.2-6..7
         image_id = self.make('public')
         for scope in (
@@ -94,7 +94,7 @@ class TestAnonymous(callers.PermissionTestCase):
 
 
 class TestAnonymousReads(callers.PermissionTestCase):
-    """Rules that open reading open nothing else."""
+    """Rules that allow anonymous reads do not allow other calls."""
 
     api_options = {'allow_anonymous_access': True}
     rules = dict.fromkeys(

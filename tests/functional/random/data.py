@@ -1,4 +1,4 @@
-"""Steps that bring data in and out."""
+"""Steps that upload and download data."""
 
 from hypothesis import stateful
 from hypothesis import strategies
@@ -11,7 +11,7 @@ from tests.functional.random import model
 
 
 class Data(machine.Machine):
-    """Uploads and downloads, of parts too."""
+    """Uploads and downloads, also of ranges."""
 
     @stateful.rule(
         caller=inputs.anybody,
@@ -125,11 +125,11 @@ def _text(number: int | None) -> str:
 def _part(
     whole: bytes, first: int | None, last: int | None
 ) -> int | tuple[int, bytes]:
-    """The response to a range (RFC 9110, section 14.1.2)."""
+    """Return the response to a range (RFC 9110, section 14.1.2)."""
     if first is None:
         if not last:
             return 416
-        # Content-Range cannot name a part of no bytes.
+        # Content-Range cannot describe an empty range.
         return (206, whole[-last:]) if whole else (200, b'')
     if first >= len(whole) or (last is not None and last < first):
         return 416

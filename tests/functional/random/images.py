@@ -1,4 +1,4 @@
-"""Steps that make, change and end images."""
+"""Steps that create, change and delete images."""
 
 import copy
 from typing import Any
@@ -13,7 +13,7 @@ from tests.functional.random import model
 
 
 class Images(machine.Machine):
-    """Images come, change and go."""
+    """Creation, changes and deletion of images."""
 
     @stateful.rule(caller=inputs.callers, document=inputs.documents)
     def create(self, caller: model.Caller, document: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Images(machine.Machine):
 
     @stateful.rule(caller=inputs.callers, which=inputs.which)
     def create_again(self, caller: model.Caller, which: int) -> None:
-        """No id is given out twice."""
+        """An id cannot be used again, also after a deletion."""
         known = [*self.images, *self.gone]
         if known and caller.is_member:
             body = {'id': known[which % len(known)]}
@@ -67,11 +67,11 @@ class Images(machine.Machine):
         refused = image.refusal(caller) if asked else None
         count = tag_count(asked)
         if refused or not image.sees(caller):
-            # Limits of a document come before what the caller may do.
+            # Limits of the document are checked before permissions.
             expected = (refused or 404, 400, 404, *too_many_tags(asked))
             assert response.status_int in expected, response.text
         elif after is None or not model.is_good(after, image, caller, count):
-            # Tags are a set by the time they are counted.
+            # Tags are counted after duplicates are removed.
             if response.status_int == 200:
                 assert after is not None
                 assert len(after.tags) <= model.TAG_QUOTA < count
@@ -136,7 +136,7 @@ class Images(machine.Machine):
         good: list[Any],
         bad: Any,
     ) -> None:
-        """All or nothing."""
+        """A patch with one bad operation changes nothing."""
         image = self.one(which)
         if image is not None:
             caller = caller or self.person(image.owner)
@@ -191,11 +191,11 @@ class Images(machine.Machine):
 
 
 def tag_count(asked: list[dict[str, Any]]) -> int:
-    """The longest list of tags in a patch."""
+    """Return the length of the longest list of tags in a patch."""
     lists = [one['value'] for one in asked if one['path'] == '/tags']
     return max(map(len, lists), default=0)
 
 
 def too_many_tags(asked: list[dict[str, Any]]) -> tuple[int, ...]:
-    """The status of a patch that is refused for the length of its lists."""
+    """Return the status if a patch has too many tags; empty if not."""
     return (413,) if tag_count(asked) > model.TAG_QUOTA else ()

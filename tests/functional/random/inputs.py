@@ -1,4 +1,4 @@
-"""What random requests are made of."""
+"""Values for random requests."""
 
 from hypothesis import strategies
 
@@ -7,11 +7,11 @@ from tests.functional.random import model
 PATCH = 'application/openstack-images-v2.1-json-patch'
 OCTETS = 'application/octet-stream'
 VISIBILITIES = ('private', 'shared', 'community', 'public')
-#: Mostly of the projects that images belong to or are shared with.
+#: Mostly callers of projects that own images, or are members of them.
 callers = strategies.sampled_from(
     ('alice', 'alice', 'alice', 'bob', 'bob', 'admin', 'carol', 'rita')
 ).map(model.CALLERS.__getitem__)
-#: Half of the time whom the image belongs to, or is shared with.
+#: In half of the cases None, for a caller who may change the image.
 anybody = callers | strategies.none()
 texts = strategies.text(
     strategies.characters(
@@ -52,7 +52,7 @@ operations = strategies.sampled_from(sorted(members)).flatmap(
         }
     )
 )
-#: What no image may become, whoever asks.
+#: Operations that are refused for all callers.
 bad_operations = strategies.sampled_from(
     (
         {'op': 'replace', 'path': '/status', 'value': 'active'},

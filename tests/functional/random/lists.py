@@ -1,4 +1,4 @@
-"""Steps that list, and ask oddly."""
+"""Steps that list images, and send unusual queries."""
 
 from typing import Any
 import urllib.parse
@@ -12,7 +12,7 @@ from tests.functional.random import model
 
 
 class Lists(machine.Machine):
-    """Lists page by page; odd questions."""
+    """Lists, page by page, and requests with unusual headers."""
 
     @stateful.rule(
         caller=inputs.callers,
@@ -41,7 +41,7 @@ class Lists(machine.Machine):
         wanted: str | None,
         which: int,
     ) -> None:
-        """All pages together are what should be seen, once each."""
+        """All pages together have each visible image exactly once."""
         query: dict[str, Any] = {'sort': f'{sort_key}:{way}'}
         if visibility is not None:
             query['visibility'] = visibility
@@ -76,7 +76,7 @@ class Lists(machine.Machine):
         which: int,
         query: dict[str, Any],
     ) -> dict[str, model.Image]:
-        """Add a filter to the query; which of the images it lets through."""
+        """Add a filter to the query; return the images that match it."""
         example = self.one(which) or model.Image('', None)
         value: Any
         if wanted == 'tag':
@@ -151,7 +151,7 @@ class Lists(machine.Machine):
     def ask_oddly(
         self, caller: model.Caller | None, which: int, name: str, text: str
     ) -> None:
-        """Whatever a header says, nobody sees more and nothing changes."""
+        """No header shows more images to a caller, or changes anything."""
         image = self.one(which)
         if image is None:
             return
@@ -172,5 +172,5 @@ class Lists(machine.Machine):
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:
-    """Null is the smallest."""
+    """Return a sort key; null sorts as the smallest value."""
     return value is not None, value

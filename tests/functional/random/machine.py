@@ -1,4 +1,4 @@
-"""What every step of a story stands on."""
+"""The base of all steps of a story."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SEED = secrets.randbelow(2**32) if _SEED == 'new' else int(_SEED)
 
 
 class Machine(stateful.RuleBasedStateMachine):
-    """Asks, and compares with the model what everybody sees."""
+    """Sends requests, and compares what callers see with the model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,14 +74,14 @@ class Machine(stateful.RuleBasedStateMachine):
         return found[which % len(found)] if found else None
 
     def person(self, project: str | None) -> model.Caller:
-        """Somebody who may do something for the project."""
+        """Return a caller who may change images of the project."""
         for caller in model.CALLERS.values():
             if caller.project == project and caller.is_member:
                 return caller
         return model.CALLERS['admin']
 
     def check_seen(self, image: model.Image) -> None:
-        """Everybody sees what they should, and nobody else anything."""
+        """Check that exactly the right callers see the image."""
         for caller in model.CALLERS.values():
             response = self.ask(caller, 'GET', f'/v2/images/{image.id}')
             if not image.sees(caller):

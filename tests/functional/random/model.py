@@ -1,7 +1,7 @@
-"""What the service should hold, as a few lines of Python say it.
+"""A small model of the state that the service should have.
 
-The random tests compare the service with this model, which knows neither
-SQL nor HTTP.
+The random tests compare the service with this model, which uses neither SQL
+nor HTTP.
 """
 
 import dataclasses
@@ -50,11 +50,14 @@ class Image:
     members: dict[str, str] = dataclasses.field(default_factory=dict)
     status: str = 'queued'
     data: bytes | None = None
-    #: Whether its last upload failed; before the claim that leaves no reason.
+    #: True if the last upload may have left a reason of its failure.
     has_failed: bool = False
 
     def sees(self, caller: Caller) -> bool:
-        """By its id. Nobody's private image is an admin's alone."""
+        """Return whether the image is visible by id to the caller.
+
+        A private image without an owner is visible only to admins.
+        """
         return (
             caller.is_admin
             or (self.owner is None and self.visibility == 'shared')
@@ -64,19 +67,22 @@ class Image:
         )
 
     def owned(self, caller: Caller) -> bool:
-        """By somebody who may change it."""
+        """Return whether the caller may change the image."""
         return caller.is_admin or (
             caller.is_member and self.owner == caller.project
         )
 
     def refusal(self, caller: Caller) -> int | None:
-        """What a change of a caller who may not is answered."""
+        """Return the status of a change by the caller; None if it may."""
         if not self.sees(caller):
             return 404
         return None if self.owned(caller) else 403
 
     def listed(self, caller: Caller, visibility: str | None) -> bool:
-        """In a list with this parameter, apart from being hidden."""
+        """Return whether a list with this visibility has the image.
+
+        This ignores ``os_hidden``.
+        """
         if visibility in ('public', 'private', 'shared', 'community'):
             if self.visibility != visibility:
                 return False
@@ -96,7 +102,7 @@ class Image:
         )
 
     def _virtual_size(self) -> int | None:
-        """Of data that is what it says it is, and is not packed."""
+        """Return the virtual size; None if the format is not raw and bare."""
         kind = self.disk_format, self.container_format
         return (
             len(self.data)
@@ -105,7 +111,7 @@ class Image:
         )
 
     def document(self) -> dict[str, Any]:
-        """What of the image's document does not depend on time."""
+        """Return the image's document without the times."""
         data = self.data
         return {
             **self.properties,
@@ -138,7 +144,7 @@ FORMATS = ('disk_format', 'container_format')
 
 
 def patched(image: Image, operations: list[dict[str, Any]]) -> Image | None:
-    """The image after a patch of valid values; None: it is refused."""
+    """Return the image after a patch; None if the patch is refused."""
     image = dataclasses.replace(image, properties=dict(image.properties))
     for operation in operations:
         op, name = operation['op'], operation['path'].removeprefix('/')
@@ -163,7 +169,7 @@ def patched(image: Image, operations: list[dict[str, Any]]) -> Image | None:
 def is_good(
     image: Image, before: Image | None, caller: Caller, tag_count: int
 ) -> bool:
-    """Whether the caller may leave the image like this."""
+    """Return whether the caller may change the image to this state."""
     had = set() if before is None else set(before.properties)
     names = set(image.properties)
     published = image.visibility == 'public' and (

@@ -1,4 +1,4 @@
-"""Steps of tags and members."""
+"""Steps that change tags and members."""
 
 import urllib.parse
 
@@ -11,7 +11,7 @@ from tests.functional.random import model
 
 
 class Sharing(machine.Machine):
-    """Tags and members come and go."""
+    """Creation and deletion of tags and members."""
 
     @stateful.rule(caller=inputs.anybody, which=inputs.which, tag=inputs.tags)
     def tag(self, caller: model.Caller | None, which: int, tag: str) -> None:

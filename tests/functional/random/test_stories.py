@@ -1,13 +1,14 @@
-"""Many random requests of several callers, beside a model of the service.
+"""Many random requests of several callers, compared with a model.
 
-After each step: no failure; every image is what the model says; size,
-hashes and status go with the data; quotas are kept; who should not see an
-image does not, by its id and in lists; pages are whole.
+After each step the test checks that: no request failed with a server error;
+every image is as in the model; its size, hashes and status match its data;
+quotas are kept; images are visible, by id and in lists, only to the right
+callers; pages of lists are complete.
 
-A failure prints the shortest story that shows it, and its seed.
-GLANCE_TEST_SEED=N tells other stories, GLANCE_TEST_SEED=new ones that nobody
-heard before; without it they are the same each time, so that a change is
-blamed for its own faults only. GLANCE_TEST_RANDOM=long tells more of them.
+A failure prints the shortest story that reproduces it, and its seed.
+GLANCE_TEST_SEED=N runs other stories, GLANCE_TEST_SEED=new uses a new seed.
+Without it the stories are the same in each run, so that a failure is caused
+by the change under test. GLANCE_TEST_RANDOM=long runs more stories.
 """
 
 from typing import Any
@@ -26,16 +27,16 @@ from tests.functional.random import machine
 from tests.functional.random import model
 from tests.functional.random import sharing
 
-#: To make a failing story short; the library's own is 300.
+#: Max time to shorten a failing story; the library's default is 300.
 SHRINKING_SECONDS = 40
 
 
 class Story(images.Images, data.Data, sharing.Sharing, lists.Lists):
-    """Requests in any order."""
+    """A story: requests in random order."""
 
     @stateful.initialize(given=inputs.documents)
     def begin(self, given: dict[str, Any]) -> None:
-        """Three images: one new, one with data, one that bob shares."""
+        """Create a private and a shared image of alice, and one of bob."""
         alice, bob = model.CALLERS['alice'], model.CALLERS['bob']
         self.create(alice, given | {'owner': 'p1', 'visibility': 'private'})
         self.create(

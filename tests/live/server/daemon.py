@@ -11,16 +11,11 @@ import sys
 import time
 from typing import Any
 
+from tests.live import processes
+
 ROOT = pathlib.Path(__file__).parents[3]
 PROGRAM = pathlib.Path(__file__).with_name('tiny_daemon.py')
-PATIENCE_SECONDS = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port: int = sock.getsockname()[1]
-        return port
+PATIENCE_SECONDS = 120.0
 
 
 def eventually(
@@ -28,12 +23,14 @@ def eventually(
 ) -> Any:
     """What ``check`` returns once that is true; fail when it never is."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while True:
+        is_last = time.monotonic() > end
         with contextlib.suppress(OSError):
-            if found := check():
-                return found
+            if value := check():
+                return value
+        if is_last:
+            raise AssertionError(f'never true: {check}')
         time.sleep(0.02)
-    raise AssertionError(f'never true: {check}')
 
 
 class Daemon:
@@ -41,7 +38,9 @@ class Daemon:
 
     def __init__(self, directory: str, **options: object) -> None:
         self.directory = pathlib.Path(directory)
-        self.port = int(str(options.setdefault('bind_port', free_port())))
+        self.port = int(
+            str(options.setdefault('bind_port', processes.free_port()))
+        )
         options.setdefault('bind_host', '127.0.0.1')
         options.setdefault('workers', 1)
         self.conf_file = self.directory / f'tiny-{self.port}.conf'

@@ -47,7 +47,13 @@ def main() -> None:
     conf = cfg.ConfigOpts()
     config.register(conf, 9292)
     config.load(conf, sys.argv[1:], 'forking', '1')
-    threads.install(native.call, native.run, native.start, native.pause)
+    threads.install(
+        native.call,
+        native.run,
+        native.run_behind,
+        native.start,
+        native.pause,
+    )
     native.prepare()
     threads.call(time.time)
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -34,7 +34,7 @@ class TestFullHouse(cases.Shared):
         for _ in range(3):
             sock = self.running.connect()
             self.addCleanup(sock.close)
-            sock.sendall(daemon.request('/slow?3'))
+            sock.sendall(daemon.request('/slow?8'))
             busy.append(sock)
         head = daemon.eventually(self._refused)
         self.assertIn(b'Retry-After: 5', head)
@@ -51,10 +51,17 @@ class TestFullHouse(cases.Shared):
         return answer if answer.startswith(b'HTTP/1.1 503 ') else None
 
 
-class TestNoDescriptor(cases.Shared):
-    """Without a free descriptor clients hear 503 and the CPU rests."""
+class NoDescriptor(cases.Shared):
+    """A daemon whose descriptors can be taken away."""
 
-    options = {'file': '/dev/zero'}
+    def setUp(self) -> None:
+        """Wait until the next connection gets the lowest free descriptor.
+
+        With a free one below it, its end would not help under the limit. What
+        connected before is accepted before the answer comes.
+        """
+        self.assert_still_well()
+        daemon.eventually(lambda: self.connections() == 0)
 
     @contextlib.contextmanager
     def no_descriptor(self) -> Iterator[None]:
@@ -103,8 +110,14 @@ class TestNoDescriptor(cases.Shared):
         fields = pathlib.Path(f'/proc/{pid}/stat').read_text().split()
         return sum(map(int, fields[13:15])) / os.sysconf('SC_CLK_TCK')
 
+
+class TestNoDescriptor(NoDescriptor):
+    """Without a free descriptor clients hear 503 and the CPU rests."""
+
+    options = {'file': '/dev/zero'}
+
     def test_accept(self) -> None:
-        busy = self.sent('/slow?3')
+        busy = self.sent('/slow?8')
         with self.no_descriptor():
             for _ in range(3):
                 answer = self.exchange(daemon.request('/hello'))
@@ -113,19 +126,20 @@ class TestNoDescriptor(cases.Shared):
             before, begin = self.cpu_seconds(), time.monotonic()
             waiting = self.sent('/hello')
             self.assertEqual(b'slept', daemon.read_answer(busy)[1])
-            spent = self.cpu_seconds() - before
-            self.assertLess(spent, (time.monotonic() - begin) / 2)
+            spent, taken = (
+                self.cpu_seconds() - before,
+                time.monotonic() - begin,
+            )
+            if taken > 1:  # else it was this process that was late
+                self.assertLess(spent, taken / 2)
             busy.close()
             daemon.read_all(waiting)
+        # It may have begun to refuse one more connection.
+        daemon.eventually(
+            lambda: b' 200 ' in daemon.read_answer(self.sent('/hello'))[0]
+        )
         self.assert_still_well()
         self.assertLess(self.running.log().count('Cannot accept'), 3)
-
-    def test_idle_connection_gives_way(self) -> None:
-        idle = self.sent('/hello')
-        daemon.read_answer(idle)
-        with self.no_descriptor():
-            self.assertIn(b'hello', self.running.get('/hello'))
-        self.assertEqual(b'', idle.recv(1))
 
     def test_file_that_cannot_be_opened(self) -> None:
         asking = self.sent('/hello')
@@ -136,3 +150,16 @@ class TestNoDescriptor(cases.Shared):
         self.assertTrue(head.startswith(b'HTTP/1.1 503 '), head)
         self.assertIn(b'Retry-After: 5', head)
         self.assertNotIn('Traceback', self.running.log())
+
+
+class TestNoDescriptorAndNoPause(NoDescriptor):
+    """A busy worker accepts again before it has closed a connection."""
+
+    options = {'accept_pause': 0}
+
+    def test_idle_connection_gives_way(self) -> None:
+        idle = self.sent('/hello')
+        daemon.read_answer(idle)
+        with self.no_descriptor():
+            self.assertIn(b'hello', self.running.get('/hello'))
+        self.assertEqual(b'', idle.recv(1))

@@ -2,14 +2,16 @@
 
 import hashlib
 import socket
+import statistics
 import time
 
+from tests.live import processes
 from tests.live.server import cases
 from tests.live.server import daemon
 
 
 class TestHostileRequests(cases.Shared):
-    options = {'header_read_timeout': 2}
+    options = {'header_read_timeout': 6}
 
     def test_refused_heads(self) -> None:
         ask = daemon.request
@@ -112,7 +114,7 @@ class TestHostileRequests(cases.Shared):
         with self.running.connect() as slow, self.running.connect() as mute:
             slow.sendall(b'GET /hello HTTP/1.1\r\n')
             answer = b''
-            for _ in range(100):
+            for _ in range(600):
                 slow.settimeout(0.1)
                 try:
                     answer = slow.recv(1000)
@@ -121,14 +123,16 @@ class TestHostileRequests(cases.Shared):
                     slow.sendall(b'X: y\r\n')
             self.assertTrue(answer.startswith(b'HTTP/1.1 408 '), answer)
             self.assertEqual(b'', mute.recv(1))
-        self.assertLess(time.monotonic() - started, 8)
+        self.assertLess(time.monotonic() - started, processes.allowed(30))
 
     def test_many_half_open_clients(self) -> None:
         held = [self.running.connect() for _ in range(200)]
         for sock in held:
             self.addCleanup(sock.close)
             sock.sendall(b'GET /hello HT')
-        started = time.monotonic()
+        taken = []
         for _ in range(20):
+            started = time.monotonic()
             self.assert_still_well()
-        self.assertLess((time.monotonic() - started) / 20, 0.1)
+            taken.append(time.monotonic() - started)
+        self.assertLess(statistics.median(taken), processes.allowed(0.1))

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+from tests.live import processes
 from tests.live.server import cases
 from tests.live.server import daemon
 
@@ -46,7 +47,7 @@ class TestLife(cases.Case):
 
     def test_worker_that_does_not_respond_is_replaced(self) -> None:
         running = self.daemon(
-            workers=2, worker_response_timeout=2, graceful_shutdown_timeout=0
+            workers=2, worker_response_timeout=10, graceful_shutdown_timeout=0
         ).up()
         before = daemon.eventually(
             lambda: len(found := running.workers()) == 2 and found
@@ -69,7 +70,7 @@ class TestLife(cases.Case):
                 with running.connect() as busy, running.connect() as idle:
                     idle.sendall(daemon.request('/hello'))
                     daemon.read_answer(idle)
-                    busy.sendall(daemon.request('/slow?1'))
+                    busy.sendall(daemon.request('/slow?5'))
                     running.worker()
                     running.signal(signal.SIGTERM)
                     self.assertEqual(b'', idle.recv(1))
@@ -191,7 +192,7 @@ class TestReload(cases.Case):
 
     def test_other_port(self) -> None:
         running = self.daemon().up()
-        old, running.port = running.port, daemon.free_port()
+        old, running.port = running.port, processes.free_port()
         running.configure(**{**running.options, 'bind_port': running.port})
         running.signal(signal.SIGHUP)
         daemon.eventually(running.connects)

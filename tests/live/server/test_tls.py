@@ -21,7 +21,7 @@ class TestTls(cases.Shared):
             'key_file': cls.directory / 'server.key',
             'ca_file': cls.directory / 'ca.crt',
             'file': cls.directory / 'file',
-            'header_read_timeout': 2,
+            'header_read_timeout': 6,
         }
 
     def secure(self, name: str = 'client') -> Any:

@@ -18,6 +18,7 @@ from typing import IO
 
 from tests import certificates
 from tests import kernel
+from tests.live import processes
 from tests.live.server import cases
 from tests.live.server import daemon
 
@@ -94,7 +95,7 @@ class Secured(cases.Shared):
             'cert_file': cls.directory / 'server.crt',
             'key_file': cls.directory / 'server.key',
             'file': cls.directory / 'file',
-            'client_socket_timeout': 3,
+            'client_socket_timeout': 6,
         }
 
     def context(self, version: ssl.TLSVersion) -> ssl.SSLContext:
@@ -246,7 +247,9 @@ class TestFiles(Secured):
                 with self.client() as other:
                     other.sendall(daemon.request('/hello'))
                     daemon.read_answer(other)
-                self.assertLess(time.monotonic() - started, 1)
+                self.assertLess(
+                    time.monotonic() - started, processes.allowed(2)
+                )
                 cut = f'"GET /file?{20 + number},4000000 HTTP/1.1" 200 '
                 daemon.eventually(functools.partial(self.logs, cut))
 
@@ -287,7 +290,7 @@ class TestFiles(Secured):
             daemon.eventually(lambda: not unread_bytes(asking.stdin))
             asking.stdin.write(daemon.request('/file?0,100000'))
             daemon.eventually(
-                lambda: asking.poll() or len(relay.heard) > 150_000
+                lambda: asking.poll() is not None or len(relay.heard) > 150_000
             )
         relay.close()
         self.assertNotIn(SECRET, relay.heard)

@@ -20,9 +20,16 @@ from oslo_config import cfg  # noqa: E402
 from glance.common import config  # noqa: E402
 from glance.common import errors  # noqa: E402
 from glance.common import filebody  # noqa: E402
+from glance.common import readiness  # noqa: E402
 from glance.common.server import service  # noqa: E402
+from glance.common.server import worker  # noqa: E402
 
-OPTS = [cfg.StrOpt('greeting', default='hello'), cfg.StrOpt('file')]
+OPTS = [
+    cfg.StrOpt('greeting', default='hello'),
+    cfg.StrOpt('file'),
+    cfg.StrOpt('peer'),
+    cfg.FloatOpt('accept_pause', default=worker.ACCEPT_PAUSE_SECONDS),
+]
 
 
 class WatchedBody(filebody.FileBody):
@@ -35,12 +42,37 @@ class WatchedBody(filebody.FileBody):
         return super().__iter__()
 
 
+class GrowingBody(WatchedBody):
+    """A file of which a further part is there each time.
+
+    :param end: ``cut`` or ``gone`` after 1 MB; anything else is whole
+    """
+
+    def __init__(self, file: Any, length: int, end: str) -> None:
+        super().__init__(file, 0, length)
+        self._end = end
+        self.rest = self._rest
+
+    def ready_bytes(self, position: int) -> int:
+        eventlet.sleep(0)
+        if position >= 1_000_000 and self._end == 'cut':
+            raise filebody.Unsendable('it is wrong')
+        if position >= 1_000_000 and self._end == 'gone':
+            raise filebody.TruncatedFile('it does not come')
+        return min(500_000, super().ready_bytes(position))
+
+    def _rest(self, done: int) -> filebody.FileBody:
+        file = open(self.fileno(), 'rb', closefd=False)  # noqa: SIM115
+        return filebody.FileBody(file, done, self.length - done)
+
+
 class App:
     """One method per first segment of the path."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
         self._greeting = conf.greeting
+        worker.ACCEPT_PAUSE_SECONDS = conf.accept_pause
         if self._greeting == 'wrong':
             raise errors.ConfigurationError('greeting: not a good one')
         if self._greeting == 'killed':
@@ -101,6 +133,12 @@ class App:
         start('200 OK', [('Content-Length', str(length))])
         return body
 
+    def growing(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        file = open(self._conf.file, 'rb')  # noqa: SIM115 - the body closes it
+        length = os.path.getsize(self._conf.file)
+        start('200 OK', [('Content-Length', str(length))])
+        return GrowingBody(file, length, environ['QUERY_STRING'])
+
     def unreadable(
         self, environ: dict[str, Any], start: Any
     ) -> Iterable[bytes]:
@@ -120,11 +158,17 @@ def die_in_a_log_line() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def look_for(peer: str | None) -> None:
+    if peer and not os.path.exists(peer):
+        raise errors.Unavailable('The peer is not there.')
+
+
 def main() -> int:
     conf = cfg.ConfigOpts()
     config.register(conf, 9292)
     conf.register_opts(OPTS)
     config.load(conf, sys.argv[1:], 'tiny', '1')
+    readiness.register('peer', lambda: look_for(conf.peer))
     return service.serve(conf, lambda: App(conf), 'tiny')
 
 

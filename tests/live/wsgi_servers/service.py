@@ -20,7 +20,7 @@ from tests.live.wsgi_servers import wire
 
 #: Pairs of daemons that wait for the next test with the same options.
 KEPT = 3
-REGISTRY_SECONDS = 30
+REGISTRY_SECONDS = 120
 
 
 class Pair:
@@ -96,8 +96,9 @@ class Pair:
     def empty(self) -> None:
         """Forget what the test before has left."""
         self.database.write(_delete_all)
-        for path in self.images.iterdir():
-            path.unlink()
+        for path in self.images.glob('*'):
+            # The daemon may remove it meanwhile.
+            path.unlink(missing_ok=True)
 
     def stop(self) -> None:
         self.api.stop()
@@ -192,8 +193,11 @@ def _fixtures(kind: str) -> Any:
 
     for fixture in test_gabbits.FIXTURES:
 
-        def make(self: Any, _directory: str, _url: str) -> Any:
-            return Service(pair(kind, self.options, {}))
+        def make(self: Any, directory: str, _url: str) -> Any:
+            if self.in_process:
+                raise unittest.SkipTest(self.in_process)
+            options = {**self.options, **self.placed(directory)}
+            return Service(pair(kind, options, {}))
 
         made = type(fixture.__name__, (fixture,), {'make': make})
         setattr(Fixtures, fixture.__name__, made)

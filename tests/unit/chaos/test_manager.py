@@ -26,13 +26,15 @@ while True:
         fork()
 """
 PATIENCE_SECONDS = 60
+#: For a worker that nothing replaces.
+SHORT_SECONDS = 0.2
 
 
 class Daemons(unittest.TestCase):
     def setUp(self) -> None:
         self.findings = findings.Findings()
 
-    def _unit(self, argument: str, patience: float) -> manager.Unit:
+    def _unit(self, argument: str) -> manager.Unit:
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.process = processes.Process(
@@ -41,7 +43,7 @@ class Daemons(unittest.TestCase):
         )
         self.process.start()
         self.addCleanup(self.process.kill)
-        unit = manager.Unit(self.process, 2, self.findings, patience)
+        unit = manager.Unit(self.process, 2, self.findings, PATIENCE_SECONDS)
         self._wait(unit, lambda: len(unit.processes()) == 3)
         return unit
 
@@ -53,7 +55,7 @@ class Daemons(unittest.TestCase):
         processes.wait_until(is_ready, PATIENCE_SECONDS, 'the unit')
 
     def test_killed_main_process_is_started_again(self) -> None:
-        unit = self._unit('replaces', PATIENCE_SECONDS)
+        unit = self._unit('replaces')
         before = unit.processes()
         os.kill(self.process.pid, signal.SIGKILL)
         self._wait(
@@ -63,7 +65,7 @@ class Daemons(unittest.TestCase):
         self.assertEqual([], self.findings.all())
 
     def test_replaced_worker_is_no_finding(self) -> None:
-        unit = self._unit('replaces', PATIENCE_SECONDS)
+        unit = self._unit('replaces')
         _, (_, worker), _ = unit.processes()
         os.kill(worker, signal.SIGKILL)
         self._wait(
@@ -76,14 +78,15 @@ class Daemons(unittest.TestCase):
         self.assertEqual([], self.findings.all())
 
     def test_worker_that_is_not_replaced_is_hung(self) -> None:
-        unit = self._unit('stays', 0.2)
+        unit = self._unit('stays')
+        unit._patience_seconds = SHORT_SECONDS
         _, (_, worker), _ = unit.processes()
         os.kill(worker, signal.SIGKILL)
         self._wait(unit, lambda: unit.restarts == 1)
         self.assertEqual(1, self.findings.count('hung'))
 
     def test_main_process_that_ends_by_itself_is_hung(self) -> None:
-        unit = self._unit('replaces', PATIENCE_SECONDS)
+        unit = self._unit('replaces')
         os.kill(self.process.pid, signal.SIGTERM)
         self._wait(unit, lambda: unit.restarts == 1)
         self.assertEqual(1, self.findings.count('hung'))

@@ -79,7 +79,13 @@ class JsonLimitsTestCase(unittest.TestCase):
 class WorkTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.ran: list[str] = []
-        saved = threads.call, threads.run, threads.start, threads.pause
+        saved = (
+            threads.call,
+            threads.run,
+            threads.run_behind,
+            threads.start,
+            threads.pause,
+        )
         self.addCleanup(threads.install, *saved)
 
         def run(check: Any, *args: Any) -> Any:

@@ -14,14 +14,14 @@ SECRET = 'a secret of both daemons'
 
 def app(environ: dict[str, Any], start_response: Any) -> Any:
     """Answers with what the filters made of the caller."""
-    asking = environ.get('glance.context')
+    caller = environ.get('glance.context')
     response = webob.Response(
         json={
-            'project': asking and asking.project_id,
-            'roles': asking and asking.roles,
-            'is_admin': asking and asking.is_admin,
-            'is_service': asking and asking.is_service,
-            'read_only': asking and asking.read_only,
+            'project': caller and caller.project_id,
+            'roles': caller and caller.roles,
+            'is_admin': caller and caller.is_admin,
+            'is_service': caller and caller.is_service,
+            'read_only': caller and caller.read_only,
             'headers': sorted(k for k in environ if k.startswith('HTTP_X_')),
         }
     )
@@ -194,27 +194,27 @@ class TestToHeaders(unittest.TestCase):
     """What a caller is to the registry comes out as it went in."""
 
     def test_round_trip(self) -> None:
-        asking = context.RequestContext(
+        caller = context.RequestContext(
             user_id='u',
             project_id='p',
             roles=['member', 'reader'],
             request_id='req-1',
             overwrite=False,
         )
-        headers = context.to_headers(asking, send_identity_headers=True)
+        headers = context.to_headers(caller, send_identity_headers=True)
         environ = {
             'HTTP_' + name.upper().replace('-', '_'): value
             for name, value in headers.items()
         }
         again = context.from_environ(environ, headers[context.REQUEST_ID])
         for name in ('user_id', 'project_id', 'roles', 'request_id'):
-            self.assertEqual(getattr(asking, name), getattr(again, name))
+            self.assertEqual(getattr(caller, name), getattr(again, name))
         self.assertNotIn(context.IS_ADMIN, headers)
 
     def test_an_admin_is_told_apart(self) -> None:
-        asking = context.RequestContext(is_admin=True, overwrite=False)
+        caller = context.RequestContext(is_admin=True, overwrite=False)
         for send in (True, False):
-            headers = context.to_headers(asking, send)
+            headers = context.to_headers(caller, send)
             self.assertEqual('true', headers[context.IS_ADMIN])
 
 

@@ -1,5 +1,4 @@
 import configparser
-import importlib.util
 import os
 import pathlib
 import sys
@@ -12,8 +11,8 @@ from oslo_config import cfg
 import webob
 
 from glance.common import config
-from glance.common import edge
 from glance.common import errors
+from glance.common import filters
 from glance.common import pipeline
 
 PIKE_API = """
@@ -141,6 +140,10 @@ MODULES = {
     'glance.common.authtoken': mock.Mock(
         filter_factory=filter_factory('authtoken'),
     ),
+    'glance.api.caching': mock.Mock(
+        serving_factory=filter_factory('cache'),
+        managing_factory=filter_factory('manage'),
+    ),
     'glance.common.middleware': mock.Mock(
         classic_context_factory=filter_factory('context'),
         unauthenticated_context_factory=filter_factory('anybody'),
@@ -156,7 +159,7 @@ MODULES = {
 }
 
 
-OURS = {module.__name__: module for module in (edge, pipeline)}
+OURS = {module.__name__: module for module in (filters, pipeline)}
 
 
 class TestPipeline(unittest.TestCase):
@@ -205,12 +208,21 @@ class TestPipeline(unittest.TestCase):
         self.assertEqual('OK', self.get(app, '/healthcheck').strip())
 
     def test_filters_that_are_not_there_pass_through(self) -> None:
+        text = PIKE_API.replace(
+            'glance.api.middleware.cache:CacheFilter.factory',
+            'glance.api.middleware.gzip:GzipMiddleware.factory',
+        )
         with self.assertLogs(pipeline.LOG, 'WARNING') as logs:
-            app = self.load(PIKE_API, 'trusted-auth+cachemanagement')
-        self.assertEqual('negotiation context v2', self.get(app, '/v2'))
-        self.assertEqual(2, len(logs.output))
+            app = self.load(text, 'trusted-auth+cachemanagement')
+        self.assertEqual('negotiation context manage v2', self.get(app, '/v2'))
+        self.assertEqual(1, len(logs.output))
         self.assertIn('"cache"', ' '.join(logs.output))
-        self.assertIn('"cachemanage"', ' '.join(logs.output))
+
+    def test_filters_of_the_image_cache(self) -> None:
+        app = self.load(PIKE_API, 'trusted-auth+cachemanagement')
+        self.assertEqual(
+            'negotiation context cache manage v2', self.get(app, '/v2')
+        )
 
     def test_healthcheck_filter_keeps_its_options(self) -> None:
         app = self.load(PIKE_API)
@@ -287,21 +299,6 @@ class TestPipeline(unittest.TestCase):
                 self.assertTrue(callable(getattr(OURS[module], name)))
             else:
                 self.assertIn(module, MODULES)
-
-    def test_osprofiler_is_used_where_it_is_installed(self) -> None:
-        library = mock.Mock()
-        library.WsgiMiddleware.factory = filter_factory('profiled')
-        modules = {'osprofiler': mock.Mock(), 'osprofiler.web': library}
-        spec = importlib.util.find_spec
-        with (
-            mock.patch.dict(sys.modules, modules),
-            mock.patch(
-                'importlib.util.find_spec',
-                lambda name: name == 'osprofiler' or spec(name),
-            ),
-        ):
-            app = self.load(PIKE_API)
-        self.assertIn('profiled', self.get(app, '/v2'))
 
     # Where the file is.
 

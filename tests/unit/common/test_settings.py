@@ -195,16 +195,11 @@ class TestApi(SettingsTestCase):
             self.assertTrue(any(f'"{value}"' in line for line in said), said)
         self.assertEqual(12, len(said), said)
 
-    def test_several_stores_are_refused(self) -> None:
-        self.assert_refused(TUNING, '[DEFAULT] enabled_backends')
-        self.assert_refused(SEVERAL_STORES, '[DEFAULT] enabled_backends')
+    def test_sections_of_stores_belong_to_their_types(self) -> None:
         self.assertEqual([], self.said(SEVERAL_STORES))
 
     def test_settings_whose_meaning_would_be_lost_are_refused(self) -> None:
         for section, name, value in (
-            ('glance_store', 'filesystem_store_datadirs', '/a:10'),
-            ('glance_store', 'filesystem_store_metadata_file', '/a'),
-            ('glance_store', 'http_proxy_information', 'http:proxy:3128'),
             ('DEFAULT', 'metadata_encryption_key', '0123456789abcdef'),
             ('DEFAULT', 'owner_is_tenant', 'False'),
             ('DEFAULT', 'admin_role', 'image_admin'),
@@ -237,6 +232,44 @@ class TestApi(SettingsTestCase):
         self.assertIn('data_api', line)
         self.assertIn('glance-registry', line)
         self.assert_silent(text)
+
+    def test_options_of_gridfs_and_sheepdog_have_an_effect(self) -> None:
+        options = {
+            'gridfs': 'mongodb_store_uri = mongodb://a/b\n'
+            'mongodb_store_db = images\n',
+            'sheepdog': 'sheepdog_store_address = 10.0.0.7\n'
+            'sheepdog_store_port = 7001\nsheepdog_store_chunk_size = 32\n',
+        }
+        for kind, text in options.items():
+            for section in (
+                f'[DEFAULT]\nenabled_backends = a:{kind}\n[a]\n',
+                f'[glance_store]\nstores = file,{kind}\n',
+                f'[glance_store]\nstores = glance.store.{kind}.Store\n'
+                '[DEFAULT]\n',
+            ):
+                with self.subTest(section):
+                    self.assert_silent(section + text)
+
+    def test_declared_options_without_an_effect_say_why(self) -> None:
+        for name, value in (
+            ('swift_buffer_on_upload', 'True'),
+            ('swift_upload_buffer_dir', '/var/tmp'),
+            ('swift_store_ssl_compression', 'False'),
+            ('swift_store_project_id', 'p1'),
+            ('swift_store_project_name', 'service'),
+            ('s3_store_response_checksum_validation', 'when_supported'),
+        ):
+            kind = name.partition('_')[0]
+            for text in (
+                f'[glance_store]\n{name} = {value}\n',
+                f'[DEFAULT]\nenabled_backends = a:{kind}\n'
+                f'[a]\n{name} = {value}\n',
+            ):
+                with self.subTest(text):
+                    (line,) = self.said(text, 'INFO')
+                    self.assertIn(f'Option {name} in [', line)
+                    self.assertRegex(line, r'has no effect: \w.+\.$')
+                    self.assert_silent(text)
 
     def test_a_misspelt_option_names_the_known_one(self) -> None:
         for section, name, known, home in (

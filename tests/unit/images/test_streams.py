@@ -1,8 +1,10 @@
 """Counting, capping and hashing: with and without helpers."""
 
+from collections.abc import Callable
 import hashlib
 import os
 import random
+import threading
 from typing import Any
 import unittest
 from unittest import mock
@@ -73,6 +75,45 @@ class Signature:
     def verify(self) -> None:
         if self._seen != self._data:
             raise errors.BadRequest('other data')
+
+
+class LengthTestCase(unittest.TestCase):
+    def test_what_comes_as_announced(self) -> None:
+        for expected in (None, 5, 0):
+            length = streams.Length(5, expected)
+            for _ in range(expected or 0):
+                length.add(1)
+            length.end()
+            self.assertEqual(expected or 0, length.size_bytes)
+
+    def test_more_than_may_come_is_refused_before_it_comes(self) -> None:
+        with self.assertRaisesRegex(errors.LimitExceeded, '5 bytes'):
+            streams.Length(5, 6)
+
+    def test_more_than_may_come_is_refused_when_it_comes(self) -> None:
+        length = streams.Length(5, None)
+        length.add(5)
+        with self.assertRaisesRegex(errors.LimitExceeded, '5 bytes'):
+            length.add(1)
+
+    def test_more_than_was_announced_is_refused_when_it_comes(self) -> None:
+        length = streams.Length(5, 3)
+        with self.assertRaisesRegex(errors.BadRequest, '3 bytes.*more'):
+            length.add(4)
+
+    def test_less_than_was_announced_is_refused_at_the_end(self) -> None:
+        length = streams.Length(5, 3)
+        length.add(2)
+        with self.assertRaisesRegex(errors.BadRequest, '3 bytes.* has 2'):
+            length.end()
+
+    def test_a_lower_cap_says_why(self) -> None:
+        length = streams.Length(5, None)
+        length.narrow(2, 'no room')
+        length.narrow(3, 'a higher one changes nothing')
+        length.add(2)
+        with self.assertRaisesRegex(errors.LimitExceeded, 'no room'):
+            length.add(1)
 
 
 class MeasuredTestCase(unittest.TestCase):
@@ -217,6 +258,30 @@ class NativeTestCase(MeasuredTestCase):
         for _ in range(taken):
             streams._helped.release()
         self.assertEqual(cores, taken)
+
+    def test_helper_that_cannot_be_started_ends_the_others(self) -> None:
+        begun, ended = threading.Event(), threading.Event()
+        start = threads.start
+
+        def start_one(work: Callable[[], None]) -> None:
+            if begun.is_set():
+                raise RuntimeError("can't start new thread")
+            begun.set()
+
+            def noted() -> None:
+                work()
+                ended.set()
+
+            start(noted)
+
+        free = mock.patch.object(
+            streams, '_helped', threading.BoundedSemaphore(1)
+        )
+        with free, mock.patch.object(threads, 'start', start_one):
+            with self.assertRaises(RuntimeError):
+                self.passed(self.measured(Bytes(b'x', True)))
+            self.assertTrue(streams._helped.acquire(blocking=False))
+        self.assertTrue(ended.wait(30))
 
 
 class ManyNativeTestCase(MeasuredTestCase):

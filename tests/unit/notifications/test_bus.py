@@ -1,56 +1,59 @@
 """How oslo.messaging is used; tests/live has a real broker."""
 
+import contextlib
 from typing import Any
 import unittest
 from unittest import mock
 
-import oslo_messaging
+from oslo_config import cfg
 
+from glance.api import conf as api_conf
+from glance.common import errors
 from glance.notifications import bus
+from glance.notifications import outbox
+
+EVENT = outbox.Event('info', 'image.create', {'id': 'a'})
 
 
-class Transport:
-    """One whose broker is away for some tries."""
-
-    def __init__(self, failures: list[Exception]) -> None:
-        self._failures = failures
-        self.sent: list[Any] = []
-
-    def _send_notification(self, *message: Any) -> None:
-        if self._failures:
-            raise self._failures.pop(0)
-        self.sent.append(message)
-
-
-class TestPatience(unittest.TestCase):
+class TestTries(unittest.TestCase):
     def setUp(self) -> None:
-        sleep = mock.patch.object(bus.time, 'sleep')
-        self.sleep = self.enterContext(sleep)
+        super().setUp()
+        self.conf = cfg.ConfigOpts()
+        api_conf.register(self.conf)
+        self.conf([], default_config_files=[], default_config_dirs=[])
+        for name, value in (
+            ('driver', ['messagingv2']),
+            ('transport_url', 'rabbit://u:p@127.0.0.1:1/'),
+        ):
+            self.set(name, value)
 
-    def send(self, retry: int | None, *failures: Exception) -> list[Any]:
-        transport = bus._patient(Transport(list(failures)))
-        transport._send_notification('target', {}, 'text', 2.0, retry)
-        sent: list[Any] = transport.sent
-        return sent
+    def set(self, name: str, value: Any) -> None:
+        bus.check(self.conf)
+        self.conf.set_override(name, value, group=bus.GROUP)
 
-    def test_without_end(self) -> None:
-        for retry in (-1, None):
-            sent = self.send(retry, *[ConnectionRefusedError()] * 50)
-            self.assertEqual(1, len(sent))
-        self.assertLessEqual(
-            max(call.args[0] for call in self.sleep.mock_calls),
-            bus.MOST_PAUSE_SECONDS,
-        )
+    def connections(self) -> int:
+        """Tries of the first connection to a broker that refuses four."""
+        refused = ConnectionRefusedError(111, 'refused')
+        failures: list[Any] = [refused] * 4
+        tried = mock.Mock(side_effect=[*failures, KeyboardInterrupt])
+        with (
+            mock.patch('amqp.Connection.connect', tried),
+            mock.patch('kombu.utils.functional.sleep'),
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            bus.sender(self.conf, 'image.localhost')(EVENT)
+        return tried.call_count
 
-    def test_so_many_times(self) -> None:
-        lost = oslo_messaging.MessageDeliveryFailure
-        self.assertEqual(1, len(self.send(2, lost(), lost())))
-        with self.assertRaises(lost):
-            self.send(1, lost(), lost())
-        with self.assertRaises(lost):
-            self.send(0, lost())
+    def test_without_end_by_default(self) -> None:
+        self.assertEqual(5, self.connections())
 
-    def test_what_is_wrong_with_the_message_is_not_repeated(self) -> None:
-        with self.assertRaises(TypeError):
-            self.send(-1, TypeError())
-        self.sleep.assert_not_called()
+    def test_as_often_as_the_option_says(self) -> None:
+        self.set('retry', 2)
+        self.assertEqual(3, self.connections())
+
+    def test_wrong_driver_and_wrong_url(self) -> None:
+        for name, value in (('driver', ['pigeon']), ('transport_url', 'x')):
+            self.conf.set_override(name, value, group=bus.GROUP)
+            with self.assertRaisesRegex(errors.ConfigurationError, name):
+                bus.check(self.conf)
+            self.conf.clear_override(name, group=bus.GROUP)

@@ -10,7 +10,7 @@ class TestLifecycle(unittest.TestCase):
             name: value
             for name, value in vars(lifecycle).items()
             if isinstance(value, lifecycle.Step)
-        }
+        } | lifecycle.IMPORTS
 
     def test_every_status_is_one_that_clients_know(self) -> None:
         for name, step in self.steps().items():
@@ -18,10 +18,12 @@ class TestLifecycle(unittest.TestCase):
                 with self.subTest(f'{name} {status}'):
                     self.assertIn(status, image_schema.STATUSES)
 
-    def test_nothing_leads_to_killed(self) -> None:
+    def test_only_failures_of_v1_lead_to_killed(self) -> None:
         # covers 25-13
-        for step in self.steps().values():
-            self.assertNotEqual('killed', step.after)
+        for name, step in self.steps().items():
+            if name != 'KILL':
+                self.assertNotEqual('killed', step.after)
+        self.assertEqual({'copy-from'}, lifecycle.FAILED_IMPORTS.keys())
 
     def test_ossa_2016_006_nothing_leads_back_from_active(self) -> None:
         for name, step in self.steps().items():
@@ -33,7 +35,10 @@ class TestLifecycle(unittest.TestCase):
         for claim, finish in (
             (lifecycle.CLAIM_UPLOAD, lifecycle.FINISH_UPLOAD),
             (lifecycle.CLAIM_LOCATION, lifecycle.FINISH_LOCATION),
+            (lifecycle.CLAIM_STAGE, lifecycle.FINISH_STAGE),
+            (lifecycle.IMPORTS['web-download'], lifecycle.FINISH_IMPORT),
+            (lifecycle.IMPORTS['copy-from'], lifecycle.FINISH_IMPORT),
         ):
-            self.assertEqual((claim.after,), finish.before)
+            self.assertIn(claim.after, finish.before)
             self.assertIn(claim.after, lifecycle.ABANDON.before)
             self.assertIn(lifecycle.ABANDON.after, claim.before)

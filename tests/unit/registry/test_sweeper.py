@@ -7,15 +7,15 @@ import unittest
 from unittest import mock
 
 from glance_registry import sweeper
-from glance_registry.db import transfers
+from glance_registry.db import sweeping
 
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 5
 MOMENT = datetime.datetime(2000, 1, 1)
 
 
-def mark(renewals: int, moment: datetime.datetime = MOMENT) -> transfers.Mark:
-    return transfers.Mark(renewals, moment)
+def mark(renewals: int, moment: datetime.datetime = MOMENT) -> sweeping.Mark:
+    return sweeping.Mark(renewals, moment)
 
 
 class ObservedTest(unittest.TestCase):
@@ -25,7 +25,7 @@ class ObservedTest(unittest.TestCase):
         self.now = 1000.0
 
     def look(
-        self, after_seconds: float, **present: transfers.Mark
+        self, after_seconds: float, **present: sweeping.Mark
     ) -> list[str]:
         self.now += after_seconds
         return list(self.observed.note(present, self.now))

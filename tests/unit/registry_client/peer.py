@@ -11,7 +11,7 @@ import unittest
 from glance import registry_client
 from glance.common import errors
 
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 30.0
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
 #: What to do with the next request: gets the connection's socket.
 Script = Callable[[socket.socket], None]

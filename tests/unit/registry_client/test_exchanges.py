@@ -9,6 +9,7 @@ import unittest
 from glance import registry_client
 from glance.common import context
 from glance.common import errors
+from glance.registry_client import connections
 from glance.registry_client import transport
 
 WHOLE = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
@@ -83,12 +84,12 @@ class WireTestCase(unittest.TestCase):
 
 
 class TestRequests(WireTestCase):
-    def test_head_and_body_leave_together(self) -> None:
+    def test_head_and_body(self) -> None:
         self.peer.answers.append(WHOLE)
         self.assertEqual((200, b'{}'), self.send(headers={'X-A': 'b'}))
         self.assertEqual(
             b'POST /v1/x HTTP/1.1\r\nHost: registry:1\r\n'
-            b'Accept-Encoding: identity\r\nX-A: b\r\nContent-Length: 2\r\n'
+            b'Accept-Encoding: identity\r\nContent-Length: 2\r\nX-A: b\r\n'
             b'\r\n{}',
             self.peer.opened[0].recv(65536),
         )
@@ -129,7 +130,7 @@ class TestAnswers(WireTestCase):
 
     def test_the_page_of_a_proxy(self) -> None:
         """It is no document: the registry cannot be reached."""
-        asking = context.RequestContext(is_admin=True)
+        caller = context.RequestContext(is_admin=True)
         for head in (
             b'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 58\r\n',
             b'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 58\r\n',
@@ -143,7 +144,7 @@ class TestAnswers(WireTestCase):
                 self.assertLogs('glance.registry_client.client', 'INFO'),
                 self.assertRaises(errors.RegistryUnavailable),
             ):
-                client.get_image(asking, 'a')
+                client.get_image(caller, 'a')
 
     def test_only_what_can_be_used_again_is_kept(self) -> None:
         for answer, kept in (
@@ -200,9 +201,9 @@ class TestTrouble(WireTestCase):
 
     def test_a_kept_connection_is_silent(self) -> None:
         """There is no time left for another one."""
-        self.transport = self.make(LATE)
         self.peer.answers.append(WHOLE)
         self.send()
+        self.transport._seconds = LATE
         self.assert_fails(errors.RegistryUnavailable, repeatable=True)
         self.assertEqual(1, len(self.peer.opened))
 
@@ -223,23 +224,28 @@ class TestTrouble(WireTestCase):
 
 
 class TestPool(WireTestCase):
+    def connection(self) -> connections.Connection:
+        made = connections.Connection(self.peer)
+        made.connect()
+        return made
+
     def test_the_last_one_is_the_next_one(self) -> None:
         """So that the others get old, and are closed."""
         self.peer.answers.extend([WHOLE] * 3)
-        socks = [self.peer.open(0.0) for _ in range(3)]
+        kept = [self.connection() for _ in range(3)]
         now = time.monotonic()
-        self.transport._idle.extend((sock, now) for sock in socks)
+        self.transport._idle.extend((each, now) for each in kept)
         self.send()
-        self.assertEqual(socks[2], self.transport._idle[-1][0])
+        self.assertEqual(kept[2], self.transport._idle[-1][0])
         self.peer.opened[2].sendall(WHOLE)
         self.send()
-        self.assertEqual(socks, [sock for sock, _ in self.transport._idle])
+        self.assertEqual(kept, [each for each, _ in self.transport._idle])
 
     def test_old_ones_are_closed(self) -> None:
         self.peer.answers.extend([WHOLE] * 3)
-        socks = [self.peer.open(0.0) for _ in range(2)]
+        kept = [self.connection() for _ in range(2)]
         past = time.monotonic() - transport.MAX_IDLE_SECONDS
-        self.transport._idle.extend((sock, past) for sock in socks)
+        self.transport._idle.extend((each, past) for each in kept)
         self.send()
-        self.assertEqual([-1, -1], [sock.fileno() for sock in socks])
+        self.assertEqual([None, None], [each.sock for each in kept])
         self.assertEqual(3, len(self.peer.opened))

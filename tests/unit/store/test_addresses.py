@@ -28,7 +28,7 @@ def look_up(name: str, _port: int) -> list[str]:
 
 
 def rules(**lists: Any) -> addresses.Filter:
-    return addresses.Filter(addresses.Rules(**lists), look_up)
+    return addresses.Filter(addresses.AddressRules(**lists), look_up)
 
 
 class TestParse(unittest.TestCase):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 import time
 from typing import Any
-from unittest import mock
 
 from glance.common import errors
 from glance.store import base as store_base
+from glance.store import http
 from glance.store import outbound
 from tests.unit.store import web
 
@@ -219,21 +219,25 @@ class TestTroubles(web.HTTPTestCase):
         with self.assertRaises(errors.StoreUnavailable):
             self.read()
 
+    def patient_store(self, **seconds: float) -> http.HTTPStore:
+        times = outbound.Times(**seconds)
+        return self.make_store(web.filter_for(self.web.port), times=times)
+
     def test_a_slow_head(self) -> None:
         """Drop by drop is slow too."""
-        with mock.patch.object(outbound, 'HEAD_SECONDS', 0.3):
-            started = time.monotonic()
-            drops = [b'H', 0.1, b'T', 0.1, b'T', 0.1, b'P', 0.1] * 10
-            self.fails(*drops)
-            self.assertLess(time.monotonic() - started, 2.0)
+        self.store = self.patient_store(head_seconds=0.3)
+        started = time.monotonic()
+        drops = [b'H', 0.1, b'T', 0.1, b'T', 0.1, b'P', 0.1] * 10
+        self.fails(*drops)
+        self.assertLess(time.monotonic() - started, 2.0)
 
     def test_a_slow_body(self) -> None:
         head = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n'
         drops = [b'x', 0.1] * 30
-        with mock.patch.object(outbound, 'PIECE_SECONDS', 0.3):
-            started = time.monotonic()
-            self.fails(head, *drops)
-            self.assertLess(time.monotonic() - started, 2.0)
+        self.store = self.patient_store(piece_seconds=0.3)
+        started = time.monotonic()
+        self.fails(head, *drops)
+        self.assertLess(time.monotonic() - started, 2.0)
 
     def test_errors_tell_nothing(self) -> None:
         """Rule 10: a refused port, a refused host, no HTTP: one text."""
@@ -249,3 +253,31 @@ class TestTroubles(web.HTTPTestCase):
                 self.store.open(url, 0, None)
             texts.add(str(caught.exception))
         self.assertEqual(1, len(texts), texts)
+
+
+class TestProxies(web.HTTPTestCase):
+    """http_proxy_information: what goes through a proxy."""
+
+    def options(self, **proxies: str) -> dict[str, Any]:
+        return {
+            'https_insecure': False,
+            'https_ca_certificates_file': None,
+            'http_proxy_information': proxies,
+            'filtering': {},
+        }
+
+    def test_data_comes_through_the_proxy(self) -> None:
+        self.web.data['http://10.9.8.7:80/image'] = web.DATA
+        store = http.from_options(
+            self.options(http=f'127.0.0.1:{self.web.port}')
+        )
+        body = store.open('http://10.9.8.7/image', 0, None)
+        self.assertEqual(web.DATA, b''.join(body))
+        body.close()
+
+    def test_what_is_malformed_is_refused(self) -> None:
+        for proxies in ({'ftp': '10.0.0.1:1'}, {'http': '10.0.0.1:x'}):
+            with self.assertRaisesRegex(
+                errors.ConfigurationError, 'http_proxy_information'
+            ):
+                http.from_options(self.options(**proxies))

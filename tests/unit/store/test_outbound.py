@@ -6,6 +6,7 @@ from unittest import mock
 
 from glance.common import errors
 from glance.store import addresses
+from glance.store import connection
 from glance.store import http
 from glance.store import outbound
 from tests import webserver
@@ -85,12 +86,12 @@ class TestPinning(web.HTTPTestCase):
 
         client = outbound.Client(
             addresses.Filter(
-                addresses.Rules(allowed_ports=(str(self.web.port),)),
+                addresses.AddressRules(allowed_ports=(str(self.web.port),)),
                 rebinding,
             )
         )
         with (
-            mock.patch.object(outbound.socket.socket, 'connect', no_network),
+            mock.patch.object(connection.socket.socket, 'connect', no_network),
             self.assertRaises(outbound.Unreachable),
         ):
             client.request('GET', self.web.url('/a', 'evil.example'))

@@ -11,10 +11,13 @@ import time
 import unittest
 from unittest import mock
 
+from glance.common import threads
 from glance.store import filesystem
 from glance.store import warming
 
 ID = '71c675ab-d94f-49cd-a114-e12490b328d9'
+OTHER = '71c675ab-d94f-49cd-a114-e12490b328da'
+THIRD = '71c675ab-d94f-49cd-a114-e12490b328db'
 MIB = 1 << 20
 PATIENCE_SECONDS = 60
 SAMPLE_BYTES = 256 * 1024
@@ -211,3 +214,18 @@ class Failures(WarmingTestCase):
             self._write(50)
             self._wait_until_closed()
         self.assertEqual(self.PIECES * MIB, self.path.stat().st_size)
+
+    def test_missing_thread_or_descriptor_fails_no_upload(self) -> None:
+        """The next upload starts the reader, for both files."""
+        store = filesystem.FilesystemStore(
+            str(self.directory), warm_percent=50
+        )
+        trouble = RuntimeError("can't start new thread")
+        for name, broken in (
+            (ID, mock.patch.object(threads, 'start', side_effect=trouble)),
+            (OTHER, mock.patch.object(os, 'devnull', '/none/at/all')),
+        ):
+            with broken, self.assertLogs(warming.LOG, 'WARNING'):
+                store.write(name, [self.piece] * self.PIECES, nothing)
+        store.write(THIRD, [self.piece] * self.PIECES, nothing)
+        self._wait_until_closed()

@@ -20,7 +20,7 @@ def filter_for(
     resolver: addresses.Resolver = addresses.resolve,
 ) -> addresses.Filter:
     allowed = tuple(str(port) for port in ports)
-    rules = addresses.Rules(allowed_hosts=hosts, allowed_ports=allowed)
+    rules = addresses.AddressRules(allowed_hosts=hosts, allowed_ports=allowed)
     return addresses.Filter(rules, resolver)
 
 

@@ -1,7 +1,7 @@
 """Default rules of glance-api; etc/policy.json overrides them.
 
-Rules of calls that do not exist yet are here too: operators' files name
-them, and the tools of oslo.policy shall not call them unknown.
+They include rules of calls that do not exist yet. Operators' files contain
+these rules, and the tools of oslo.policy must not report them as unknown.
 """
 
 from oslo_policy import policy
@@ -13,7 +13,7 @@ from glance.api.policy.defaults import members
 from glance.api.policy.defaults import metadefs
 from glance.api.policy.defaults import operation
 
-#: By rule, what has to pass besides where the rule itself says too little.
+#: Name of a rule -> check that must pass too if the rule is too permissive.
 GUARDS = {**images.GUARDS, **members.GUARDS, **locations.GUARDS}
 
 

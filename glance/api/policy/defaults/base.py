@@ -1,9 +1,9 @@
-"""What the other rules are made of.
+"""The parts that the other rules consist of.
 
 The service does not expand roles: Keystone's implied roles put ``reader``
-into the token of a ``member``. Targets carry the image's own members, its
-custom properties, ``project_id`` (its owner) and ``member_id`` (the
-caller's project where it sees the image as its member).
+into the token of a ``member``. Targets contain the image's own members, its
+custom properties, ``project_id`` (its owner) and ``member_id`` (the caller's
+project if it is a member of the image).
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from oslo_policy import policy
 
 ADMIN = 'rule:context_is_admin'
 SERVICE = 'rule:service_api'
-#: Every caller with a valid token, unless the operator's file says else.
+#: Every caller with a valid token, unless the operator's file changes it.
 ANYBODY = 'rule:default'
 OWNING_MEMBER = f'{ADMIN} or (role:member and project_id:%(project_id)s)'
 OWNING_READER = f'{ADMIN} or (role:reader and project_id:%(project_id)s)'
@@ -31,9 +31,9 @@ SHARING_READER = (
 )
 INVITED_MEMBER = f'{ADMIN} or (role:member and project_id:%(member_id)s)'
 
-#: What services of Train and before tested besides their rules, which let
-#: everybody pass. Holds with enforce_new_defaults
-#: off, and for a rule that the operator's file opens to everybody.
+#: Checks that the services of Train and before made in addition to their
+#: rules, which permitted every caller. They apply if enforce_new_defaults is
+#: off, and to rules that the operator's file opens to every caller.
 OWNS = f'{ADMIN} or project_id:%(project_id)s'
 OWNS_NOT = f'{ADMIN} or not project_id:%(project_id)s'
 
@@ -49,12 +49,12 @@ def rule(
     legacy: str | None = None,
     former_name: str | None = None,
 ) -> Rule:
-    """A rule for calls; scope type of all of them is the project.
+    """Make a rule for calls; the scope type is always the project.
 
-    :param calls: ``METHOD /path`` of each
-    :param legacy: what passed in Train and before; counts as well while
-        [oslo_policy] enforce_new_defaults is off
-    :param former_name: its name then, if another
+    :param calls: ``METHOD /path`` of each call
+    :param legacy: the check of Train and before; it is sufficient too if
+        [oslo_policy] enforce_new_defaults is off. None if there is none
+    :param former_name: the name of that rule; None if it is the same
     """
     former = None
     if legacy is not None:

@@ -33,6 +33,7 @@ RULES = [
         f'PUT {_ONE}/members/{{member_id}}',
         f'DELETE {_ONE}/members/{{member_id}}',
         f'POST {_ONE}/locations',
+        f'GET {_ONE}/tasks',
         legacy=base.ANYBODY,
     ),
     base.rule(
@@ -73,6 +74,14 @@ RULES = [
         base.OWNING_MEMBER,
         "Upload an image's data.",
         f'PUT {_ONE}/file',
+        legacy=base.ANYBODY,
+    ),
+    base.rule(
+        'copy_from',
+        base.OWNING_MEMBER,
+        'Have data copied from a URL by a request of API v1.',
+        'POST /v1/images',
+        f'PUT {_ONE.replace("v2", "v1")}',
         legacy=base.ANYBODY,
     ),
     base.rule(

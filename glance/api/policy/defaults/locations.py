@@ -1,4 +1,4 @@
-"""Rules for the places where an image's data is."""
+"""Rules for the locations of an image's data."""
 
 from glance.api.policy.defaults import base
 

@@ -1,7 +1,7 @@
 """Rules for the catalogue of metadata definitions.
 
-Writes had a legacy check that everybody passed; it does not count any more,
-whatever enforce_new_defaults says (OSSN-0088).
+The legacy check of writes permitted every caller. It is not used any more,
+even if enforce_new_defaults is off (OSSN-0088).
 """
 
 from oslo_policy import policy
@@ -33,7 +33,12 @@ RULES = [
     policy.RuleDefault(
         'metadef_admin', base.ADMIN, description='Who changes the catalogue.'
     ),
-    _read('get_metadef_namespace', 'See a namespace.', f'GET {_ONE}'),
+    _read(
+        'get_metadef_namespace',
+        'See a namespace. Asked for each of a list.',
+        f'GET {_ONE}',
+        f'GET {_ALL}',
+    ),
     base.rule(
         'get_metadef_namespaces',
         base.OWNING_READER,
@@ -43,15 +48,32 @@ RULES = [
     ),
     _write('modify_metadef_namespace', 'Change a namespace.', f'PUT {_ONE}'),
     _write('add_metadef_namespace', 'Add a namespace.', f'POST {_ALL}'),
-    _write('delete_metadef_namespace', 'Delete one.', f'DELETE {_ONE}'),
+    _write(
+        'delete_metadef_namespace',
+        'Delete one, or all objects, properties or tags of one.',
+        f'DELETE {_ONE}',
+        f'DELETE {_ONE}/objects',
+        f'DELETE {_ONE}/properties',
+        f'DELETE {_ONE}/tags',
+    ),
     _read(
         'get_metadef_object', 'See an object.', f'GET {_ONE}/objects/{{name}}'
     ),
-    _read('get_metadef_objects', 'List objects.', f'GET {_ONE}/objects'),
+    _read(
+        'get_metadef_objects',
+        'List objects.',
+        f'GET {_ONE}/objects',
+        f'GET {_ONE}',
+    ),
     _write(
         'modify_metadef_object', 'Change one.', f'PUT {_ONE}/objects/{{name}}'
     ),
-    _write('add_metadef_object', 'Add an object.', f'POST {_ONE}/objects'),
+    _write(
+        'add_metadef_object',
+        'Add an object.',
+        f'POST {_ONE}/objects',
+        f'POST {_ALL}',
+    ),
     _write(
         'delete_metadef_object',
         'Delete an object.',
@@ -61,6 +83,8 @@ RULES = [
         'list_metadef_resource_types',
         'List resource types.',
         'GET /v2/metadefs/resource_types',
+        f'GET {_ALL}',
+        f'GET {_ONE}',
     ),
     _read(
         'get_metadef_resource_type',
@@ -71,6 +95,7 @@ RULES = [
         'add_metadef_resource_type_association',
         'Say what a namespace is for.',
         f'POST {_ONE}/resource_types',
+        f'POST {_ALL}',
     ),
     _write(
         'remove_metadef_resource_type_association',
@@ -83,7 +108,10 @@ RULES = [
         f'GET {_ONE}/properties/{{name}}',
     ),
     _read(
-        'get_metadef_properties', 'List properties.', f'GET {_ONE}/properties'
+        'get_metadef_properties',
+        'List properties.',
+        f'GET {_ONE}/properties',
+        f'GET {_ONE}',
     ),
     _write(
         'modify_metadef_property',
@@ -91,7 +119,10 @@ RULES = [
         f'PUT {_ONE}/properties/{{name}}',
     ),
     _write(
-        'add_metadef_property', 'Add a property.', f'POST {_ONE}/properties'
+        'add_metadef_property',
+        'Add a property.',
+        f'POST {_ONE}/properties',
+        f'POST {_ALL}',
     ),
     _write(
         'remove_metadef_property',
@@ -99,9 +130,14 @@ RULES = [
         f'DELETE {_ONE}/properties/{{name}}',
     ),
     _read('get_metadef_tag', 'See a tag.', f'GET {_ONE}/tags/{{name}}'),
-    _read('get_metadef_tags', 'List tags.', f'GET {_ONE}/tags'),
+    _read('get_metadef_tags', 'List tags.', f'GET {_ONE}/tags', f'GET {_ONE}'),
     _write('modify_metadef_tag', 'Change a tag.', f'PUT {_ONE}/tags/{{name}}'),
-    _write('add_metadef_tag', 'Add a tag.', f'POST {_ONE}/tags/{{name}}'),
+    _write(
+        'add_metadef_tag',
+        'Add a tag.',
+        f'POST {_ONE}/tags/{{name}}',
+        f'POST {_ALL}',
+    ),
     _write('add_metadef_tags', 'Set all tags.', f'POST {_ONE}/tags'),
     _write(
         'delete_metadef_tag', 'Delete a tag.', f'DELETE {_ONE}/tags/{{name}}'

@@ -1,4 +1,4 @@
-"""Rules of who operates the service: cache, stores, tasks."""
+"""Rules for the operation of the service: cache, stores, tasks."""
 
 from glance.api.policy.defaults import base
 
@@ -15,7 +15,7 @@ def _cache(name: str, description: str, *calls: str) -> base.Rule:
 
 
 def _unused(name: str, description: str) -> base.Rule:
-    """Registered for files that name it; no call asks for it."""
+    """A rule that no call uses; registered because files may contain it."""
     return base.rule(name, base.ANYBODY, description)
 
 
@@ -24,6 +24,13 @@ RULES = [
         'manage_image_cache',
         base.ADMIN,
         'Manage the image cache; older name of the rules for single calls.',
+        'GET /v2/cached_images',
+        'DELETE /v2/cached_images',
+        'DELETE /v2/cached_images/{image_id}',
+        'GET /v2/queued_images',
+        'DELETE /v2/queued_images',
+        'PUT /v2/queued_images/{image_id}',
+        'DELETE /v2/queued_images/{image_id}',
     ),
     _cache('cache_list', 'List cached and queued images.', 'GET /v2/cache'),
     _cache(

@@ -1,1 +1,1 @@
-"""JSON Schemas: they validate requests and answer /v2/schemas."""
+"""JSON Schemas that validate requests and are shown by /v2/schemas."""

@@ -1,8 +1,8 @@
-"""Custom properties that the schema of an image knows.
+"""Custom properties in the schema of an image.
 
-An operator's ``schema-image.json`` takes the place of the usual ones. It
-maps names to constraints, or holds such a map as ``properties`` beside an
-array of names, ``required``, that every image has to have.
+An operator's ``schema-image.json`` replaces the usual ones. It maps names to
+constraints. Or it contains such a map as ``properties`` and an array
+``required`` of names that every image must have.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ MAX_FILE_BYTES = 1 << 20
 
 class Custom(NamedTuple):
     """
-    :ivar properties: constraints by name
-    :ivar required: names that an image must have, base members too
+    :ivar properties: name -> constraints
+    :ivar required: names that an image must have, including base members
     """
 
     properties: Mapping[str, Mapping[str, Any]]
@@ -92,16 +92,28 @@ def load(path: str | None) -> Custom:
         ) from error
 
 
+def fault(path: str) -> str | None:
+    """What is wrong with an operator's file; None if it is correct."""
+    try:
+        load(path)
+    except errors.ConfigurationError as error:
+        return str(error)
+    return None
+
+
 def _custom(document: Any) -> Custom:
-    found, required = document, []
+    properties, required = document, []
     if _has_required(document):
-        found, required = document['properties'], document.get('required', [])
-    if not isinstance(found, dict):
+        properties, required = (
+            document['properties'],
+            document.get('required', []),
+        )
+    if not isinstance(properties, dict):
         raise ValueError('the file must contain an object')
-    for name, constraints in found.items():
+    for name, constraints in properties.items():
         _check(name, constraints)
     base = image.properties((), ())
-    if both := sorted(set(found) & set(base)):
+    if both := sorted(set(properties) & set(base)):
         raise ValueError(
             f'{both[0]} is a member of every image, so it cannot be a '
             'custom property'
@@ -109,14 +121,14 @@ def _custom(document: Any) -> Custom:
     if not isinstance(required, list):
         raise ValueError('required must be an array')
     for name in map(str, required):
-        known = {**base, **found}.get(name, {'readOnly': True})
+        known = {**base, **properties}.get(name, {'readOnly': True})
         if known.get('readOnly'):
             raise ValueError(f'required: {name} cannot be set by clients')
-    return Custom(found, tuple(map(str, required)))
+    return Custom(properties, tuple(map(str, required)))
 
 
 def _has_required(document: Any) -> bool:
-    """Whether it is of the form that can require properties."""
+    """Whether the document has the form with ``required``."""
     if not isinstance(document, dict) or 'properties' not in document:
         return False
     inner = document['properties']

@@ -55,7 +55,7 @@ def properties(
 
 
 def _enum(formats: Sequence[str]) -> list[str | None]:
-    """Null is always allowed; configuration files may say ``None`` for it."""
+    """The formats and null; ``None`` in a configuration file means null."""
     return [None, *(name for name in formats if name != 'None')]
 
 

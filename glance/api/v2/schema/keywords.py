@@ -1,4 +1,4 @@
-"""JSON Schema as we understand it."""
+"""JSON Schema with our implementation of some keywords."""
 
 from collections.abc import Iterator
 import re
@@ -11,9 +11,9 @@ import jsonschema
 def _pattern(
     _validator: Any, pattern: str, value: Any, _schema: Any
 ) -> Iterator[jsonschema.ValidationError]:
-    """The keyword as JSON Schema means it.
+    """The keyword ``pattern`` as JSON Schema defines it.
 
-    Python's ``$`` also matches before a line feed at the end.
+    Python's ``$`` would also match before a line feed at the end.
     """
     if isinstance(value, str) and (
         value.endswith('\n') or not re.search(pattern, value)
@@ -24,9 +24,9 @@ def _pattern(
 def _type(
     validator: Any, types: Any, value: Any, _schema: Any
 ) -> Iterator[jsonschema.ValidationError]:
-    """The keyword, with a message that quotes the begin of the value only.
+    """The keyword ``type``; its message quotes only a part of the value.
 
-    The library's own quotes all of it, which may be megabytes.
+    The library's message quotes the whole value, which may be megabytes.
     """
     types = [types] if isinstance(types, str) else types
     if not any(validator.is_type(value, each) for each in types):

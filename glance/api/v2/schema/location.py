@@ -1,4 +1,4 @@
-"""What registers data that is in a store."""
+"""The schema of a request that registers data that is in a store."""
 
 from typing import Any
 

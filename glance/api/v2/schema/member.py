@@ -27,7 +27,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     'status': {
         'type': 'string',
         'enum': STATUSES,
-        'description': 'What the member thinks of it.',
+        'description': 'Whether the member accepted or rejected the image.',
     },
     'schema': {
         'type': 'string',

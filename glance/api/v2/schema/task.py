@@ -3,6 +3,7 @@
 from typing import Any
 
 from glance.api.v2.schema import image
+from glance.api.v2.schema import links
 
 TYPES = ['import', 'api_image_import', 'location_import']
 STATUSES = ['pending', 'processing', 'success', 'failure']
@@ -11,25 +12,25 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     'id': {
         'type': 'string',
         'pattern': image.UUID,
-        'description': 'The task.',
+        'description': 'Identifier of the task.',
     },
     'type': {
         'type': 'string',
         'enum': TYPES,
-        'description': 'What is done.',
+        'description': 'Kind of the task.',
     },
     'status': {
         'type': 'string',
         'enum': STATUSES,
-        'description': 'How far it is.',
+        'description': 'Status of the task.',
     },
     'input': {
         'type': ['null', 'object'],
-        'description': 'What it was given to do it with.',
+        'description': 'Input of the request that created the task.',
     },
     'result': {
         'type': ['null', 'object'],
-        'description': 'What came of it.',
+        'description': 'Result of the task; null until it succeeds.',
     },
     'owner': {
         'type': 'string',
@@ -37,45 +38,36 @@ PROPERTIES: dict[str, dict[str, Any]] = {
     },
     'message': {
         'type': 'string',
-        'description': 'A text for people about how it goes.',
+        'description': 'Progress of the task, or the reason of its failure.',
     },
     'image_id': {
         'type': 'string',
-        'description': 'The image that it works on.',
+        'description': 'The image that the task changes.',
     },
     'request_id': {
         'type': 'string',
-        'description': 'The request that started it.',
+        'description': 'Identifier of the request that created the task.',
     },
     'user_id': {
         'type': 'string',
-        'description': 'The user who started it.',
+        'description': 'The user who created the task.',
     },
     'expires_at': {
         'type': ['null', 'string'],
-        'description': 'When the record of it goes, in UTC.',
+        'description': 'Time when the record of the task is removed, in UTC.',
     },
     'created_at': {
         'type': 'string',
-        'description': 'When it was started, in UTC.',
+        'description': 'Time of creation, in UTC.',
     },
     'updated_at': {
         'type': 'string',
-        'description': 'When it changed last, in UTC.',
+        'description': 'Time of the last change, in UTC.',
     },
-    'self': {
-        'type': 'string',
-        'readOnly': True,
-        'description': 'Path of this document.',
-    },
-    'schema': {
-        'type': 'string',
-        'readOnly': True,
-        'description': 'Path of the schema of this document.',
-    },
+    **links.LINKS,
 }
 
-#: What a list tells of a task.
+#: Members of a task that a list contains.
 LISTED = {
     name: constraints
     for name, constraints in PROPERTIES.items()

@@ -1,11 +1,11 @@
-"""``images.visibility`` from ``is_public`` and the members.
+"""Sets ``images.visibility`` from ``is_public`` and the members.
 
-Needed by ``ocata_contract01``, which drops ``is_public``. Once that has run
-nothing is pending here: a private image that still has members is then its
-owner's will, not a remainder.
+``ocata_contract01``, which drops ``is_public``, requires it. After that
+contract nothing is pending here: a private image that has members then is
+what its owner chose, not an image that is still to be migrated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import logging
 
 import sqlalchemy as sa
@@ -45,7 +45,7 @@ _pending = sa.or_(
 
 
 def _is_between(engine: sa.Engine) -> bool:
-    """Whether expand has run and contract has not."""
+    """Return whether the expand has run and the contract has not."""
     inspector = sa.inspect(engine)
     if not inspector.has_table('images'):
         return False
@@ -62,13 +62,13 @@ def has_migrations(engine: sa.Engine) -> bool:
 
 
 def _batch(connection: sa.Connection, last: str) -> Sequence[str]:
-    """Move the next images behind the last one; their ids, in order."""
+    """Migrate the next images after ``last``; return their ids, in order."""
     query = sa.select(_images.c.id).where(_pending, _images.c.id > last)
     query = query.order_by(_images.c.id).limit(BATCH)
     ids = connection.scalars(query).all()
     chosen = sa.update(_images).where(_images.c.id.in_(ids), _pending)
-    # Public images first; what is pending after that is not public, also
-    # where is_public itself says nothing.
+    # Public images first. The remaining images are not public, also those
+    # whose is_public is null.
     public = chosen.where(
         _images.c.visibility.is_(None), _images.c.is_public == sa.true()
     )
@@ -78,7 +78,9 @@ def _batch(connection: sa.Connection, last: str) -> Sequence[str]:
     return ids
 
 
-def migrate(engine: sa.Engine) -> int:
+def migrate(
+    engine: sa.Engine, watch: Callable[[int], object] = lambda _amount: None
+) -> int:
     if not _is_between(engine):
         return 0
     total = 0
@@ -90,4 +92,5 @@ def migrate(engine: sa.Engine) -> int:
             return total
         last = ids[-1]
         total += len(ids)
-        LOG.info('ocata_migrate01: set the visibility of %d images', total)
+        LOG.debug('ocata_migrate01: set the visibility of %d images', total)
+        watch(len(ids))

@@ -1,6 +1,6 @@
-"""The key ``backend`` in the metadata of locations is called ``store``."""
+"""Renames the key ``backend`` in the metadata of locations to ``store``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import logging
 from typing import Any
 
@@ -22,10 +22,10 @@ _Rows = Sequence[sa.Row[Any]]
 
 
 def _batches(engine: sa.Engine) -> Iterator[_Rows]:
-    """Rows that hold the old key, by id.
+    """Return batches of rows with the old key, in the order of their ids.
 
-    The database may ignore case where we do not, so the pattern finds
-    candidates only, and reading goes on behind the last one seen.
+    The database may ignore case. So the pattern finds only candidates, and
+    each batch starts after the last candidate of the one before.
     """
     last = 0
     query = sa.select(_locations).where(
@@ -35,11 +35,11 @@ def _batches(engine: sa.Engine) -> Iterator[_Rows]:
     while True:
         with engine.connect() as connection:
             rows = connection.execute(query.where(_locations.c.id > last))
-            found = rows.all()
-        if not found:
+            candidates = rows.all()
+        if not candidates:
             return
-        last = found[-1].id
-        yield [row for row in found if OLD in row.meta_data]
+        last = candidates[-1].id
+        yield [row for row in candidates if OLD in row.meta_data]
 
 
 def has_migrations(engine: sa.Engine) -> bool:
@@ -49,7 +49,7 @@ def has_migrations(engine: sa.Engine) -> bool:
 
 
 def _rename(connection: sa.Connection, row: sa.Row[Any]) -> None:
-    # A row that changed meanwhile is left to the next run.
+    # The next run migrates a row that was changed meanwhile.
     connection.execute(
         sa.update(_locations)
         .where(
@@ -60,7 +60,9 @@ def _rename(connection: sa.Connection, row: sa.Row[Any]) -> None:
     )
 
 
-def migrate(engine: sa.Engine) -> int:
+def migrate(
+    engine: sa.Engine, watch: Callable[[int], object] = lambda _amount: None
+) -> int:
     if not sa.inspect(engine).has_table('image_locations'):
         return 0
     total = 0
@@ -69,5 +71,6 @@ def migrate(engine: sa.Engine) -> int:
             for row in rows:
                 _rename(connection, row)
         total += len(rows)
-        LOG.info('train_migrate01: added the store to %d locations', total)
+        LOG.debug('train_migrate01: added the store to %d locations', total)
+        watch(len(rows))
     return total

@@ -1,7 +1,7 @@
-"""All tables of Liberty, where every known database begins.
+"""All tables of Liberty, the first revision of every database.
 
-The artifact tables were an experiment that Pike took away again. Nothing
-here reads them, so they have the names and the ties, and few columns.
+The artifact tables were an experiment that Pike removed. No code reads them,
+so they have only their names, their foreign keys and a few columns.
 """
 
 from typing import Any

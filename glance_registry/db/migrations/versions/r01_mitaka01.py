@@ -1,4 +1,4 @@
-"""Lists are sorted by time: index it."""
+"""Add indexes on the times by which lists are sorted."""
 
 from glance_registry.db.migrations import steps
 

@@ -1,4 +1,4 @@
-"""Metadata definitions for instances belong to servers."""
+"""Rename the resource type of metadata definitions for servers."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ def upgrade() -> None:
     new = 'OS::Nova::Server'
     taken = sa.select(_types.c.name).where(_types.c.name == new)
     if connection.execute(taken).first():
-        # Names are unique, and the definitions of the old one stay valid.
+        # Names are unique; the definitions of the old name stay valid.
         return
     connection.execute(
         sa.update(_types)

@@ -1,9 +1,9 @@
-"""``images.visibility``, beside ``is_public`` for the time being.
+"""Add ``images.visibility``; ``is_public`` is kept for now.
 
-While daemons from before Ocata still write, MySQL triggers keep the two in
-step. Only ``db expand`` of a database that was in use asks for them: they
+While daemons older than Ocata write, MySQL triggers keep the two columns
+consistent. Only ``db expand`` of a database in use creates them, because they
 need a privilege (SUPER, or ``log_bin_trust_function_creators`` where binary
-logs are written) that nobody shall need without such daemons.
+logs are written) that operators without such daemons should not need.
 """
 
 from alembic import context
@@ -76,7 +76,7 @@ def _make_nullable() -> None:
             'images', 'is_public', existing_type=kind, nullable=True
         )
         return
-    # The table is written anew, and checks without a name are forgotten.
+    # The table is copied, and the copy loses checks without a name.
     checks = tuple(
         sa.CheckConstraint(f'{name} IN (0, 1)')
         for name in ('is_public', 'deleted', 'protected')

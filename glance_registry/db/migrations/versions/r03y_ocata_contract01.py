@@ -1,4 +1,4 @@
-"""``images.visibility`` alone says who may see an image."""
+"""Remove ``is_public``, which ``images.visibility`` replaces."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ depends_on = 'ocata_expand01'
 
 
 def _refuse_loss() -> None:
-    """Without this, who may see an image would be forgotten for ever."""
+    """Fail if an image has no visibility: is_public would be lost."""
     images = sa.table('images', sa.column('id'), sa.column('visibility'))
     query = sa.select(images.c.id).where(images.c.visibility.is_(None))
     if op.get_bind().execute(query.limit(1)).first():
@@ -27,7 +27,7 @@ def _drop_triggers() -> None:
 
 
 def _drop_checks() -> None:
-    """MariaDB keeps a column that a check of the table speaks of."""
+    """Drop checks on is_public; MariaDB cannot drop the column otherwise."""
     checks = sa.inspect(op.get_bind()).get_check_constraints('images')
     for check in checks:
         if 'is_public' in check['sqltext'] and check['name']:
@@ -50,7 +50,7 @@ def _in_place(kind: sa.Enum) -> None:
 
 
 def _anew(kind: sa.Enum) -> None:
-    """SQLite: a copy of the table; checks without a name are forgotten."""
+    """SQLite: copy the table; the copy loses checks without a name."""
     steps.drop_index('ix_images_is_public', 'images')
     checks = tuple(
         sa.CheckConstraint(f'{name} IN (0, 1)')

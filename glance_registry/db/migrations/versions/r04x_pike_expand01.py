@@ -1,4 +1,4 @@
-"""Nothing changes; databases may carry this id."""
+"""No change; kept because databases may have this revision."""
 
 revision = 'pike_expand01'
 down_revision = 'ocata_expand01'

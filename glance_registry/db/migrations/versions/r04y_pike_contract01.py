@@ -1,4 +1,4 @@
-"""The artifact tables go; what used them has a service of its own."""
+"""Remove the artifact tables; another service replaced them."""
 
 from glance_registry.db.migrations import steps
 

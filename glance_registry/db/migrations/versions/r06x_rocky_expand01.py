@@ -1,4 +1,4 @@
-"""Images may be kept out of lists."""
+"""Add ``os_hidden``: hidden images are left out of lists."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Nothing to take away: this release only added."""
+"""No change; the expand of this release only added to the schema."""
 
 revision = 'rocky_contract01'
 down_revision = 'queens_contract01'

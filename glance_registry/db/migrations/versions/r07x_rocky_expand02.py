@@ -1,4 +1,4 @@
-"""A hash of the bytes that is better than the checksum."""
+"""Add a secure hash of the data, in addition to the checksum."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Nothing changes; stands behind the renaming of ``backend`` to ``store``."""
+"""No change; it requires that ``backend`` is renamed to ``store``."""
 
 revision = 'train_contract01'
 down_revision = 'rocky_contract02'

@@ -1,4 +1,4 @@
-"""Nothing changes; databases may carry this id."""
+"""No change; kept because databases may have this revision."""
 
 revision = 'ussuri_contract01'
 down_revision = 'train_contract01'

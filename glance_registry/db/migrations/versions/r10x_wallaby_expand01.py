@@ -1,4 +1,4 @@
-"""A task tells its image, and who asked for it."""
+"""Add the image, the request and the user to tasks."""
 
 import sqlalchemy as sa
 

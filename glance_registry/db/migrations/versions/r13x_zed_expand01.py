@@ -1,4 +1,4 @@
-"""Nothing changes; databases may carry this id."""
+"""No change; kept because databases may have this revision."""
 
 revision = 'zed_expand01'
 down_revision = 'yoga_expand01'

@@ -1,4 +1,4 @@
-"""Nothing changes; databases may carry this id."""
+"""No change; kept because databases may have this revision."""
 
 revision = '2023_1_expand01'
 down_revision = 'zed_expand01'

@@ -1,4 +1,4 @@
-"""Nothing changes; databases may carry this id."""
+"""No change; kept because databases may have this revision."""
 
 revision = '2023_1_contract01'
 down_revision = 'zed_contract01'

@@ -1,4 +1,4 @@
-"""The image cache of every node, in one place."""
+"""Add tables of the image caches of all nodes."""
 
 import sqlalchemy as sa
 

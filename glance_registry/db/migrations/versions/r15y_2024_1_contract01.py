@@ -1,4 +1,4 @@
-"""Nothing to take away: this release only added."""
+"""No change; the expand of this release only added to the schema."""
 
 revision = '2024_1_contract01'
 down_revision = '2023_1_contract01'

@@ -1,8 +1,9 @@
-"""Ours: versions of images, leases of transfers, indexes for lists.
+"""Add versions of images, leases of transfers, and indexes for lists.
 
-Each index was chosen at 100,000 images: a page of a list is then read from
-one index of what the caller owns and one of what anybody may see, in order.
-Statistics follow at once, because the engines choose plans by them.
+The indexes were chosen with 100,000 images: a page of a list is read, in
+order, from one index for the caller's own images and one for images of one
+visibility. Statistics are updated here, because the engines choose their
+plans by them.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""Ours: who takes room in the stores, one row to write per owner."""
+"""Add a row for each owner, to lock the storage that it uses."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Ours: a record of data that is to be removed from a store."""
+"""Add records of data that is to be removed from a store."""
 
 import sqlalchemy as sa
 

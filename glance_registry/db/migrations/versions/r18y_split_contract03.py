@@ -1,4 +1,4 @@
-"""Nothing to take away: this release only added."""
+"""No change; the expand of this release only added to the schema."""
 
 revision = 'split_contract03'
 down_revision = 'split_contract02'

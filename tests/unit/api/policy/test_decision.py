@@ -35,11 +35,11 @@ class FilesTestCase(unittest.TestCase):
         conf = cfg.ConfigOpts()
         api_conf.register(conf)
         conf(args=['--config-file', str(main)], project='glance')
-        asking = context.RequestContext(
+        caller = context.RequestContext(
             project_id='p1', roles=roles, overwrite=False
         )
         try:
-            policy.Policy(conf).require_list(asking)
+            policy.Policy(conf).require_list(caller)
         except errors.Forbidden:
             return False
         return True
@@ -68,12 +68,12 @@ class TargetTestCase(unittest.TestCase):
         conf = cfg.ConfigOpts()
         api_conf.register(conf)
         conf(args=[], default_config_files=[], project='glance')
-        asking = context.RequestContext(
+        caller = context.RequestContext(
             project_id='p1', roles=['reader'], overwrite=False, **caller
         )
         values = {'project_id': project_id, 'visibility': 'private'}
         target = policy.Target(values, 'namespace n', 'get_metadef_namespace')
-        policy.Policy(conf).require(asking, action, target)
+        policy.Policy(conf).require(caller, action, target)
 
     def test_what_the_rule_permits(self) -> None:
         self.require('get_metadef_namespace', 'p1')

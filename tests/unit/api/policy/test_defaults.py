@@ -9,7 +9,7 @@ from glance.api.policy import defaults
 #: Rules with a legacy check that let everybody pass.
 CHANGED = (
     *('add_image', 'get_image', 'get_images', 'modify_image'),
-    *('delete_image', 'communitize_image', 'upload_image'),
+    *('delete_image', 'communitize_image', 'upload_image', 'copy_from'),
     *('download_image', 'get_image_location', 'set_image_location'),
     *('delete_image_location', 'add_member', 'get_members', 'get_member'),
     *('modify_member', 'delete_member', 'deactivate', 'reactivate'),

@@ -6,8 +6,8 @@ from typing import Any
 import unittest
 
 from glance.api import conf as api_conf
+from glance.api import parts
 from glance.api import policy
-from glance.api import resources
 from glance.api.policy import protections
 from glance.common import context
 from glance.common import errors
@@ -37,7 +37,7 @@ class FileTestCase(unittest.TestCase):
 
     def from_options(self, **options: Any) -> protections.Protections | None:
         conf = base.configuration(api_conf, '', default=options)
-        return resources._protections(conf, policy.Policy(conf))
+        return parts.property_protections(conf, policy.Policy(conf))
 
     def allows(self, text: str, action: str, name: str, *roles: str) -> bool:
         found = self.load(text)
@@ -115,7 +115,7 @@ class FileTestCase(unittest.TestCase):
         conf = base.cfg.ConfigOpts()
         api_conf.register(conf)
         conf(args=['--config-file', str(main)], project='glance')
-        found = resources._protections(conf, policy.Policy(conf))
+        found = parts.property_protections(conf, policy.Policy(conf))
         self.assertIsNotNone(found)
 
     def test_rules_are_names_of_one_rule(self) -> None:

@@ -5,6 +5,7 @@ from glance.api.v2 import patch
 from glance.api.v2 import schemas
 from glance.common import contract
 from glance.common import errors
+from glance.images import properties
 
 SCHEMA = schemas.ImageSchema(['raw', 'qcow2'], ['bare'])
 
@@ -82,7 +83,7 @@ class TestPaths(unittest.TestCase):
     def test_forbidden_for_every_op(self) -> None:
         for name in (
             *patch.READ_ONLY,
-            *patch.RESERVED,
+            *properties.RESERVED,
             'os_glance',
             'os_glance_x',
             'locations',

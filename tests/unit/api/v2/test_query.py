@@ -8,7 +8,7 @@ DEFAULT_SORT = [('created_at', 'desc'), ('id', 'desc')]
 
 
 def parse(*pairs: tuple[str, str]) -> contract.ImageQuery:
-    return query.parse(pairs, 25, 1000)
+    return query.parse(pairs, query.Pages(25, 1000))
 
 
 class QueryTestCase(unittest.TestCase):

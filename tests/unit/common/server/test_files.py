@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import random
 import socket
 import ssl
 import struct
@@ -12,11 +13,13 @@ import tempfile
 import threading
 from typing import Any
 import unittest
+from unittest import mock
 
 from eventlet import greenio
 from oslo_config import cfg
 
 from glance.common import config
+from glance.common import filebody
 from glance.common.server import files
 from glance.common.server import listening
 from tests import certificates
@@ -193,3 +196,102 @@ def pair(
             ours, _ = listener.accept()
     with ours, theirs:
         yield ours, theirs
+
+
+class TestFullPackets(unittest.TestCase):
+    def test_only_the_head_of_a_large_file_is_sent_at_once(self) -> None:
+        """The data may have to wait for a store or for other clients."""
+        for length, is_held in (
+            (files.SLICE_BYTES, 1),
+            (files.SLICE_BYTES + 1, 0),
+        ):
+            with self.subTest(length), pair(socket.AF_INET) as (sock, _):
+                with files.full_packets(sock, length):
+                    self.assertEqual(is_held, _is_corked(sock))
+                self.assertEqual(0, _is_corked(sock))
+
+
+class TestSend(unittest.TestCase):
+    """Small files in the page cache need no native thread, others do."""
+
+    def setUp(self) -> None:
+        self.data = random.Random(7).randbytes(files.CACHED_BYTES + 1)
+        self.threads = 0
+        patch = mock.patch.object(files.tpool, 'execute', self.in_thread)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def in_thread(self, func: Any, *args: Any) -> Any:
+        self.threads += 1
+        return func(*args)
+
+    def sent(self, offset: int, length: int) -> bytes:
+        with tempfile.TemporaryFile() as file, pair(socket.AF_UNIX) as socks:
+            file.write(self.data)
+            file.flush()
+            ours, theirs = socks
+            ours.setblocking(False)
+            received = bytearray()
+
+            def receive() -> None:
+                while piece := theirs.recv(1 << 20):
+                    received.extend(piece)
+
+            peer = threading.Thread(target=receive)
+            peer.start()
+            try:
+                body = filebody.FileBody(file, offset, length)
+                files.send(ours, body, 60)
+            finally:
+                ours.shutdown(socket.SHUT_WR)
+                peer.join()
+            self.assertEqual(length, body.sent_bytes)
+            return bytes(received)
+
+    def test_a_small_part_in_the_page_cache(self) -> None:
+        for offset, length in ((0, files.CACHED_BYTES), (5, 1), (3, 0)):
+            with self.subTest(offset):
+                wanted = self.data[offset : offset + length]
+                self.assertEqual(wanted, self.sent(offset, length))
+        self.assertEqual(0, self.threads)
+
+    def test_a_larger_part(self) -> None:
+        self.assertEqual(self.data, self.sent(0, len(self.data)))
+        self.assertGreater(self.threads, 0)
+
+    def test_what_would_wait_for_the_disk_or_the_client(self) -> None:
+        for name, code in (
+            ('preadv', errno.EAGAIN),
+            ('preadv', errno.EOPNOTSUPP),
+            ('preadv', errno.EIO),
+            ('write', errno.EAGAIN),
+        ):
+            error = OSError(code, os.strerror(code))
+            with (
+                self.subTest(name=name, code=code),
+                mock.patch.object(os, name, side_effect=error),
+            ):
+                self.threads = 0
+                self.assertEqual(self.data[:9], self.sent(0, 9))
+                self.assertEqual(1, self.threads)
+
+    def test_a_client_that_takes_a_part_at_a_time(self) -> None:
+        write = os.write
+
+        def some(target: int, data: memoryview) -> int:
+            return write(target, data[:7])
+
+        with (
+            mock.patch.object(os, 'write', some),
+            mock.patch.object(files.hubs, 'trampoline') as wait,
+        ):
+            self.assertEqual(self.data[:20], self.sent(0, 20))
+        self.assertEqual(2, wait.call_count)
+
+    def test_a_file_that_ends_too_early(self) -> None:
+        with self.assertRaises(filebody.TruncatedFile):
+            self.sent(len(self.data) - 3, 4)
+
+
+def _is_corked(sock: socket.socket) -> int:
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)

@@ -145,7 +145,7 @@ class TestHeaders(unittest.TestCase):
 class TestBody(unittest.TestCase):
     def test_announced_length(self) -> None:
         rest = io.BytesIO(b'abcdefGET')
-        body = incoming.Body(rest, 6)
+        body = incoming.RequestBody(rest, 6)
         self.assertEqual(b'abcd', body.read(4))
         self.assertEqual(2, body.remaining)
         self.assertEqual(b'ef', body.read(4))
@@ -158,7 +158,7 @@ class TestBody(unittest.TestCase):
         for size in (1, 2, 3, 5, 100, -1, None):
             with self.subTest(size=size):
                 rest = io.BytesIO(data)
-                body = incoming.Body(rest, None)
+                body = incoming.RequestBody(rest, None)
                 found = b''
                 while part := body.read(size):
                     found += part
@@ -167,9 +167,9 @@ class TestBody(unittest.TestCase):
 
     def test_lines_and_buffers(self) -> None:
         data = b'3\r\nab\n\r\n2\r\ncd\r\n0\r\n\r\n'
-        body = incoming.Body(io.BytesIO(data), None)
+        body = incoming.RequestBody(io.BytesIO(data), None)
         self.assertEqual([b'ab\n', b'cd'], list(body))
-        body = incoming.Body(io.BytesIO(data), None)
+        body = incoming.RequestBody(io.BytesIO(data), None)
         buffer = bytearray(10)
         self.assertEqual(3, body.readinto(buffer))
         self.assertEqual(2, body.readinto(memoryview(buffer)[3:]))
@@ -178,7 +178,7 @@ class TestBody(unittest.TestCase):
 
     def test_body_that_ends_early_is_never_returned(self) -> None:
         for length, data in ((5, b'abc'), (None, b'5\r\nabc')):
-            body = incoming.Body(io.BytesIO(data), length)
+            body = incoming.RequestBody(io.BytesIO(data), length)
             for _ in range(2):
                 with self.assertRaises(errors.BadRequest):
                     body.read(100)
@@ -189,7 +189,7 @@ class TestBody(unittest.TestCase):
             raise OSError(errno.EMFILE, 'Too many open files')
 
         rest = io.BufferedReader(io.BytesIO(b'abcdef'))
-        body = incoming.Body(rest, 6, None, detach)
+        body = incoming.RequestBody(rest, 6, None, detach)
         with self.assertRaises(OSError):
             body.go_native()
         self.assertTrue(body.broken)
@@ -214,14 +214,14 @@ class TestBody(unittest.TestCase):
             b'\r\nabc\r\n0\r\n\r\n',
         ):
             with self.subTest(data=data), self.assertRaises(errors.BadRequest):
-                incoming.Body(io.BytesIO(data), None).read()
+                incoming.RequestBody(io.BytesIO(data), None).read()
 
     def test_chunk_extensions_and_trailers(self) -> None:
         data = (
             b'3;a=b ; c;d="e;\\"f"\r\nabc\r\n000000\r\nT: 1\r\nU:\r\n\r\nGET'
         )
         rest = io.BytesIO(data)
-        self.assertEqual(b'abc', incoming.Body(rest, None).read())
+        self.assertEqual(b'abc', incoming.RequestBody(rest, None).read())
         self.assertEqual(b'GET', rest.read())
 
     def test_connection_that_fails(self) -> None:
@@ -232,13 +232,15 @@ class TestBody(unittest.TestCase):
             def readinto(self, buffer: object) -> int:
                 raise TimeoutError
 
-        body = incoming.Body(io.BufferedReader(Failing()), 5)
+        body = incoming.RequestBody(io.BufferedReader(Failing()), 5)
         with self.assertRaises(errors.BadRequest):
             body.read(1)
 
     def test_invitation_is_sent_once_and_only_when_read(self) -> None:
         sent: list[int] = []
-        body = incoming.Body(io.BytesIO(b'ab'), 2, lambda: sent.append(1))
+        body = incoming.RequestBody(
+            io.BytesIO(b'ab'), 2, lambda: sent.append(1)
+        )
         self.assertTrue(body.should_send_hundred_continue)
         self.assertEqual([], sent)
         body.read(1)
@@ -248,7 +250,9 @@ class TestBody(unittest.TestCase):
 
     def test_no_invitation_after_the_answer_began(self) -> None:
         sent: list[int] = []
-        body = incoming.Body(io.BytesIO(b'ab'), 2, lambda: sent.append(1))
+        body = incoming.RequestBody(
+            io.BytesIO(b'ab'), 2, lambda: sent.append(1)
+        )
         body.headers_sent.append(1)
         body.read()
         self.assertEqual([], sent)

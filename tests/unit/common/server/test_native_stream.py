@@ -30,7 +30,7 @@ class NativeStreamTestCase(unittest.TestCase):
 
     def body(
         self, sent: bytes, length: int | None, *, close: bool = False
-    ) -> incoming.Body:
+    ) -> incoming.RequestBody:
         """A body that went native after its first bytes."""
 
         def send() -> None:
@@ -41,7 +41,7 @@ class NativeStreamTestCase(unittest.TestCase):
         thread = threading.Thread(target=send)
         thread.start()
         self.addCleanup(thread.join)
-        body = incoming.Body(
+        body = incoming.RequestBody(
             self.ours.makefile('rb'),
             length,
             detach=lambda first, looks_ahead: incoming.NativeStream(
@@ -53,7 +53,7 @@ class NativeStreamTestCase(unittest.TestCase):
         self.addCleanup(body.native.close)
         return body
 
-    def read(self, body: incoming.Body, size: int = 1 << 20) -> bytes:
+    def read(self, body: incoming.RequestBody, size: int = 1 << 20) -> bytes:
         found, buffer = bytearray(), memoryview(bytearray(size))
         while got := body.readinto(buffer):
             found += buffer[:got]
@@ -117,5 +117,5 @@ class NativeStreamTestCase(unittest.TestCase):
             self.read(body)
 
     def test_empty_body_stays_where_it_is(self) -> None:
-        body = incoming.Body(self.ours.makefile('rb'), 0)
+        body = incoming.RequestBody(self.ours.makefile('rb'), 0)
         self.assertFalse(body.go_native())

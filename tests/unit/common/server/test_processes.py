@@ -22,7 +22,9 @@ class TestWatch(unittest.TestCase):
         self.kill = self.enterContext(mock.patch.object(os, 'kill'))
         with mock.patch.object(processes.forks, 'in_child'):
             self.supervisor: Any = processes.Supervisor(
-                mock.Mock(silence_seconds=lambda: self.limit)
+                mock.Mock(
+                    silence_seconds=lambda: self.limit, alive_seconds=None
+                )
             )
         for held in (self.supervisor._alive, self.supervisor._alive_held):
             self.addCleanup(os.close, held)

@@ -9,7 +9,7 @@ from glance.images import formats
 from tests import disks
 
 MIB = 1024 * 1024
-RULES = formats.Rules(
+RULES = formats.FormatRules(
     must_match=True,
     vmdk_types=frozenset(('streamoptimized', 'monolithicsparse')),
     nonfatal_gpt_checks=frozenset(),

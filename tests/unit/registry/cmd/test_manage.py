@@ -1,7 +1,9 @@
 """glance-manage as operators and their tools call it."""
 
 import contextlib
+import functools
 import io
+import json
 import logging
 import os
 from pathlib import Path
@@ -12,11 +14,13 @@ from unittest import mock
 
 import sqlalchemy as sa
 
+from glance.common import progress
 from glance_registry.cmd import manage
 from glance_registry.db import maintenance
 from glance_registry.db import migration
 from glance_registry.db import models
 from tests import databases
+from tests.unit.common import test_progress
 from tests.unit.registry.db import catalogs
 
 ACTIONS = (
@@ -30,6 +34,9 @@ ACTIONS = (
     'version_control',
     'purge',
     'purge_images_table',
+    'load_metadefs',
+    'unload_metadefs',
+    'export_metadefs',
 )
 
 
@@ -133,8 +140,8 @@ class UsageTest(unittest.TestCase):
         self.assertNotIn('secret', outcome.err)
 
 
-class ActionsTest(unittest.TestCase):
-    """What each action answers, on one kind of engine."""
+class ActionsTestCase(unittest.TestCase):
+    """A database of one kind of engine, and a file that names it."""
 
     kind = 'sqlite'
 
@@ -159,6 +166,10 @@ class ActionsTest(unittest.TestCase):
 
     def engine(self) -> sa.Engine:
         return maintenance.engine(self.url, create=True)
+
+
+class ActionsTest(ActionsTestCase):
+    """What each action answers, on one kind of engine."""
 
     def old(self, age: str) -> sa.Engine:
         engine = self.engine()
@@ -185,7 +196,7 @@ class ActionsTest(unittest.TestCase):
             (0, 'db expand'),
             (0, 'db sync'),
         )
-        self.assertEqual('split_contract03\n', self.call('db_version').out)
+        self.assertEqual('split_contract04\n', self.call('db_version').out)
 
     def test_old_database(self) -> None:
         self.old('mitaka02')
@@ -204,14 +215,14 @@ class ActionsTest(unittest.TestCase):
     def test_lines_of_the_phases(self) -> None:
         self.old('mitaka02')
         outcome = self.call('db', 'expand')
-        self.assertIn('Expanded to split_expand03', outcome.out)
+        self.assertIn('Expanded to split_expand04', outcome.out)
         count = len(catalogs.IMAGES)
         # two locations of each image hold the old key
         wanted = f'Migrated {3 * count} rows.\n'
         self.assertEqual(wanted, self.call('db', 'migrate').out)
         self.assertIn('No rows', self.call('db', 'migrate').out)
         outcome = self.call('db', 'contract')
-        self.assertIn('Contracted to split_contract03', outcome.out)
+        self.assertIn('Contracted to split_contract04', outcome.out)
         self.assertIn('up to date', self.call('db', 'contract').out)
 
     def test_sync_tells_what_it_does(self) -> None:
@@ -258,7 +269,7 @@ class ActionsTest(unittest.TestCase):
         self.assertEqual('queens_contract01\n', self.call('db_version').out)
         outcome = self.call('db', 'upgrade')
         self.assertEqual(0, outcome.code)
-        self.assertIn('split_contract03', outcome.out)
+        self.assertIn('split_contract04', outcome.out)
 
     def test_version_control(self) -> None:
         self.assert_codes((1, 'db version_control nowhere'))
@@ -272,6 +283,24 @@ class ActionsTest(unittest.TestCase):
             (0, 'db_version_control --force --version mitaka02'),
         )
         self.assertEqual('mitaka02\n', self.call('db', 'version').out)
+
+    def test_progress_of_long_work(self) -> None:
+        """A bar on a terminal, which --quiet hides; JSON is the result."""
+        self.old('mitaka02')
+        self.assertEqual('', self.call('db', 'sync', '--quiet').out)
+        for flags, is_shown in (
+            ([], True),
+            (['--json'], True),
+            (['--quiet'], False),
+            (['--quiet', '--json'], False),
+        ):
+            screen = test_progress.Terminal()
+            made = functools.partial(progress.Progress, stream=screen)
+            with mock.patch.object(progress, 'Progress', made):
+                outcome = self.call('db', 'migrate', *flags)
+            self.assertEqual(0, outcome.code, outcome)
+            self.assertEqual(is_shown, 'rows' in screen.getvalue(), flags)
+        self.assertEqual('{"rows": 0}\n', outcome.out)
 
     def test_purge(self) -> None:
         self.old('2024_1_contract01')
@@ -291,25 +320,24 @@ class ActionsTest(unittest.TestCase):
         self.assert_codes(
             (1, 'db purge_images_table'),
             (0, 'db purge 30 1'),
-            (0, 'db_purge --age_in_days 30 --max_rows -1'),
         )
-        images = models.images.c
-        with self.engine().begin() as connection:
-            for table in (
-                models.image_properties,
-                models.image_tags,
-                models.image_locations,
-                models.image_members,
-            ):
-                # live children of deleted images, as upstream leaves them
-                deleted = sa.select(images.id).where(images.deleted)
-                connection.execute(
-                    sa.delete(table).where(table.c.image_id.in_(deleted))
-                )
+        purged = self.call('db', 'purge', '--max_rows', '-1', '--json')
+        document = json.loads(purged.out)
+        self.assertGreater(document['rows'], 0)
+        self.assertEqual(document['rows'], sum(document['tables'].values()))
+        for flags, told in (
+            ([], '0 rows were purged.\n'),
+            (['--quiet'], ''),
+            (['--json'], '{"rows": 0, "tables": {}}\n'),
+        ):
+            self.assertEqual(told, self.call('db_purge', *flags).out)
         self.assert_codes((0, 'db_purge_images_table 180 -1'))
         with self.engine().connect() as connection:
             rows = connection.execute(sa.select(models.images)).all()
-        self.assertEqual([], [row for row in rows if row.deleted])
+        # The scrubber has not removed its data yet.
+        self.assertEqual(
+            ['pending_delete'], [row.status for row in rows if row.deleted]
+        )
         self.assertIn('restored', [row.checksum for row in rows])
 
 

@@ -129,12 +129,12 @@ class Catalogue:
     ) -> None:
         connection.execute(table.insert(), {'image_id': image['id'], **values})
 
-    def listed(self, asking: Any, query: dict[str, Any]) -> list[str]:
+    def listed(self, caller: Any, query: dict[str, Any]) -> list[str]:
         """Every id that the query shows, in order."""
         found = [
             image
             for image in self.images
-            if self._is_visible(image, asking, query)
+            if self._is_visible(image, caller, query)
             and self._is_wanted(image, query)
         ]
         for key, way in reversed(query['sort']):
@@ -152,20 +152,20 @@ class Catalogue:
 
     @staticmethod
     def _is_visible(
-        image: dict[str, Any], asking: Any, query: dict[str, Any]
+        image: dict[str, Any], caller: Any, query: dict[str, Any]
     ) -> bool:
         shown = image['visibility']
         asked = query['visibility']
-        own = asking.project_id and image['owner'] == asking.project_id
+        own = caller.project_id and image['owner'] == caller.project_id
         if asked in models.VISIBILITIES and shown != asked:
             return False
-        if asking.is_admin:
+        if caller.is_admin:
             return bool(asked or shown != 'community' or own)
         if own or shown == 'public':
             return True
         if shown == 'community':
             return asked in ('all', 'community')
-        member, deleted = image['members'].get(asking.project_id, (0, True))
+        member, deleted = image['members'].get(caller.project_id, (0, True))
         wanted = (member, 'all')
         return (
             shown == 'shared'
@@ -281,7 +281,7 @@ class Lists(unittest.TestCase):
             for is_admin in (False, True)
         ]
 
-    def walk(self, asking: Any, query: dict[str, Any]) -> list[str]:
+    def walk(self, caller: Any, query: dict[str, Any]) -> list[str]:
         """All pages behind each other."""
         found: list[str] = []
         while True:
@@ -289,7 +289,7 @@ class Lists(unittest.TestCase):
             with self.counted():
                 page = self.database.read(
                     images.get_page,
-                    asking,
+                    caller,
                     {**query, 'marker': marker},  # type: ignore[typeddict-item]
                     self.database.dialect,
                 )
@@ -315,14 +315,14 @@ class Lists(unittest.TestCase):
         self.database.write(catalogue.store)
         for _ in range(queries):
             query = catalogue.query()
-            asking = catalogue.random.choice(self.callers())
-            wanted = catalogue.listed(asking, query)
+            caller = catalogue.random.choice(self.callers())
+            wanted = catalogue.listed(caller, query)
             with self.subTest(
                 query=query,
-                project=asking.project_id,
-                is_admin=asking.is_admin,
+                project=caller.project_id,
+                is_admin=caller.is_admin,
             ):
-                self.assertEqual(wanted, self.walk(asking, query))
+                self.assertEqual(wanted, self.walk(caller, query))
 
     def test_random_queries(self) -> None:
         self.check(1, 120, 200)
@@ -336,9 +336,9 @@ class Lists(unittest.TestCase):
             self.check(2, 120, 200)
 
     def test_statements_are_built_once_per_shape(self) -> None:
-        asking = self.callers()[0]
+        caller = self.callers()[0]
         query = Catalogue(3, 1).query() | {'filters': [], 'limit': 3}
-        self.walk(asking, query)
+        self.walk(caller, query)
         with mock.patch.object(statements, '_merged') as build:
             self.walk(self.callers()[2], query | {'limit': 4})
         build.assert_not_called()

@@ -13,7 +13,6 @@ from glance.common import context
 from glance_registry import conf as registry_conf
 from glance_registry.db import engine
 from glance_registry.db import filters
-from glance_registry.db import kept
 from glance_registry.db import models
 from tests import base
 from tests import databases
@@ -90,7 +89,9 @@ class MemoryTestCase(unittest.TestCase):
         database.read(ask, SHAPES)
         growth = _resident_bytes() - before
         self.assertLessEqual(growth, MAX_GROWTH_BYTES)
-        self.assertLessEqual(kept.CACHE.size_bytes(), kept.BUDGET_BYTES * 1.2)
+        self.assertLessEqual(
+            engine.CACHE.size_bytes(), engine.BUDGET_BYTES * 1.2
+        )
 
 
 def _resident_bytes() -> int:
@@ -101,10 +102,10 @@ def _resident_bytes() -> int:
 
 class CacheTestCase(unittest.TestCase):
     def setUp(self) -> None:
-        self.cache = kept.Cache(8 * kept.LEAST_BYTES)
+        self.cache = engine.Cache(8 * engine.MIN_BYTES)
         self.built: list[int] = []
 
-    def get(self, number: int) -> kept.Kept:
+    def get(self, number: int) -> engine.Kept:
         def build() -> sa.Executable:
             self.built.append(number)
             return sa.select(sa.literal(number))
@@ -116,12 +117,12 @@ class CacheTestCase(unittest.TestCase):
             self.get(0)
             self.get(number)
         self.assertEqual(1, self.built.count(0))
-        self.assertLessEqual(self.cache.size_bytes(), 10 * kept.LEAST_BYTES)
+        self.assertLessEqual(self.cache.size_bytes(), 10 * engine.MIN_BYTES)
         self.get(1)
         self.assertEqual(2, self.built.count(1))
 
     def test_statement_is_compiled_once_per_dialect(self) -> None:
-        statement = kept.Kept(sa.select(sa.bindparam('x', type_=sa.Integer)))
+        statement = engine.Kept(sa.select(sa.bindparam('x', type_=sa.Integer)))
         for _ in range(2):  # engines have dialects of their own
             with sa.create_engine('sqlite://').connect() as connection:
                 for value in (1, 2):

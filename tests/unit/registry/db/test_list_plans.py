@@ -11,6 +11,8 @@ import unittest
 
 import sqlalchemy as sa
 
+from benchmark import lists
+from benchmark import seeding
 from glance.common import context
 from glance_registry import conf as registry_conf
 from glance_registry.db import engine
@@ -20,8 +22,6 @@ from glance_registry.db import models
 from glance_registry.db import storage
 from tests import base
 from tests import databases
-from tools.benchmark import lists
-from tools.benchmark import seeding
 
 COUNT = 4000
 CALLERS = ('p1', 'rare', 'admin')
@@ -65,11 +65,11 @@ class Plans(unittest.TestCase):
         """What the server would do by itself, later."""
 
     def statements(
-        self, asking: Any, query: Any, **changes: Any
+        self, caller: Any, query: Any, **changes: Any
     ) -> list[tuple[str, Any]]:
         """What finds the ids of a page, executed once."""
         found = self.sent(
-            images.get_page, asking, query | changes, self.database.dialect
+            images.get_page, caller, query | changes, self.database.dialect
         )
         return [
             each
@@ -110,25 +110,25 @@ class Plans(unittest.TestCase):
 
     def queries(self) -> Any:
         for caller in CALLERS:
-            asking = context.RequestContext(
+            caller = context.RequestContext(
                 project_id=caller, is_admin=caller == 'admin', overwrite=False
             )
             for name, query in lists.CASES.items():
-                yield name, asking, query
+                yield name, caller, query
 
     def test_every_page_walks_its_index(self) -> None:
-        for name, asking, query in self.queries():
+        for name, caller, query in self.queries():
             if name not in WALKED:
                 continue
-            with self.subTest(case=name, caller=asking.project_id):
-                statement, values = self.statements(asking, query)[-1]
+            with self.subTest(case=name, caller=caller.project_id):
+                statement, values = self.statements(caller, query)[-1]
                 plan = '\n'.join(self.plan(statement, values))
                 self.assertIn(f'split_images_visibility_{WALKED[name]}', plan)
 
     def test_no_large_table_is_scanned(self) -> None:
-        for name, asking, query in self.queries():
-            with self.subTest(case=name, caller=asking.project_id):
-                for sent in self.statements(asking, query):
+        for name, caller, query in self.queries():
+            with self.subTest(case=name, caller=caller.project_id):
+                for sent in self.statements(caller, query):
                     self.assertEqual([], self.scans(self.plan(*sent)))
 
     def test_what_an_owner_keeps_is_counted_on_indexes(self) -> None:
@@ -142,7 +142,7 @@ class Plans(unittest.TestCase):
                         self.assertEqual([], self.scans(plan), plan)
 
     def test_behind_a_marker_the_index_is_walked_from_there(self) -> None:
-        for name, asking, query in self.queries():
+        for name, caller, query in self.queries():
             if name not in ('list', 'name:asc', 'name:desc', 'size:desc'):
                 continue
             marker = self.database.read(
@@ -150,18 +150,18 @@ class Plans(unittest.TestCase):
                     "SELECT id FROM images WHERE name = 'img-0002000'"
                 ).scalar()
             )
-            with self.subTest(case=name, caller=asking.project_id):
-                found = self.statements(asking, query, marker=marker)
+            with self.subTest(case=name, caller=caller.project_id):
+                found = self.statements(caller, query, marker=marker)
                 self.assertEqual([], self.scans(self.plan(*found[-1])))
-                self.assert_few_read(asking, query | {'marker': marker})
+                self.assert_few_read(caller, query | {'marker': marker})
 
     def test_few_rows_are_read(self) -> None:
-        for name, asking, query in self.queries():
+        for name, caller, query in self.queries():
             if name in WALKED:
-                with self.subTest(case=name, caller=asking.project_id):
-                    self.assert_few_read(asking, query)
+                with self.subTest(case=name, caller=caller.project_id):
+                    self.assert_few_read(caller, query)
 
-    def assert_few_read(self, asking: Any, query: Any) -> None:
+    def assert_few_read(self, caller: Any, query: Any) -> None:
         """SQLite does not count."""
 
 
@@ -189,7 +189,7 @@ class MysqlPlans(Plans):
             if re.match(rf'({large}) (ALL|index|index_merge)\b', line)
         ]
 
-    def assert_few_read(self, asking: Any, query: Any) -> None:
+    def assert_few_read(self, caller: Any, query: Any) -> None:
         def read(connection: sa.Connection) -> int:
             counts = []
             for _ in range(2):
@@ -197,7 +197,7 @@ class MysqlPlans(Plans):
                     "SHOW SESSION STATUS LIKE 'Handler_read%%'"
                 )
                 counts.append(sum(int(row[1]) for row in rows))
-                images.get_page(connection, asking, query, 'mysql')
+                images.get_page(connection, caller, query, 'mysql')
             return counts[1] - counts[0]
 
         self.assertLess(self.database.read(read), 1000)
@@ -228,8 +228,8 @@ class PostgresqlPlans(Plans):
             line for line in plan if re.search(rf'Seq Scan on ({large})', line)
         ]
 
-    def assert_few_read(self, asking: Any, query: Any) -> None:
-        statement, values = self.statements(asking, query)[-1]
+    def assert_few_read(self, caller: Any, query: Any) -> None:
+        statement, values = self.statements(caller, query)[-1]
         rows = self.database.read(
             lambda connection: connection.exec_driver_sql(
                 f'EXPLAIN (ANALYZE, TIMING OFF) {statement}', values

@@ -63,6 +63,10 @@ class PurgeTest(unittest.TestCase):
                 **values,
             )
 
+    def living_children(self, image_id: str) -> None:
+        for table, values in CHILDREN.items():
+            self.insert(table, image_id=image_id, deleted=False, **values)
+
     def task(self, task_id: str, days: int | None) -> None:
         self.insert(
             models.tasks,
@@ -162,6 +166,35 @@ class PurgeTest(unittest.TestCase):
         purge.purge_images_table(self.engine, 180, 100)
         self.assertEqual([], self.ids(models.images.c.id))
 
+    def test_rows_that_were_not_deleted_with_their_image_leave(self) -> None:
+        """Earlier releases left them alive, or deleted at a later time."""
+        self.image('old', 181)
+        self.image('other', 182)
+        self.image('young', 179)
+        self.image('alive', None)
+        for image_id in ('old', 'young', 'alive'):
+            self.living_children(image_id)
+        self.children('other', 179)
+        self.assertEqual(4, purge.purge(self.engine, 180, 1))
+        for table in CHILDREN:
+            left = ['alive', 'old', 'young']
+            self.assertEqual(left, self.ids(table.c.image_id), table.name)
+        purge.purge(self.engine, 180, 1)
+        for table in CHILDREN:
+            left = ['alive', 'young']
+            self.assertEqual(left, self.ids(table.c.image_id), table.name)
+        self.assertEqual(2, purge.purge_images_table(self.engine, 180, 100))
+        self.assertEqual(['alive', 'young'], self.ids(models.images.c.id))
+
+    def test_nothing_of_an_image_that_is_still_pending_leaves(self) -> None:
+        self.image('pending', 200, status='pending_delete')
+        self.children('pending', 200)
+        self.assertEqual(0, purge.purge(self.engine, 30, -1))
+        self.assertEqual(0, purge.purge_images_table(self.engine, 180, -1))
+        for table in CHILDREN:
+            self.assertEqual(['pending'], self.ids(table.c.image_id))
+        self.assertEqual(['pending'], self.ids(models.images.c.id))
+
     def test_restored_image_stays(self) -> None:
         self.image('restored', None, deleted_at=_ago(1000))
         self.assertEqual(0, purge.purge_images_table(self.engine, 0, -1))
@@ -194,7 +227,9 @@ class PurgeTest(unittest.TestCase):
 
     def test_largest_numbers_are_accepted(self) -> None:
         since_1970 = (engine.now() - datetime.datetime(1970, 1, 1)).days
-        purge.purge(self.engine, since_1970 - 1, 2**31 - 1)
+        for action in (purge.purge, purge.purge_images_table):
+            purged = action(self.engine, since_1970 - 1, 2**31 - 1)
+            self.assertEqual(0, purged)
 
 
 class OldDatabaseTest(unittest.TestCase):

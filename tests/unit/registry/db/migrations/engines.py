@@ -13,7 +13,7 @@ from glance_registry.db import migration
 from glance_registry.db import models
 from tests import databases
 
-HEAD = ['split_contract03']
+HEAD = ['split_contract04']
 
 
 def silent(line: str) -> None:

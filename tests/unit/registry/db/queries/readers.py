@@ -79,15 +79,15 @@ class QueriesTestCase(unittest.TestCase):
         raise NotImplementedError
 
     def page(
-        self, asking: context.RequestContext, query: contract.ImageQuery
+        self, caller: context.RequestContext, query: contract.ImageQuery
     ) -> list[contract.Image]:
         return self.database.read(
-            images.get_page, asking, query, self.database.dialect
+            images.get_page, caller, query, self.database.dialect
         )
 
     def ids(
-        self, asking: context.RequestContext, **parameters: Any
+        self, caller: context.RequestContext, **parameters: Any
     ) -> list[str]:
         return [
-            image['id'] for image in self.page(asking, asked(**parameters))
+            image['id'] for image in self.page(caller, asked(**parameters))
         ]

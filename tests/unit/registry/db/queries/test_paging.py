@@ -70,13 +70,13 @@ class TestPaging(readers.QueriesTestCase):
 
     def walk(
         self,
-        asking: context.RequestContext,
+        caller: context.RequestContext,
         sort: list[tuple[str, str]],
         limit: int,
     ) -> Iterator[str]:
         marker = None
         while True:
-            page = self.ids(asking, sort=sort, limit=limit, marker=marker)
+            page = self.ids(caller, sort=sort, limit=limit, marker=marker)
             yield from page
             if len(page) < limit:
                 return
@@ -84,17 +84,17 @@ class TestPaging(readers.QueriesTestCase):
 
     def check(
         self,
-        asking: context.RequestContext,
+        caller: context.RequestContext,
         rows: list[readers.Row],
         keys: list[tuple[str, str]],
         limits: Iterable[int],
     ) -> None:
         pairs = [('sort', ','.join(f'{key}:{way}' for key, way in keys))]
-        sort = list_query.parse(pairs, 25, 1000)['sort']
+        sort = list_query.parse(pairs, list_query.Pages(25, 1000))['sort']
         expected = self.model(rows, sort)
         for limit in limits:
             with self.subTest(f'{sort} by {limit}'):
-                found = list(self.walk(asking, sort, limit))
+                found = list(self.walk(caller, sort, limit))
                 self.assertEqual(expected, found)
 
     def test_every_key_and_direction_and_limit(self) -> None:
@@ -116,8 +116,8 @@ class TestPaging(readers.QueriesTestCase):
         for key, way in itertools.product(
             ('name', 'size', 'created_at', 'id'), ('asc', 'desc')
         ):
-            asking = readers.caller('p2', is_admin=False)
-            self.check(asking, rows, [(key, way)], (1, 4))
+            caller = readers.caller('p2', is_admin=False)
+            self.check(caller, rows, [(key, way)], (1, 4))
 
     def test_what_two_branches_show_comes_once(self) -> None:
         owner = readers.caller('p1', is_admin=False)
@@ -128,14 +128,14 @@ class TestPaging(readers.QueriesTestCase):
             self.assertEqual([], self.ids(readers.ADMIN, limit=limit))
 
     def test_a_marker_that_is_not_visible(self) -> None:
-        for asking, marker in (
+        for caller, marker in (
             (readers.ADMIN, 'nothing'),
             (readers.ADMIN, ''),
             (readers.caller('p9', False), self.rows[0]['id']),
             (readers.ADMIN, self.rows[0]['id'].upper()),
         ):
             with self.subTest(marker), self.assertRaises(errors.InvalidMarker):
-                self.ids(asking, marker=marker)
+                self.ids(caller, marker=marker)
 
 
 class TestPagingMysql(TestPaging):

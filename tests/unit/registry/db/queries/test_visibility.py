@@ -63,45 +63,45 @@ class TestVisibility(readers.QueriesTestCase):
                 )
 
     def is_member(
-        self, asking: context.RequestContext, row: readers.Row
+        self, caller: context.RequestContext, row: readers.Row
     ) -> bool:
         return (
-            asking.project_id == 'p1'
+            caller.project_id == 'p1'
             and row['visibility'] == 'shared'
             and row['for_p1'] in ('pending', 'accepted', 'rejected')
         )
 
     def is_mine(
-        self, asking: context.RequestContext, row: readers.Row
+        self, caller: context.RequestContext, row: readers.Row
     ) -> bool:
-        return asking.project_id is not None and (
-            row['owner'] == asking.project_id
+        return caller.project_id is not None and (
+            row['owner'] == caller.project_id
         )
 
-    def sees(self, asking: context.RequestContext, row: readers.Row) -> bool:
+    def sees(self, caller: context.RequestContext, row: readers.Row) -> bool:
         """By id."""
         return (
-            asking.is_admin
+            caller.is_admin
             or row['owner'] is None
             or row['visibility'] in ('public', 'community')
-            or self.is_mine(asking, row)
-            or self.is_member(asking, row)
+            or self.is_mine(caller, row)
+            or self.is_member(caller, row)
         )
 
     def lists(
         self,
-        asking: context.RequestContext,
+        caller: context.RequestContext,
         row: readers.Row,
         visibility: str | None,
         member_status: str,
     ) -> bool:
         """Whether a list contains the image."""
-        mine, kind = self.is_mine(asking, row), row['visibility']
-        if asking.is_admin:
+        mine, kind = self.is_mine(caller, row), row['visibility']
+        if caller.is_admin:
             if visibility is None:
                 return mine or kind != 'community'
             return visibility in ('all', kind)
-        shared = self.is_member(asking, row) and (
+        shared = self.is_member(caller, row) and (
             member_status in ('all', row['for_p1'])
         )
         shown = mine or kind == 'public' or shared
@@ -115,11 +115,11 @@ class TestVisibility(readers.QueriesTestCase):
         return sorted(row['id'] for row in self.rows if wanted(row))
 
     def test_by_id(self) -> None:
-        for asking in self.callers:
+        for caller in self.callers:
             for row in self.rows:
-                with self.subTest(f'{asking.project_id} {row}'):
+                with self.subTest(f'{caller.project_id} {row}'):
                     self.assertEqual(
-                        self.sees(asking, row), self.found(asking, row)
+                        self.sees(caller, row), self.found(caller, row)
                     )
 
     def test_what_comes_into_sight_is_not_given_unlocked(self) -> None:
@@ -146,12 +146,12 @@ class TestVisibility(readers.QueriesTestCase):
         with self.assertRaises(errors.NotFound):
             self.database.write(get)
 
-    def found(self, asking: context.RequestContext, row: readers.Row) -> bool:
+    def found(self, caller: context.RequestContext, row: readers.Row) -> bool:
         try:
-            image = self.database.read(images.get, asking, row['id'])
+            image = self.database.read(images.get, caller, row['id'])
         except errors.NotFound:
             return False
-        as_member = self.is_member(asking, row) and row['owner'] != 'p1'
+        as_member = self.is_member(caller, row) and row['owner'] != 'p1'
         if row['visibility'] == 'shared':
             self.assertEqual('p1' if as_member else None, image['member'])
         return True
@@ -162,19 +162,19 @@ class TestVisibility(readers.QueriesTestCase):
             *('public', 'private', 'shared', 'community'),
         )
         statuses = ('accepted', 'pending', 'rejected', 'all')
-        for asking, visibility, status in itertools.product(
+        for caller, visibility, status in itertools.product(
             self.callers, visibilities, statuses
         ):
             with self.subTest(
-                f'{asking.project_id} {asking.is_admin} {visibility} {status}'
+                f'{caller.project_id} {caller.is_admin} {visibility} {status}'
             ):
                 expected = self.expect(
-                    lambda row, a=asking, v=visibility, s=status: self.lists(
+                    lambda row, a=caller, v=visibility, s=status: self.lists(
                         a, row, v, s
                     )
                 )
                 found = self.ids(
-                    asking, visibility=visibility, member_status=status
+                    caller, visibility=visibility, member_status=status
                 )
                 self.assertEqual(expected, found)
 
