@@ -110,11 +110,15 @@ class Pool:
                 client.conf_set(option, str(seconds))
         if self._connect_seconds:
             client.conf_set('client_mount_timeout', str(self._connect_seconds))
-        client.connect()  # its parameter timeout has no effect
+        try:
+            client.connect()  # its parameter timeout has no effect
+            io, fsid = client.open_ioctx(self.name), client.get_fsid()
+        except BaseException:
+            client.shutdown()  # otherwise its threads stay for ever
+            raise
         # Keep old clients too, because open images still use them.
         self._clients.append(client)
-        self.io = client.open_ioctx(self.name)
-        self.fsid = client.get_fsid()
+        self.io, self.fsid = io, fsid
         self._is_shut_out = False
 
     def do(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -89,7 +89,16 @@ class _Request(NamedTuple):
     data: object
 
     def wait(self) -> None:
+        """Wait for the end, good or bad: before the image is closed.
+
+        librbd puts a request into a queue first. Closing an image does not
+        wait for requests in that queue: they would use freed memory, and the
+        process would be killed (seen in 16.2.15).
+        """
         self.completion.wait_for_complete_and_cb()
+
+    def check(self) -> None:
+        """:raises OSError: it failed"""
         result = self.completion.get_return_value()
         if result < 0:
             raise OSError(-result, os.strerror(-result))
@@ -156,11 +165,11 @@ class Writer:
             self._image.resize(self._size)
         view = memoryview(self._buffer)[: self._filled]
         runs = _runs(view) if self._keep_holes else [(0, self._filled)]
-        requests = [
-            self._request(view[begin:stop], self._position + begin)
-            for begin, stop in runs
-        ]
+        requests: list[_Request] = []
         self._requests.append((self._buffer, requests))
+        for begin, stop in runs:
+            position = self._position + begin
+            requests.append(self._request(view[begin:stop], position))
         self._position, self._filled = end, 0
         if len(self._requests) < _WRITES:
             self._buffer = bytearray(_WRITE_BYTES)
@@ -177,6 +186,8 @@ class Writer:
         buffer, requests = self._requests.popleft()
         for request in requests:
             request.wait()
+        for request in requests:
+            request.check()
         return buffer
 
     def finish(self) -> None:
@@ -278,7 +289,7 @@ class Body:
         self._image = open_image(
             pool, name, snapshot, read_only=snapshot is not None
         )
-        self._reads: deque[tuple[Any, list[bytes], int]] = deque()
+        self._reads: deque[tuple[_Request, list[bytes], int]] = deque()
         self._held = 0
         try:
             size = self._image.size()
@@ -306,9 +317,11 @@ class Body:
         self._pool.do(self._close)
 
     def _close(self) -> None:
-        self._image.close()  # waits for the running reads
+        for read, _, _ in self._reads:
+            read.wait()
         self._reads.clear()
         self._give_back(self._held)
+        self._image.close()
 
     def _fetch(self, count: int = _TOGETHER) -> list[bytes]:
         """Return the pieces that have arrived; [] at the end.
@@ -320,10 +333,11 @@ class Body:
             return []
         pieces: list[bytes] = []
         while self._reads and (
-            len(pieces) < count or self._reads[0][0].is_complete()
+            len(pieces) < count or self._reads[0][0].completion.is_complete()
         ):
-            completion, came, wanted = self._reads.popleft()
-            _Request(completion, None).wait()
+            read, came, wanted = self._reads.popleft()
+            read.wait()
+            read.check()
             if not came or len(came[0]) != wanted:
                 raise OSError(errno.EIO, 'too few bytes came')
             pieces.append(came[0])
@@ -345,7 +359,7 @@ class Body:
                 came.append(data or b'')
 
             completion = self._image.aio_read(self._position, wanted, keep)
-            self._reads.append((completion, came, wanted))
+            self._reads.append((_Request(completion, None), came, wanted))
             self._position += wanted
 
     def _take_one(self) -> bool:

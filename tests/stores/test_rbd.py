@@ -89,6 +89,11 @@ class Ceph:
         return str(path)
 
 
+def _threads() -> int:
+    """How many native threads this process has."""
+    return len(list(pathlib.Path('/proc/self/task').iterdir()))
+
+
 class TestRBD(Ceph, contract.Listing, contract.Driver, unittest.TestCase):
     pool = 'images'
     part_bytes = 2 * MIB
@@ -195,6 +200,62 @@ class TestRBD(Ceph, contract.Listing, contract.Driver, unittest.TestCase):
                     self.assertEqual([True], closed)
                 else:
                     self.fail('it was opened')
+
+    def test_requests_end_before_an_image_is_closed(self) -> None:
+        """Otherwise librbd may kill the process (rbd_data._Request)."""
+        pool = self.store._pool
+        running: list[Any] = []
+        left: list[int] = []
+
+        class Completion:
+            def __init__(self, real: Any, result: int | None = None) -> None:
+                self._real, self._result = real, result
+                running.append(self)
+
+            def is_complete(self) -> bool:
+                return False
+
+            def wait_for_complete_and_cb(self) -> None:
+                self._real.wait_for_complete_and_cb()
+                if self in running:
+                    running.remove(self)
+
+            def get_return_value(self) -> int:
+                result: int = self._real.get_return_value()
+                return result if self._result is None else self._result
+
+        class Image(pool.rbd.Image):  # type: ignore[misc,name-defined]
+            def aio_read(self, *args: Any) -> Any:
+                return Completion(super().aio_read(*args))
+
+            def aio_write(self, *args: Any) -> Any:
+                return Completion(super().aio_write(*args), -errno.EIO)
+
+            def close(self) -> None:
+                left.append(len(running))
+                super().close()
+
+        data = random.Random(6).randbytes(12 * MIB)
+        url = self.store.write(ID, contract.chunks(data), lambda: None)
+        with mock.patch.object(pool.rbd, 'Image', Image):
+            body = self.store.open(url, 0, None)
+            self.assertEqual(7, len(running))  # of 8, the first has ended
+            body.close()
+            self.assertEqual({0}, set(left))
+            self.store.delete(url)
+            left.clear()
+            # Both runs of bytes between holes are one buffer of the writer.
+            runs = 2 * (b'x' + bytes(MIB - 1))
+            store = drivers.make(
+                contract.backend(
+                    'rbd', {**self.settings(), 'rbd_thin_provisioning': True}
+                )
+            )
+            for size in (len(runs), None):
+                with self.assertRaises(errors.StoreUnavailable):
+                    store.write(ID, iter([runs]), lambda: None, size)
+            self.assertEqual({0}, set(left))
+        self.assertEqual([], self.held())
 
     def test_data_that_a_client_has_opened_stays_whole(self) -> None:
         url = self.store.write(ID, iter([b'data']), lambda: None)
@@ -357,6 +418,7 @@ class TestRBD(Ceph, contract.Listing, contract.Driver, unittest.TestCase):
         ceph.add_user(self.conf(), 'stranger', {'mon': 'allow r'})
         nowhere = pathlib.Path(directory, 'nowhere.conf')
         nowhere.write_text('[global]\nmon host = 127.0.0.1:1\n')
+        before = _threads()
         for settings in (
             {'rbd_store_pool': 'none'},
             {'rbd_store_user': 'nobody'},
@@ -372,6 +434,8 @@ class TestRBD(Ceph, contract.Listing, contract.Driver, unittest.TestCase):
                     contract.backend('rbd', {**self.settings(), **settings})
                 )
             self.assertIn(next(iter(settings)), str(caught.exception))
+        # It is tried again and again, so nothing may stay.
+        self.assertLessEqual(_threads(), before)
         settings = {**self.settings(), 'rbd_store_user': 'stranger'}
         store: Any = drivers.make(contract.backend('rbd', settings))
         with self.assertRaises(errors.StoreUnavailable):
