@@ -20,6 +20,8 @@ MEANING = {'success': PASSED, 'xfail': PASSED, 'skip': SKIPPED}
 
 # Of each failure, in the summary: what a log that keeps only its end shows.
 MAX_LINES, MAX_COLUMNS = 12, 200
+# How faulthandler of Python begins, and how many of them are shown.
+CRASH, MAX_CRASHES = 'Fatal Python error', 3
 
 Test = dict[str, Any]
 
@@ -60,6 +62,16 @@ def reason(test: Test) -> str:
         f'    {line[:MAX_COLUMNS]}'
         for line in details.rstrip().splitlines()[-MAX_LINES:]
     )
+
+
+def crashes(stderr: pathlib.Path) -> list[str]:
+    """Where processes of the tests crashed, as faulthandler wrote it."""
+    lines = stderr.read_text(errors='replace').splitlines()
+    return [
+        '\n'.join(each[:MAX_COLUMNS] for each in lines[number:][:MAX_LINES])
+        for number, line in enumerate(lines)
+        if line.startswith(CRASH)
+    ][:MAX_CRASHES]
 
 
 def show() -> None:
@@ -116,6 +128,8 @@ def sum_up(directory: pathlib.Path) -> bool:
             else:
                 seconds = path.with_suffix('.seconds').read_text().strip()
                 print(f'{path.stem}: {line(one)} in {seconds} s')
+                if one[FAILED]:
+                    failures += crashes(path.with_suffix('.stderr'))
             counts += one
     print(*failures, sep='\n', end='\n' if failures else '')
     print(line(counts))

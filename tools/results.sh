@@ -1,6 +1,7 @@
 # Sourced by tools/check and tools/test: run steps, keep what came out of
 # them in a directory, sum it up. Every step leaves one file there:
 #   NAME.subunit   what the tests of a stestr run reported
+#   NAME.stderr    what it said beside that: where a process crashed
 #   NAME.seconds   how long that run took
 #   NAME.failed    it did not do what it should; the text says why
 #   NAME.skipped   it could not be done here; the text says why
@@ -61,7 +62,8 @@ tests() {
     limit=$(part_seconds)
     printf '== %s\n' "$name"
     set +e
-    timeout --kill-after=60 "$limit" "$@" </dev/null |
+    PYTHONFAULTHANDLER=1 timeout --kill-after=60 "$limit" "$@" </dev/null \
+        2> >(tee "$GLANCE_TEST_RESULTS/$name.stderr" >&2) |
         tee "$GLANCE_TEST_RESULTS/$name.subunit" |
         .venv/bin/python tools/count.py --show
     code=${PIPESTATUS[0]}

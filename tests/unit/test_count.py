@@ -21,6 +21,9 @@ class TestSummary(unittest.TestCase):
             for number, status in enumerate(statuses):
                 self.report(results, f'tests.live.test_{number}', status)
         (directory / 'live.seconds').write_text('7\n')
+        (directory / 'live.stderr').write_text(
+            'x\nFatal Python error: Aborted\n\n' + '  in close\n' * 40
+        )
         with contextlib.redirect_stdout(io.StringIO()) as output:
             right = count.sum_up(directory)
         return right, output.getvalue()
@@ -58,6 +61,8 @@ class TestSummary(unittest.TestCase):
         right, text = self.summary('inprogress')
         self.assertFalse(right)
         self.assertIn('ended as inprogress', text)
+        self.assertIn('\nFatal Python error: Aborted\n\n  in close\n', text)
+        self.assertEqual(10, text.count('in close'))
 
 
 def last_line(text: str) -> str:
