@@ -386,7 +386,7 @@ class CachedImages:
         """Write the accesses that were counted in memory to the index."""
         accesses, self._accesses = self._accesses, {}
         if accesses:
-            self.index.touch(accesses)
+            self.index.add_accesses(accesses)
 
     def _count(self, image_id: str) -> None:
         before = self._accesses.get(image_id)

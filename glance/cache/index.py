@@ -220,7 +220,7 @@ class Index:
             )
             return gone.rowcount == 1
 
-    def touch(self, accesses: Mapping[str, Access]) -> None:
+    def add_accesses(self, accesses: Mapping[str, Access]) -> None:
         """Add downloads that were served from the cache."""
         with self.transaction() as connection:
             connection.executemany(

@@ -69,11 +69,11 @@ class Upkeep:
             path.unlink(missing_ok=True)
             return
         try:
-            self._settle_partial(file, entry)
+            self._restore_partial(file, entry)
         finally:
             file.close()
 
-    def _settle_partial(
+    def _restore_partial(
         self, file: blocks.Blocks, entry: indexes.Entry | None
     ) -> None:
         """Count the data of a file; rename it if only that was missing."""
@@ -204,11 +204,11 @@ class Upkeep:
             is_right = expected.value == threads.run(
                 _hash, path, expected.name
             )
-        threads.call(self._settle_adopted, name, key, image, is_right, facts)
+        threads.call(self._finish_adoption, name, key, image, is_right, facts)
         if is_right and access is not None:
-            self._index.touch({name: access})
+            self._index.add_accesses({name: access})
 
-    def _settle_adopted(
+    def _finish_adoption(
         self,
         name: str,
         key: blocks.Key | None,

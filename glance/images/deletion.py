@@ -188,14 +188,14 @@ class Deletions:
                 'ids': ids,
                 'removal_id': removal_id,
             }
-            self._settle(context, image['id'], end)
+            self._finish(context, image['id'], end)
             raise
         if unknown is not None:
             self._access.revoke(image['id'], image['owner'], held)
             gone = [each['id'] for each in held if each not in stay]
             self._note_failure(image['id'], removal_id, unknown, gone)
             return
-        self._settle(
+        self._finish(
             context,
             image['id'],
             {'status': 'deleted', 'ids': [], 'removal_id': removal_id},
@@ -219,14 +219,14 @@ class Deletions:
     def _cannot_refuse(self, location: contract.Location) -> bool:
         return not self._store.may_refuse_deletion([location['url']])
 
-    def _settle(
+    def _finish(
         self,
         context: context.RequestContext,
         image_id: str,
         end: contract.DeletionEnd,
     ) -> None:
         try:
-            self._registry.settle_deletion(context, image_id, end)
+            self._registry.finish_deletion(context, image_id, end)
         except errors.Error:
             LOG.exception(
                 'Image %s is pending_delete until its data is removed',

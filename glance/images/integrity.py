@@ -127,7 +127,7 @@ class Verifier:
         """None if the image was deleted or taken by another program."""
         try:
             finding = self._find(image, transfer)
-            status = self._settle(image, transfer, finding)
+            status = self._finish(image, transfer, finding)
         except (errors.Gone, errors.Conflict) as error:
             LOG.info('Image %s was not verified: %s', image['id'], error)
             self._give_back(image, transfer)
@@ -158,7 +158,7 @@ class Verifier:
                 context.of_service(), image['id'], {'transfer_id': transfer.id}
             )
 
-    def _settle(
+    def _finish(
         self,
         image: contract.Image,
         transfer: transfers.Transfer,
@@ -170,7 +170,7 @@ class Verifier:
             'detail': finding.detail,
             **finding.more,
         }
-        answer = self._registry.settle_check(
+        answer = self._registry.finish_check(
             context.of_service(), image['id'], result
         )
         return answer['status']

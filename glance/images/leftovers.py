@@ -92,7 +92,7 @@ class Leftovers:
         if removed_ids:
             outcome['removed'] = {removal_id: list(removed_ids)}
         try:
-            self._registry.settle_leftovers(context.of_service(), outcome)
+            self._registry.finish_leftovers(context.of_service(), outcome)
         except errors.Error as error:
             LOG.warning(
                 'Could not postpone the removal %s: %s', removal_id, error
@@ -146,7 +146,7 @@ class Leftovers:
     def _forget_removed(self) -> None:
         done = list(self._done)
         if done:
-            self._registry.settle_leftovers(
+            self._registry.finish_leftovers(
                 context.of_service(), {'done': done}
             )
         for _ in done:
@@ -186,7 +186,7 @@ class Leftovers:
         for name, amount in ('done', len(outcome['done'])), ('failed', stays):
             if amount:
                 counters.note('removal', 'leftover', name, amount=amount)
-        self._registry.settle_leftovers(context.of_service(), outcome)
+        self._registry.finish_leftovers(context.of_service(), outcome)
 
     def _attempt(
         self,

@@ -346,12 +346,16 @@ def delete_data(
                 done.append(location['id'])
     except (errors.Conflict, errors.StoreUnavailable):
         if done:
-            registry.settle_locations(context, image_id, done, False)
+            registry.finish_location_removal(context, image_id, done, False)
         kept = [each['id'] for each in removed if each['id'] not in done]
-        registry.settle_locations(context, image_id, kept, True, removal_id)
+        registry.finish_location_removal(
+            context, image_id, kept, True, removal_id
+        )
         raise
     if unknown is None:
-        registry.settle_locations(context, image_id, done, False, removal_id)
+        registry.finish_location_removal(
+            context, image_id, done, False, removal_id
+        )
         return
     LOG.error(
         'Could not remove the data of a location of image %s; the removal '

@@ -25,8 +25,8 @@ LOG = logging.getLogger(__name__)
 BATCH = 50
 #: Attempts to report the results of a pass. The registry would keep records
 #: of data that is already removed if the report were lost.
-SETTLE_TRIES = 4
-SETTLE_PAUSE_SECONDS = 2.0
+FINISH_TRIES = 4
+FINISH_PAUSE_SECONDS = 2.0
 
 
 class Outcome(NamedTuple):
@@ -86,7 +86,7 @@ class Scrubber:
             while taken := self._take():
                 parts: list[list[int]] = [[] for _ in taken]
                 ends = list(pool.map(self._remove, taken, parts))
-                self._settle(taken, ends, parts)
+                self._finish(taken, ends, parts)
                 removed += ends.count('done')
                 failed += len(ends) - ends.count('done')
         with contextlib.suppress(errors.RegistryOutdated):
@@ -141,7 +141,7 @@ class Scrubber:
         LOG.info('Removed the data of deleted image %s', image_id)
         return 'done'
 
-    def _settle(
+    def _finish(
         self,
         taken: Iterable[contract.Leftover],
         ends: list[leftovers.End],
@@ -153,12 +153,12 @@ class Scrubber:
             leftovers.note_part(outcome, leftover, removed)
             fine = end == 'done'
             counters.note('removal', 'deleted', 'done' if fine else 'failed')
-        for tries_left in reversed(range(SETTLE_TRIES)):
+        for tries_left in reversed(range(FINISH_TRIES)):
             try:
-                self._registry.settle_leftovers(context.of_service(), outcome)
+                self._registry.finish_leftovers(context.of_service(), outcome)
                 return
             except errors.Unavailable as error:
                 if not tries_left:
                     raise
                 LOG.warning('What was removed is told again: %s', error)
-                time.sleep(SETTLE_PAUSE_SECONDS)
+                time.sleep(FINISH_PAUSE_SECONDS)

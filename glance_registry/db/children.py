@@ -281,7 +281,7 @@ def _end_member(
     return True
 
 
-def settle_locations(
+def finish_location_removal(
     connection: sa.Connection,
     image_id: str,
     ids: Sequence[int],

@@ -61,7 +61,7 @@ def delete(
     status = 'deleted' if data == 'deleted' else lifecycle.PENDING
     now = engine.now()
     # A held image may be restored, and must then have its old updated_at.
-    touched = engine.moment(image['updated_at']) if data == 'held' else now
+    changed_at = engine.moment(image['updated_at']) if data == 'held' else now
     gone = {'status': status, 'deleted': True, 'deleted_at': now}
     if data == 'kept' and image['status'] == lifecycle.DEACTIVATE.after:
         # pending.restore reads this property; the deletion below marks it
@@ -69,7 +69,7 @@ def delete(
         kept = {pending.STATUS: image['status']}
         children.change_properties(connection, image_id, kept)
         image['properties'].update(kept)
-    images.touch(connection, context, image_id, gone, now=touched)
+    images.change_row(connection, context, image_id, gone, now=changed_at)
     if data == 'held':
         endings.end(connection, image_id, now, [LOCATIONS], status)
     else:
@@ -124,8 +124,8 @@ def _get_deleted(
     return image
 
 
-def settle(
-    connection: sa.Connection, image_id: str, settled: contract.DeletionEnd
+def finish(
+    connection: sa.Connection, image_id: str, end: contract.DeletionEnd
 ) -> None:
     """Complete the deletion of a pending image, or restore the image.
 
@@ -134,9 +134,9 @@ def settle(
     the data.
     """
     locks.image(connection, image_id)
-    status = settled['status']
-    if not _may_settle(
-        connection, settled, restore=status in lifecycle.RESTORABLE
+    status = end['status']
+    if not _may_finish(
+        connection, end, restore=status in lifecycle.RESTORABLE
     ):
         return
     now = engine.now()
@@ -155,7 +155,7 @@ def settle(
     if not changed.rowcount:
         return
     if status in lifecycle.RESTORABLE:
-        _bring_back(connection, image_id, settled['ids'])
+        _bring_back(connection, image_id, end['ids'])
     else:
         endings.end(connection, image_id, now, endings.CHILDREN, status)
     connection.execute(
@@ -168,8 +168,8 @@ def settle(
     )
 
 
-def settle_locations(
-    connection: sa.Connection, image_id: str, settled: contract.Settled
+def finish_location_removal(
+    connection: sa.Connection, image_id: str, end: contract.LocationRemovalEnd
 ) -> None:
     """Complete the removal of locations, or restore them.
 
@@ -178,26 +178,26 @@ def settle_locations(
     either if another glance-api has taken over the deletion.
     """
     locks.image(connection, image_id)
-    if settled['restore'] and not images.touch(
+    if end['restore'] and not images.change_row(
         connection,
         images.SERVICE,
         image_id,
         {},
     ):
         return
-    if not _may_settle(connection, settled, restore=settled['restore']):
+    if not _may_finish(connection, end, restore=end['restore']):
         return
-    children.settle_locations(
-        connection, image_id, settled['ids'], settled['restore']
+    children.finish_location_removal(
+        connection, image_id, end['ids'], end['restore']
     )
 
 
-def _may_settle(
+def _may_finish(
     connection: sa.Connection,
-    settled: contract.DeletionEnd | contract.Settled,
+    end: contract.DeletionEnd | contract.LocationRemovalEnd,
     restore: bool,
 ) -> bool:
-    removal_id = settled.get('removal_id')
+    removal_id = end.get('removal_id')
     if removal_id is None:
         return True  # a glance-api of the previous release
     if restore:

@@ -215,7 +215,7 @@ def update(
             before = lifecycle.COPIED
         else:
             values = {**values, 'status': status}
-    if not touch(
+    if not change_row(
         connection,
         context,
         image_id,
@@ -271,7 +271,7 @@ def move(
     :raises errors.PreconditionFailed: the image does not have the expected
         version
     """
-    if not touch(
+    if not change_row(
         connection,
         context,
         image_id,
@@ -315,7 +315,7 @@ def insert_locations(
         connection.execute(_INSERT_LOCATION, rows)
 
 
-def touch(
+def change_row(
     connection: sa.Connection,
     context: context.RequestContext,
     image_id: str,
@@ -344,17 +344,17 @@ def touch(
         bound['known_version'] = row_version
     if scope == 'project':
         bound['caller'] = context.project_id
-    statement = _touching(
+    statement = _row_change(
         scope, bool(before), row_version is not None, tuple(sorted(values))
     )
     return statement.execute(connection, bound).rowcount == 1
 
 
 @engine.kept
-def _touching(
+def _row_change(
     scope: str, by_status: bool, by_version: bool, names: tuple[str, ...]
 ) -> sa.Update:
-    """Build the statement of :func:`touch`; each variant is built once."""
+    """Build the statement of :func:`change_row`, each variant once."""
     statement = IMAGES.update().where(
         IMAGES.c.id == sa.bindparam('row_id'), _LIVE, visibility.BY_ID[scope]
     )
@@ -375,7 +375,7 @@ def _touching(
     )
 
 
-def touch_visible(
+def change_visible_row(
     connection: sa.Connection, context: context.RequestContext, image_id: str
 ) -> None:
     """Change and lock the row of a visible live image.
@@ -383,7 +383,7 @@ def touch_visible(
     :raises errors.NotFound: the image does not exist, is deleted, or is not
         visible to the caller
     """
-    if not touch(connection, context, image_id, {}):
+    if not change_row(connection, context, image_id, {}):
         raise errors.NotFound(f'There is no image {image_id}.')
 
 

@@ -70,7 +70,7 @@ def start(
     if connection.execute(_OF_IMAGE, {'of_image': image_id}).first():
         raise errors.Conflict('Another import of the image is running.')
     values = {} if step.before == lifecycle.COPIED else {'status': step.after}
-    if not images.touch(
+    if not images.change_row(
         connection, context, image_id, values, before=step.before
     ):
         raise errors.Conflict(
@@ -223,7 +223,7 @@ def note(connection: sa.Connection, notes: dict[str, str]) -> None:
         locks.image(connection, row.image_id)
         if not connection.execute(_OF_ID, {'transfer_id': row.id}).first():
             continue  # the transfer has ended meanwhile
-        if images.touch(connection, images.SERVICE, row.image_id, {}):
+        if images.change_row(connection, images.SERVICE, row.image_id, {}):
             text = {import_properties.PROGRESS: notes[row.id]}
             children.change_properties(connection, row.image_id, text)
         tasks.note(connection, row.work['task_id'], notes[row.id])
@@ -283,7 +283,7 @@ def _make_active(
     if meanwhile in lifecycle.FINISH_IMPORT.before:
         before = (meanwhile,)
         values['status'] = lifecycle.FINISH_IMPORT.after
-    if not images.touch(
+    if not images.change_row(
         connection, images.SERVICE, image_id, values, before=before
     ):
         images.get(connection, images.SERVICE, image_id)
@@ -350,7 +350,7 @@ def end_in_failure(
             row.work['method'], lifecycle.ABANDON
         )
         is_given_back = transfers.give_back(connection, row.image_id, step)
-    if not images.touch(connection, images.SERVICE, row.image_id, {}):
+    if not images.change_row(connection, images.SERVICE, row.image_id, {}):
         return False  # the image is deleted
     image = images.get(connection, images.SERVICE, row.image_id)
     changes = import_properties.ended(image, row.work, failed)

@@ -111,7 +111,7 @@ def _is_open(connection: sa.Connection, image_id: str) -> bool:
     return connection.scalar(statement) is not None
 
 
-def settle(
+def finish(
     connection: sa.Connection, image_id: str, check: integrity.Check
 ) -> integrity.Checked:
     """Record the result of a verification.
@@ -183,11 +183,13 @@ def _note(
         values.pop('os_hash_algo', None)
     status = image['status']
     # updated_at stays, because this is not a change by the owner.
-    touched = engine.moment(image['updated_at'])
+    changed_at = engine.moment(image['updated_at'])
     if check.get('is_lost') and status == _ACTIVE:
-        status, touched = lifecycle.DEACTIVATE.after, now
+        status, changed_at = lifecycle.DEACTIVATE.after, now
         values['status'] = status
-    images.touch(connection, images.SERVICE, image_id, values, now=touched)
+    images.change_row(
+        connection, images.SERVICE, image_id, values, now=changed_at
+    )
     text = f'{check["state"]} {engine.timestamp(now)}'
     if check['detail']:
         text = f'{text}: {check["detail"]}'

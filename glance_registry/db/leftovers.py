@@ -255,13 +255,13 @@ def _named(connection: sa.Connection, names: Sequence[str]) -> list[str]:
     return list(connection.scalars(statement))
 
 
-def settle(connection: sa.Connection, settled: contract.Removed) -> None:
+def finish(connection: sa.Connection, removed: contract.Removed) -> None:
     """Delete leftovers whose data is removed; postpone the others."""
-    outcomes = dict.fromkeys(settled['done'], 'done')
-    outcomes |= dict.fromkeys(settled.get('failed', ()), 'failed')
-    outcomes |= dict.fromkeys(settled.get('elsewhere', ()), 'elsewhere')
-    outcomes |= dict.fromkeys(settled.get('in_use', ()), 'in_use')
-    parts = settled.get('removed', {})
+    outcomes = dict.fromkeys(removed['done'], 'done')
+    outcomes |= dict.fromkeys(removed.get('failed', ()), 'failed')
+    outcomes |= dict.fromkeys(removed.get('elsewhere', ()), 'elsewhere')
+    outcomes |= dict.fromkeys(removed.get('in_use', ()), 'in_use')
+    parts = removed.get('removed', {})
     rows = connection.execute(_OF_IDS, {'ids': list(outcomes)}).all()
     for row in sorted(rows, key=lambda row: (row.image_id, row.id)):
         outcome = outcomes[row.id]

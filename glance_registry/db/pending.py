@@ -77,7 +77,7 @@ def _take(
     :returns: None if another scrubber has recorded it
     """
     locks.image(connection, image_id)
-    if not _is_untouched(connection, image_id):
+    if not _is_unchanged(connection, image_id):
         return None
     rows = connection.execute(
         sa.select(LOCATIONS.c.id, LOCATIONS.c.value, LOCATIONS.c.meta_data)
@@ -107,7 +107,7 @@ def _take(
     }
 
 
-def _is_untouched(connection: sa.Connection, image_id: str) -> bool:
+def _is_unchanged(connection: sa.Connection, image_id: str) -> bool:
     statement = sa.select(IMAGES.c.id).where(
         IMAGES.c.id == image_id, _IS_PENDING, ~_HAS_LEFTOVER
     )
@@ -136,7 +136,7 @@ def restore(
             f'Image {image_id} has the status {row.status}; only an image '
             'with the status pending_delete can be restored.'
         )
-    if not _is_untouched(connection, image_id):
+    if not _is_unchanged(connection, image_id):
         raise errors.Conflict(
             f'The data of image {image_id} is being removed already; the '
             'image cannot be restored.'

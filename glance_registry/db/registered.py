@@ -53,7 +53,7 @@ def finish_hash(
     outcome = {
         key: value for key, value in hashed.items() if key in transfers.OUTCOME
     }
-    if not images.touch(connection, images.SERVICE, image_id, outcome):
+    if not images.change_row(connection, images.SERVICE, image_id, outcome):
         raise errors.NotFound(f'There is no image {image_id}.')
     if not transfers.remove(connection, hashed['transfer_id'], image_id):
         raise transfers.lost()

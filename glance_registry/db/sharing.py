@@ -149,7 +149,7 @@ def kill(connection: sa.Connection, image_id: str) -> None:
     This has no effect if the image is no longer ``queued``.
     """
     before, status = lifecycle.KILL
-    images.touch(
+    images.change_row(
         connection,
         images.SERVICE,
         image_id,

@@ -45,7 +45,7 @@ def finish(
     :raises errors.LimitExceeded: the owner's limit is exceeded
     """
     step = lifecycle.FINISH_STAGE
-    if not images.touch(
+    if not images.change_row(
         connection,
         images.SERVICE,
         image_id,

@@ -21,7 +21,7 @@ def add(
     :raises errors.NotFound: the image is not visible to the caller
     :raises errors.LimitExceeded: the image already has ``quota`` tags
     """
-    images.touch_visible(connection, context, image_id)
+    images.change_visible_row(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag in present:
         return
@@ -44,7 +44,7 @@ def delete(
     :raises errors.NotFound: the image is not visible to the caller, or does
         not have the tag
     """
-    images.touch_visible(connection, context, image_id)
+    images.change_visible_row(connection, context, image_id)
     present = children.tags(connection, image_id)
     if tag not in present:
         raise errors.NotFound(f'The image has no tag {tag}.')

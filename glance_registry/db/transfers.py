@@ -125,7 +125,7 @@ def claim(
     :raises errors.LimitExceeded: the data exceeds the owner's quota
     """
     step = kind.claim
-    claimed = images.touch(
+    claimed = images.change_row(
         connection,
         context,
         image_id,
@@ -287,7 +287,7 @@ def finish(
     outcome = {key: value for key, value in stored.items() if key in OUTCOME}
     changed: Any = stored.get('formats', {})
     outcome |= {key: changed[key] for key in _FORMATS if key in changed}
-    if not images.touch(
+    if not images.change_row(
         connection,
         images.SERVICE,
         image_id,
@@ -355,7 +355,7 @@ def give_back(
     image_id: str,
     step: lifecycle.Step = lifecycle.ABANDON,
 ) -> bool:
-    return images.touch(
+    return images.change_row(
         connection,
         images.SERVICE,
         image_id,

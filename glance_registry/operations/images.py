@@ -65,16 +65,16 @@ TABLE = (
         ),
     ),
     line.Line(
-        'settle_deletion',
+        'finish_deletion',
         line.WRITE,
         ('status', 'ids'),
-        lambda db, call: deletion.settle(db, call.image_id, call.document),
+        lambda db, call: deletion.finish(db, call.image_id, call.document),
     ),
     line.Line(
-        'settle_locations',
+        'finish_location_removal',
         line.WRITE,
         ('ids', 'restore'),
-        lambda db, call: deletion.settle_locations(
+        lambda db, call: deletion.finish_location_removal(
             db, call.image_id, call.document
         ),
     ),

@@ -11,9 +11,9 @@ TABLE = (
         lambda db, call: integrity.take(db, call.document, call.lease_seconds),
     ),
     line.Line(
-        'settle_check',
+        'finish_check',
         line.WRITE,
         ('transfer_id', 'state', 'detail'),
-        lambda db, call: integrity.settle(db, call.image_id, call.document),
+        lambda db, call: integrity.finish(db, call.image_id, call.document),
     ),
 )

@@ -88,9 +88,9 @@ TABLE = (
         lambda db, call: leftovers.check(db, call.document),
     ),
     line.Line(
-        'settle_leftovers',
+        'finish_leftovers',
         line.WRITE,
         ('done',),
-        lambda db, call: leftovers.settle(db, call.document),
+        lambda db, call: leftovers.finish(db, call.document),
     ),
 )

@@ -130,7 +130,7 @@ class IdentitiesTestCase(base.ServiceTestCase):
         self.assertNotEqual(image_id, wrong)
         admin = context.RequestContext(is_admin=True, overwrite=False)
         write = self.service.database.write
-        self.assertFalse(write(images.touch, admin, wrong, {'name': 'x'}))
+        self.assertFalse(write(images.change_row, admin, wrong, {'name': 'x'}))
         with self.assertRaises(errors.NotFound):
             self.service.database.read(images.get, admin, wrong)
         self.assert_status(400, self.call('GET', f'/v2/images?marker={wrong}'))

@@ -126,7 +126,7 @@ class TestInUse(DeletionTestCase):
         image_id = self.image(data=b'data')
         with mock.patch.object(
             self.service.registry,
-            'settle_deletion',
+            'finish_deletion',
             side_effect=errors.RegistryUnavailable,
         ):
             self.delete(image_id)

@@ -132,7 +132,7 @@ class TestUploads(LeftoversTestCase):
         self.assert_clean()
 
     def test_the_registry_dies_while_the_data_is_removed(self) -> None:
-        for lost in ('/check', '/settle'):
+        for lost in ('/check', '/finish'):
             with self.subTest(lost):
                 image_id = self.image()
                 with self.lose('/finish-upload', lost):

@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         help='a request or a process without an answer for so long hangs',
     )
     parser.add_argument(
-        '--settle',
+        '--recovery',
         type=float,
         default=45,
         metavar='SECONDS',
@@ -256,7 +256,7 @@ class Run:
 
     def _compare(self) -> None:
         """Wait for leases and sweeps; then look at everything."""
-        end = time.monotonic() + self._arguments.settle
+        end = time.monotonic() + self._arguments.recovery
         leftovers = self._leftovers()
         while leftovers and time.monotonic() < end:
             time.sleep(POLL_SECONDS)

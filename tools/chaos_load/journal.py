@@ -49,7 +49,7 @@ class Known:
         since = time.monotonic() - LATE_SECONDS
         return any(began > since for began, _ in self._attempted)
 
-    def settle(self, value: Any) -> None:
+    def decide(self, value: Any) -> None:
         """Exclude every attempt: the service cannot complete it any more."""
         self._acknowledged, self._attempted = value, []
 

@@ -123,11 +123,11 @@ class Worker:
         body = {**FIELDS, 'id': chosen, 'name': name}
         answer = self._requests.json('POST', '/v2/images', body)
         if answer.is_success:
-            image[journal.EXISTS].settle(True)
+            image[journal.EXISTS].decide(True)
             self._images.append(image)
         elif answer.status is None or not answer.is_refusal:
             image[journal.EXISTS].attempt(True)
-        image[journal.NAME].settle(name)
+        image[journal.NAME].decide(name)
         return image if answer.is_success else None
 
     def _note(
@@ -175,7 +175,7 @@ class Worker:
         seen = self._look(image)
         if is_late or seen is None or seen['status'] != 'queued':
             return False
-        known.settle(None)
+        known.decide(None)
         return True
 
     def _download(self, image: journal.Image) -> None:
@@ -259,7 +259,7 @@ class Worker:
         if answer.is_success or (
             answer.status == 404 and known.permits(False)
         ):
-            known.settle(False)
+            known.decide(False)
             self._images.remove(image)
         else:
             self._note(image, journal.EXISTS, False, answer)

@@ -87,7 +87,7 @@ class Copies:
     def _bring(self, origin: Origin) -> None:
         image, settings = origin.image, self._settings
         image_id = image['id']
-        target_image = self._settled(image_id)
+        target_image = self._after_uploads(image_id)
         if target_image is not None and target_image['status'] == 'killed':
             raise documents.DamagedError(
                 'its upload with API v1 was interrupted, so the target does '
@@ -114,7 +114,7 @@ class Copies:
         if target_image is not None:
             self._complete(origin, target_image)
 
-    def _settled(self, image_id: str) -> Image | None:
+    def _after_uploads(self, image_id: str) -> Image | None:
         """Wait until no upload of the image runs; return the target's image.
 
         None if the target does not have it.

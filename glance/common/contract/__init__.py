@@ -61,7 +61,9 @@ from glance.common.contract.leftovers import Removed as Removed
 from glance.common.contract.leftovers import Taken as Taken
 from glance.common.contract.leftovers import Taking as Taking
 from glance.common.contract.locations import Location as Location
-from glance.common.contract.locations import Settled as Settled
+from glance.common.contract.locations import (
+    LocationRemovalEnd as LocationRemovalEnd,
+)
 from glance.common.contract.members import Member as Member
 from glance.common.contract.members import Members as Members
 from glance.common.contract.members import MemberStatus as MemberStatus

@@ -63,7 +63,7 @@ class ImageChanges(TypedDict):
     :key locations: all locations in their new order, existing ones with
         their id; absent if not changed. The image is, or becomes, active
     :key pending: ids of locations to remove whose data is not deleted yet;
-        see settle_locations
+        see finish_location_removal
     :key removal: records that the data of the pending locations is to be
         removed
     :key quota: as in Claim; for locations that are new
@@ -142,7 +142,7 @@ class Deletion(Expected):
     """How to delete an image.
 
     :key data: ``deleted`` (the default): the data is deleted next.
-        ``held``: the deletion of the data may fail; settle_deletion reports
+        ``held``: the deletion of the data may fail; finish_deletion reports
         the result, and until then the image is pending_delete. ``kept``: the
         data stays for the scrubber, and the image stays pending_delete. If
         the image has no data, the value does not matter
@@ -161,7 +161,7 @@ class DeletionEnd(TypedDict):
 
     :key status: ``deleted``; or the earlier status if the data still exists
     :key ids: ids of the locations that the image still has in that case
-    :key removal_id: as in Settled
+    :key removal_id: as in LocationRemovalEnd
     """
 
     status: str
@@ -176,8 +176,8 @@ CREATE_IMAGE = Operation('create_image', 'POST', '/v1/images', Image, False)
 GET_IMAGE = Operation('get_image', 'GET', IMAGE, Image, True)
 UPDATE_IMAGE = Operation('update_image', 'PATCH', IMAGE, Updated, False)
 DELETE_IMAGE = Operation('delete_image', 'DELETE', IMAGE, Image, False)
-SETTLE_DELETION = Operation[None](
-    'settle_deletion', 'POST', f'{IMAGE}/settle-deletion', None, True
+FINISH_DELETION = Operation[None](
+    'finish_deletion', 'POST', f'{IMAGE}/finish-deletion', None, True
 )
 DEACTIVATE_IMAGE = Operation[None](
     'deactivate_image', 'POST', f'{IMAGE}/deactivate', None, True

@@ -12,7 +12,7 @@ from glance.common.contract.operation import Operation
 class CheckTaking(TypedDict):
     """A request for the next image to verify.
 
-    :key transfer_id: chosen by the client; needed to settle the check
+    :key transfer_id: chosen by the client; needed to finish the check
     :key after: the image must come after this id; empty for the first one
     :key older_seconds: minimum time since its last verification
     """
@@ -75,6 +75,6 @@ class Checked(TypedDict):
 TAKE_CHECK = Operation(
     'take_check', 'POST', '/v1/integrity/take', CheckTaken, True
 )
-SETTLE_CHECK = Operation(
-    'settle_check', 'POST', f'{IMAGE}/settle-check', Checked, True
+FINISH_CHECK = Operation(
+    'finish_check', 'POST', f'{IMAGE}/finish-check', Checked, True
 )

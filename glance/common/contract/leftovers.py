@@ -112,6 +112,6 @@ TAKE_LEFTOVERS = Operation(
 CHECK_LEFTOVERS = Operation(
     'check_leftovers', 'POST', '/v1/leftovers/check', Checked, True
 )
-SETTLE_LEFTOVERS = Operation[None](
-    'settle_leftovers', 'POST', '/v1/leftovers/settle', None, True
+FINISH_LEFTOVERS = Operation[None](
+    'finish_leftovers', 'POST', '/v1/leftovers/finish', None, True
 )

@@ -21,7 +21,7 @@ class Location(TypedDict):
     validation_data: NotRequired[dict[str, str]]
 
 
-class Settled(TypedDict):
+class LocationRemovalEnd(TypedDict):
     """The end of the removal of pending locations.
 
     :key ids: ids of the locations
@@ -36,6 +36,10 @@ class Settled(TypedDict):
     removal_id: NotRequired[str]
 
 
-SETTLE_LOCATIONS = Operation[None](
-    'settle_locations', 'POST', f'{IMAGE}/settle-locations', None, True
+FINISH_LOCATION_REMOVAL = Operation[None](
+    'finish_location_removal',
+    'POST',
+    f'{IMAGE}/finish-location-removal',
+    None,
+    True,
 )

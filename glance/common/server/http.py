@@ -198,7 +198,7 @@ class Connection(wsgi.HttpProtocol):
         try:
             super().handle_one_response()
         finally:
-            self._settle_body()
+            self._discard_body()
             if ACCESS_LOG.isEnabledFor(logging.INFO):
                 self._log_access(time.monotonic() - started)
 
@@ -213,7 +213,7 @@ class Connection(wsgi.HttpProtocol):
             seconds,
         )
 
-    def _settle_body(self) -> None:
+    def _discard_body(self) -> None:
         """Discard the rest of a small body; close if the rest is large."""
         body = self._body
         if body.native is not None:

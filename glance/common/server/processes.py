@@ -175,7 +175,7 @@ class Supervisor:
             self._spawn()
 
     def _spawn(self) -> None:
-        settle()
+        freeze_memory()
         pulse = mmap.mmap(-1, 1)
         pid = forks.fork()
         if not pid:
@@ -311,7 +311,7 @@ class Supervisor:
             worker.outdated = True
 
 
-def settle() -> None:
+def freeze_memory() -> None:
     """Exclude all existing objects from later garbage collections.
 
     Memory pages that the collector does not touch stay shared with the

@@ -218,7 +218,7 @@ class _Service:
         """
         served = worker.Worker(self._conf, self._socket, self._own_app())
         startup.run()
-        processes.settle()
+        processes.freeze_memory()
         eventlet.spawn(systemd.report_readiness, readiness.probes())
         if watchdog := systemd.watchdog_seconds():
             eventlet.spawn(systemd.beat_forever, watchdog)

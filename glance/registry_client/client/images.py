@@ -43,14 +43,14 @@ class Images(calls.Calls):
             context, images.DELETE_IMAGE, wanted, image_id=image_id
         )
 
-    def settle_deletion(
+    def finish_deletion(
         self,
         context: context.RequestContext,
         image_id: str,
         end: contract.DeletionEnd,
     ) -> None:
         """Report whether the held data was deleted or the image is back."""
-        self._call(context, images.SETTLE_DELETION, end, image_id=image_id)
+        self._call(context, images.FINISH_DELETION, end, image_id=image_id)
 
     def deactivate_image(
         self,

@@ -14,7 +14,7 @@ class Integrity(calls.Calls):
         """Take the next image whose data is to be verified."""
         return self._call(context, integrity.TAKE_CHECK, wanted)
 
-    def settle_check(
+    def finish_check(
         self,
         context: context.RequestContext,
         image_id: str,
@@ -22,5 +22,5 @@ class Integrity(calls.Calls):
     ) -> integrity.Checked:
         """Report the result of the verification of an image."""
         return self._call(
-            context, integrity.SETTLE_CHECK, check, image_id=image_id
+            context, integrity.FINISH_CHECK, check, image_id=image_id
         )

@@ -21,7 +21,7 @@ class Leftovers(calls.Calls):
         """Find the images that need data that uploads may have left."""
         return self._call(context, leftovers.CHECK_LEFTOVERS, wanted)
 
-    def settle_leftovers(
+    def finish_leftovers(
         self, context: context.RequestContext, removed: contract.Removed
     ) -> None:
-        self._call(context, leftovers.SETTLE_LEFTOVERS, removed)
+        self._call(context, leftovers.FINISH_LEFTOVERS, removed)

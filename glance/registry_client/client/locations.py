@@ -7,7 +7,7 @@ from glance.registry_client.client import calls
 
 
 class Locations(calls.Calls):
-    def settle_locations(
+    def finish_location_removal(
         self,
         context: context.RequestContext,
         image_id: str,
@@ -19,9 +19,9 @@ class Locations(calls.Calls):
 
         :param removal_id: the record of the removal, if it ends with this
         """
-        body: contract.Settled = {'ids': ids, 'restore': restore}
+        body: contract.LocationRemovalEnd = {'ids': ids, 'restore': restore}
         if removal_id is not None:
             body['removal_id'] = removal_id
         self._call(
-            context, locations.SETTLE_LOCATIONS, body, image_id=image_id
+            context, locations.FINISH_LOCATION_REMOVAL, body, image_id=image_id
         )

@@ -147,7 +147,7 @@ class Locations(racing.Races):
             settled, (deleted, gone) = track.race(
                 [
                     (
-                        *('settle_locations', 'alice', image['id']),
+                        *('finish_location_removal', 'alice', image['id']),
                         *([first['id']], True),
                     ),
                     ('delete_image', 'alice', image['id'], ANY),
@@ -178,7 +178,7 @@ class Locations(racing.Races):
             (settled, _), (changed, _) = track.race(
                 [
                     (
-                        *('settle_deletion', 'alice', image['id']),
+                        *('finish_deletion', 'alice', image['id']),
                         {'status': 'active', 'ids': ids},
                     ),
                     (

@@ -214,7 +214,7 @@ class TestImages(callers.RegistryTestCase):
             )
             ids = [place['id'] for place in left]
             for _ in range(2):
-                self.client.settle_deletion(
+                self.client.finish_deletion(
                     callers.ALICE, image['id'], {'status': status, 'ids': ids}
                 )
             found = self.client.get_image(callers.ALICE, image['id'])
@@ -224,7 +224,7 @@ class TestImages(callers.RegistryTestCase):
             )
         self.client.delete_image(callers.ALICE, image['id'], held)
         for status in ('deleted', 'active', 'deleted'):
-            self.client.settle_deletion(
+            self.client.finish_deletion(
                 callers.ALICE, image['id'], {'status': status, 'ids': []}
             )
             self.expect(

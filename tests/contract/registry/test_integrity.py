@@ -28,12 +28,12 @@ class TestIntegrity(callers.RegistryTestCase):
         self.assertEqual(60, taken['lease_seconds'])
         return transfer_id, taken['image']
 
-    def settle(
+    def finish(
         self, image_id: str, transfer_id: str, **found: Any
     ) -> str | None:
         known: Any = {'state': 'verified', 'detail': '', **found}
         known['transfer_id'] = transfer_id
-        return self.client.settle_check(callers.ADMIN, image_id, known)[
+        return self.client.finish_check(callers.ADMIN, image_id, known)[
             'status'
         ]
 
@@ -50,7 +50,7 @@ class TestIntegrity(callers.RegistryTestCase):
         self.assertEqual(first, image)
         self.assertEqual(second, self.take()[1])
         self.assertIsNone(self.take()[1])
-        self.settle(first['id'], transfer_id)
+        self.finish(first['id'], transfer_id)
         self.assertIsNone(self.take(after=first['id'])[1])
         self.assertIsNone(self.take(older=3600)[1])
         again = self.take()[1]
@@ -73,7 +73,7 @@ class TestIntegrity(callers.RegistryTestCase):
             ],
             'removed': [gone['id']],
         }
-        status = self.settle(image['id'], transfer_id, **found)
+        status = self.finish(image['id'], transfer_id, **found)
         self.assertEqual('active', status)
         after = self.get(image)
         self.assertEqual(kept, after['locations'][0])
@@ -88,7 +88,7 @@ class TestIntegrity(callers.RegistryTestCase):
             r'^repaired 2\d{3}-.*Z: cheap: the data was missing$',
         )
         with self.assertRaises(errors.Conflict):
-            self.settle(image['id'], transfer_id)
+            self.finish(image['id'], transfer_id)
 
     def test_known_hashes_stay(self) -> None:
         image_id = self.create()['id']
@@ -96,7 +96,7 @@ class TestIntegrity(callers.RegistryTestCase):
         self.client.finish_upload(callers.ALICE, image_id, self.stored('t'))
         transfer_id, _ = self.take()
         other = {'checksum': 'd' * 32, 'os_hash_value': 'e' * 128}
-        self.settle(image_id, transfer_id, hashes=other)
+        self.finish(image_id, transfer_id, hashes=other)
         after = self.client.get_image(callers.ADMIN, image_id)
         self.assertEqual('c' * 32, after['checksum'])
         self.assertEqual('f' * 128, after['os_hash_value'])
@@ -105,7 +105,7 @@ class TestIntegrity(callers.RegistryTestCase):
         image = self.with_locations('http://a')
         for _ in range(2):
             transfer_id, _ = self.take()
-            status = self.settle(
+            status = self.finish(
                 image['id'],
                 transfer_id,
                 state='damaged',
@@ -129,7 +129,7 @@ class TestIntegrity(callers.RegistryTestCase):
                 self.client.delete_image(callers.ALICE, image['id'], wanted)
             else:
                 self.change_locations(image, image['locations'][:1])
-            status = self.settle(
+            status = self.finish(
                 image['id'],
                 transfer_id,
                 moved=[
@@ -150,7 +150,7 @@ class TestIntegrity(callers.RegistryTestCase):
     def test_an_unknown_image_is_due_sooner(self) -> None:
         image = self.with_locations('file:///a')
         transfer_id, _ = self.take()
-        self.settle(image['id'], transfer_id, state='unknown')
+        self.finish(image['id'], transfer_id, state='unknown')
         self.assertIsNone(self.take(older=99999)[1])
         with mock.patch.object(integrity, 'RETRY_SECONDS', 0):
             self.assertIsNotNone(self.take(older=99999)[1])
@@ -163,7 +163,7 @@ class TestIntegrity(callers.RegistryTestCase):
         self.assertEqual('active', self.get(image)['status'])
         self.assertIsNotNone(self.take()[1])
         with self.assertRaises(errors.Conflict):
-            self.settle(image['id'], transfer_id)
+            self.finish(image['id'], transfer_id)
 
 
 class TestIntegrityMysql(TestIntegrity):

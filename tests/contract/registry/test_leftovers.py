@@ -27,9 +27,9 @@ class TestLeftovers(callers.RegistryTestCase):
             callers.ADMIN, {**wanted, 'limit': 10, **rest}
         )
 
-    def settle(self, **rest: Any) -> None:
+    def finish(self, **rest: Any) -> None:
         removed: Any = {'done': [], **rest}
-        self.client.settle_leftovers(callers.ADMIN, removed)
+        self.client.finish_leftovers(callers.ADMIN, removed)
 
     def removal(self, removal_id: str) -> contract.Removal:
         return {'id': removal_id, 'node': 'n', 'store': 's'}
@@ -133,7 +133,7 @@ class TestLeftovers(callers.RegistryTestCase):
         for tries in (1, 2):
             self.move_due(0)
             self.take()
-            self.client.settle_leftovers(
+            self.client.finish_leftovers(
                 callers.ADMIN, {'done': [], 'failed': ['r', 'never']}
             )
             self.assertEqual(
@@ -146,7 +146,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.move_due(0)
         self.take()
         for _ in range(2):
-            self.client.settle_leftovers(callers.ADMIN, {'done': ['r']})
+            self.client.finish_leftovers(callers.ADMIN, {'done': ['r']})
             self.assertEqual(('deleted', {'deleted'}), self.statuses(image_id))
             self.assertEqual([], self.rows())
 
@@ -170,7 +170,7 @@ class TestLeftovers(callers.RegistryTestCase):
         )
         self.move_due(0)
         self.take()
-        self.settle(done=['r'])
+        self.finish(done=['r'])
         (image,) = [r for r in self.rows(models.images) if r.id == image_id]
         self.assertEqual('deleted', image.status)
         for table in (
@@ -191,7 +191,7 @@ class TestLeftovers(callers.RegistryTestCase):
             ids = dict(
                 zip(taken['urls'] or (), taken['locations'], strict=True)
             )
-            self.settle(elsewhere=['r'], removed={'r': [ids[url]]})
+            self.finish(elsewhere=['r'], removed={'r': [ids[url]]})
             if url == 'file:///a':
                 self.assertEqual(
                     ('pending_delete', {'deleted', 'pending_delete'}),
@@ -205,7 +205,7 @@ class TestLeftovers(callers.RegistryTestCase):
     def test_only_clients_that_keep_it_get_data_of_any_store(self) -> None:
         """One of an older release counts what it does not have as removed."""
         self.deleted()
-        self.settle(elsewhere=['r'])
+        self.finish(elsewhere=['r'])
         self.move_due(0)
         self.assertEqual([], self.take(node='other'))
         self.assertEqual(1, len(self.take(node='other', elsewhere=True)))
@@ -266,13 +266,13 @@ class TestLeftovers(callers.RegistryTestCase):
             self.move_due(0)
             (taken,) = self.take()
             self.assertEqual([url] if is_removed else [], taken['urls'])
-            self.settle(done=[scheme])
+            self.finish(done=[scheme])
 
     def test_pauses_grow_up_to_an_hour(self) -> None:
         self.deleted()
         due = []
         for _ in range(12):
-            self.client.settle_leftovers(
+            self.client.finish_leftovers(
                 callers.ADMIN, {'done': [], 'failed': ['r']}
             )
             (row,) = self.rows()
@@ -295,7 +295,7 @@ class TestLeftovers(callers.RegistryTestCase):
         }
         self.move_due(0)
         self.assertEqual(1, len(self.take()))
-        self.client.settle_deletion(callers.ALICE, image_id, end)
+        self.client.finish_deletion(callers.ALICE, image_id, end)
         self.assertEqual('pending_delete', self.statuses(image_id)[0])
         self.assertEqual(1, len(self.rows()))
 
@@ -307,7 +307,7 @@ class TestLeftovers(callers.RegistryTestCase):
             'removal_id': 'r',
         }
         for _ in range(2):
-            self.client.settle_deletion(callers.ALICE, image_id, end)
+            self.client.finish_deletion(callers.ALICE, image_id, end)
             image = self.client.get_image(callers.ALICE, image_id)
             self.assertEqual(2, len(image['locations']))
             self.assertEqual([], self.rows())
@@ -334,7 +334,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.move_due(0)
         (taken,) = self.take()
         self.assertEqual(['file:///a'], taken['urls'])
-        self.client.settle_leftovers(callers.ADMIN, {'done': ['r']})
+        self.client.finish_leftovers(callers.ADMIN, {'done': ['r']})
         self.assertEqual(
             ('active', {'active', 'deleted'}), self.statuses(image['id'])
         )
@@ -345,7 +345,7 @@ class TestLeftovers(callers.RegistryTestCase):
             if is_taken:
                 self.move_due(0)
                 self.take()
-            self.client.settle_locations(
+            self.client.finish_location_removal(
                 callers.ALICE, image['id'], [location_id], True, 'r'
             )
             urls = [
@@ -365,7 +365,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.client.delete_image(
             callers.ALICE, image['id'], {'row_version': None}
         )
-        self.client.settle_locations(
+        self.client.finish_location_removal(
             callers.ALICE, image['id'], [location_id], True, 'r'
         )
         self.assertEqual(['r'], [row.id for row in self.rows()])

@@ -122,14 +122,14 @@ class TestLocations(callers.RegistryTestCase):
             image = self.change_locations(image, [second], [first['id']])
             self.assertEqual([second], image['locations'])
             for _ in range(2):
-                self.client.settle_locations(
+                self.client.finish_location_removal(
                     callers.ALICE, image['id'], [first['id']], restore
                 )
             image = self.client.get_image(callers.ALICE, image['id'])
             urls = [place['url'] for place in image['locations']]
             self.assertEqual(left, urls)
         # Locations that are not pending are not changed.
-        self.client.settle_locations(
+        self.client.finish_location_removal(
             callers.ALICE, image['id'], [second['id']], False
         )
         self.assertEqual(

@@ -60,7 +60,7 @@ class TestPending(callers.RegistryTestCase):
         (taken,) = self.client.take_pending(callers.ADMIN, wanted)
         self.assertEqual([None, None], taken['stores'])
         self.assertEqual(0, self.client.count_failed(callers.ADMIN))
-        self.client.settle_leftovers(
+        self.client.finish_leftovers(
             callers.ADMIN, {'done': [], 'elsewhere': [taken['id']]}
         )
         self.assertEqual(1, self.client.count_failed(callers.ADMIN))

@@ -127,17 +127,17 @@ class TestScrubber(base.ServiceTestCase):
     def test_a_registry_that_fails_is_told_again(self) -> None:
         ids = [self.deleted() for _ in range(2)]
         scrubber, registry = self.scrubber(), self.service.registry
-        real, tries = registry.settle_leftovers, [1, 2]
+        real, tries = registry.finish_leftovers, [1, 2]
 
-        def settle(*args: Any) -> None:
+        def finish(*args: Any) -> None:
             if tries:
                 tries.pop()
                 raise errors.RegistryUnavailable
             real(*args)
 
         with (
-            mock.patch.object(registry, 'settle_leftovers', settle),
-            mock.patch.object(scrubbing, 'SETTLE_PAUSE_SECONDS', 0),
+            mock.patch.object(registry, 'finish_leftovers', finish),
+            mock.patch.object(scrubbing, 'FINISH_PAUSE_SECONDS', 0),
         ):
             self.assertEqual((2, 0), scrubber.run())
         self.assertEqual({'deleted'}, {self.status(each) for each in ids})

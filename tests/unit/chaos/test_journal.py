@@ -14,8 +14,8 @@ SECOND = journal.Data(4, 'bbb')
 class Judging(unittest.TestCase):
     def setUp(self) -> None:
         self.image = journal.Image('id')
-        self.image[journal.EXISTS].settle(True)
-        self.image[journal.NAME].settle('one')
+        self.image[journal.EXISTS].decide(True)
+        self.image[journal.NAME].decide('one')
 
     def _kinds(self, **seen: Any) -> list[str]:
         return [f.kind for f in self.image.judge({'name': 'one', **seen})]
@@ -29,7 +29,7 @@ class Judging(unittest.TestCase):
         self.assertEqual('lost', found.kind)
 
     def test_image_after_acknowledged_delete_is_lost(self) -> None:
-        self.image[journal.EXISTS].settle(False)
+        self.image[journal.EXISTS].decide(False)
         self.assertEqual(['lost'], self._kinds())
 
     def test_absent_data_is_lost(self) -> None:

@@ -26,8 +26,8 @@ class TestCutUpload(unittest.TestCase):
             self.requests, findings.Findings(), notes, 'seed'
         )
         self.image = notes.new('id')
-        self.image[journal.EXISTS].settle(True)
-        self.image[journal.NAME].settle('one')
+        self.image[journal.EXISTS].decide(True)
+        self.image[journal.NAME].decide('one')
         self.now = self.enterContext(
             mock.patch.object(journal.time, 'monotonic', return_value=100.0)
         )
