@@ -195,7 +195,7 @@ class TestImages(callers.RegistryTestCase):
                 wanted,
             )
 
-    def test_settle_deletion(self) -> None:
+    def test_finish_deletion(self) -> None:
         image = self.with_locations('a', 'b')
         held: contract.Deletion = {'row_version': None, 'data': 'held'}
         for status, left, urls in (

@@ -57,7 +57,7 @@ class TestIntegrity(callers.RegistryTestCase):
         assert again is not None
         self.assertEqual(first['id'], again['id'])
 
-    def test_settle_check(self) -> None:
+    def test_finish_check(self) -> None:
         image = self.with_locations('file:///a', 'file:///b', 'http://c')
         kept, moved, gone = image['locations']
         transfer_id, _ = self.take()

@@ -126,7 +126,7 @@ class TestLeftovers(callers.RegistryTestCase):
         self.assertEqual({active, kept}, found['urls'].keys())
         self.assertEqual(['file:///somewhere/x'], found['urls'][active])
 
-    def test_settle_leftovers(self) -> None:
+    def test_finish_leftovers(self) -> None:
         """Data whose removal failed is pending_delete, and due again later."""
         image_id = self.deleted()
         self.assertEqual(('deleted', {'deleted'}), self.statuses(image_id))

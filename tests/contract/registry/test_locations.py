@@ -115,7 +115,7 @@ class TestLocations(callers.RegistryTestCase):
         place: contract.Location = {'url': 'x', 'metadata': {}}
         self.expect(errors.Busy, self.change_locations, image, [place])
 
-    def test_settle_locations(self) -> None:
+    def test_finish_location_removal(self) -> None:
         image = self.with_locations('a', 'b')
         first, second = image['locations']
         for restore, left in ((True, ['a', 'b']), (False, ['b'])):
