@@ -43,6 +43,17 @@ class RequestContext(context.RequestContext):
         self.catalogue = catalogue
 
     @property
+    def row_scope(self) -> str:
+        """Which rows of the database the caller may see.
+
+        ``all``; ``project``: those of its project, without an owner, public,
+        or shared with it; ``unowned``: without an owner, or public.
+        """
+        if self.is_admin:
+            return 'all'
+        return 'project' if self.project_id else 'unowned'
+
+    @property
     def has_service_role(self) -> bool:
         """Whether another OpenStack service calls, for itself or a user."""
         return 'service' in (*self.roles, *self.service_roles)

@@ -125,7 +125,7 @@ def get(
     :raises errors.NotFound: the image does not exist, is deleted, or is not
         visible to the caller
     """
-    scope = visibility.scope(context)
+    scope = context.row_scope
     values = {'image_id': image_id, 'caller': context.project_id}
     images: dict[str, contract.Image] = {}
     # Stop if the lock found no row: an image that becomes visible only now
@@ -333,7 +333,7 @@ def change_row(
     :param row_version: version that the image must have; None: any version
     :returns: True if a row was changed
     """
-    scope = visibility.scope(context)
+    scope = context.row_scope
     bound: dict[str, Any] = {
         f'new_{name}': value for name, value in values.items()
     }

@@ -138,7 +138,7 @@ def _lock_shared(
         .where(
             IMAGES.c.id == image_id,
             IMAGES.c.deleted == sa.false(),
-            visibility.BY_ID[visibility.scope(context)],
+            visibility.BY_ID[context.row_scope],
         )
         .with_for_update(),
         {'caller': context.project_id},

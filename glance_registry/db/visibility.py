@@ -36,19 +36,13 @@ _BY_ID_WITHOUT_PROJECT = sa.or_(
 )
 
 
-#: Images that are visible by id, by scope; ``project`` binds ``:caller``.
+#: Images that are visible by id, by the ``row_scope`` of the caller's context;
+#: ``project`` binds ``:caller``.
 BY_ID: dict[str, sa.ColumnElement[bool]] = {
     'all': sa.true(),
     'unowned': _BY_ID_WITHOUT_PROJECT,
     'project': _BY_ID,
 }
-
-
-def scope(context: context.RequestContext) -> str:
-    """Return the key of :data:`BY_ID` for the caller."""
-    if context.is_admin:
-        return 'all'
-    return 'project' if context.project_id else 'unowned'
 
 
 #: Images of other projects; the caller's own images are in other branches.

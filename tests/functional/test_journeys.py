@@ -67,8 +67,8 @@ class JourneysTestCase(base.ServiceTestCase):
         files = files_run(lambda: self.call('GET', f'/v2/images/{image_id}'))
         self.assertLessEqual(len(files), 12, files)
 
-    def test_upload_crosses_at_most_17_files(self) -> None:
+    def test_upload_crosses_at_most_16_files(self) -> None:
         self.warm()
         image_id = self.image()
         files = files_run(lambda: self.upload(image_id, b'data'))
-        self.assertLessEqual(len(files), 17, files)
+        self.assertLessEqual(len(files), 16, files)

@@ -68,7 +68,7 @@ def _marker(
         return None
     keys = shape.sort_keys(query['sort'])
     is_changed = 'changed_since' in query
-    marked = _marked(visibility.scope(context), keys, is_changed)
+    marked = _marked(context.row_scope, keys, is_changed)
     row = marked.execute(
         connection,
         {'image_id': query['marker'], 'caller': context.project_id},

@@ -19,7 +19,6 @@ from glance_registry.db import engine
 from glance_registry.db import exact
 from glance_registry.db import models
 from glance_registry.db import rows
-from glance_registry.db import visibility
 from glance_registry.db.metadefs import definitions
 from glance_registry.db.metadefs import kinds
 from glance_registry.db.metadefs import objects
@@ -103,7 +102,7 @@ def get_page(
     """
     if query['limit'] is not None and query['limit'] <= 0:
         return []
-    scope = visibility.scope(context)
+    scope = context.row_scope
     order = (query['sort_key'], query['sort_dir'])
     bound: dict[str, Any] = {'caller': context.project_id}
     if query['marker'] is not None:
@@ -142,7 +141,7 @@ def get(
     values = {'namespace': namespace, 'caller': context.project_id}
     if name is not None:
         values['name'] = name
-    statement = _one(visibility.scope(context), asked, name is not None)
+    statement = _one(context.row_scope, asked, name is not None)
     texts = connection.execute(statement, values).scalars().all()
     rows = [orjson.loads(text) for text in texts]
     namespaces = _namespaces(rows)
@@ -252,7 +251,7 @@ def lock(
     :raises errors.Forbidden: ``to_delete``, and the namespace is protected
     """
     values = {'namespace': namespace, 'caller': context.project_id}
-    statement = _LOCK[visibility.scope(context)]
+    statement = _LOCK[context.row_scope]
     row: Any = connection.execute(statement, values).first()
     if row is None:
         raise errors.NotFound(f'There is no namespace {namespace}.')
