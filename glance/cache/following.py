@@ -108,7 +108,6 @@ class FollowingBody(filebody.FileBody):
     Data that does not come into the cache is read from the store.
     """
 
-    #: Less than the size from which malloc maps new memory each time.
     chunk_bytes = 64 * 1024
 
     def __init__(

@@ -22,7 +22,7 @@ from glance.common import threads
 
 LOG = logging.getLogger(__name__)
 
-_READ_BYTES = 1024 * 1024
+_READ_BYTES = 512 * 1024
 #: A file with a temporary name is from a dead process after so long.
 _NAMELESS_SECONDS = 60
 

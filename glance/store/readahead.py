@@ -44,7 +44,7 @@ class ReadAhead:
         self._pieces: queue.Queue[bytes | BaseException | None] = queue.Queue(
             1
         )
-        # One for all pieces: malloc maps new memory for each.
+        # One for all pieces: a new one is filled with zeros first.
         self._buffer = memoryview(bytearray(min(length, PIECE_BYTES)))
         self._first = b''
         self._lock = threading.Lock()

@@ -97,8 +97,7 @@ class Body:
             self._source.close()
 
     def _read_all(self) -> None:
-        # One buffer for all pieces: malloc maps new memory for each, which
-        # costs more than to receive the data.
+        # One for all pieces: a new one is filled with zeros first.
         buffer = memoryview(bytearray(min(PIECE_BYTES, self.length)))
         done = 0
         while done < self.length:
