@@ -49,7 +49,7 @@ _ENTRIES_AT_ONCE = 1024
 #: the table are cleared when it is deleted.
 _GROWTH_BYTES = 1024 * 1024 * 1024
 #: Bytes of a read request.
-_READ_BYTES = 1024 * 1024
+_READ_BYTES = 512 * 1024
 #: Names of the VDIs of one image: its id, and its id with these suffixes.
 _SUFFIXES = ('', '-2', '-3', '-4')
 
