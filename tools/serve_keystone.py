@@ -163,7 +163,6 @@ class Keystone:
             ['credential_setup', *_owner()],
             [
                 'bootstrap',
-                *('--bootstrap-password', self._passwords['admin']),
                 *('--bootstrap-public-url', self.url),
                 *('--bootstrap-region-id', REGION),
             ],
@@ -172,10 +171,13 @@ class Keystone:
 
     def _manage(self, words: list[str]) -> None:
         log = self._data / 'log/keystone-manage.log'
+        # Not an argument: others see those, and it may begin with a hyphen.
+        password = {'OS_BOOTSTRAP_PASSWORD': self._passwords['admin']}
         command = [f'{self._programs}/keystone-manage', '--config-file']
         with log.open('ab') as output:
             done = subprocess.run(
                 [*command, str(self._configuration), *words],
+                env=os.environ | password,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,6 +1,7 @@
 """tools/serve: the first thing a newcomer does."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -143,6 +144,17 @@ class Serve(unittest.TestCase):
             str(processes.free_port()),
         )  # fmt: skip
         self.addCleanup(service.stop)
+        # As random ones may be: a hyphen first.
+        passwords = self.data / 'keystone/passwords.json'
+        passwords.parent.mkdir(mode=0o700, parents=True)
+        passwords.write_text(
+            json.dumps(
+                {
+                    user: f'-{user}'
+                    for user in ('admin', 'alice', 'bob', 'glance')
+                }
+            )
+        )
         service.start()
         files = re.findall(r'^  \. (\S+)', service.said(), re.M)
         alice, bob, admin = (pathlib.Path(each) for each in files)
