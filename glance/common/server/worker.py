@@ -180,7 +180,7 @@ class Worker:
         try:
             while True:
                 try:
-                    self._admit(*listener.accept())
+                    self._admit(*_accepted(listener))
                 except OSError as error:
                     self._cannot_accept(listener, error)
                 except Exception:
@@ -335,6 +335,23 @@ class Worker:
         """
         with eventlet.Timeout(self._head_seconds):
             sock.do_handshake()
+
+
+def _accepted(listener: Any) -> Any:
+    """Accept a connection; return it with its address.
+
+    Without a free descriptor the kernel refuses also if no client waits.
+    Then no connection has to give way.
+
+    :raises OSError: a client waits, and cannot be accepted
+    """
+    try:
+        return listener.accept()
+    except OSError as error:
+        if not errors.lacks_descriptors(error):
+            raise
+    hubs.trampoline(listener.fileno(), read=True)
+    return listener.accept()
 
 
 def _reserved() -> int:

@@ -13,6 +13,8 @@ from tests.live.server import daemon
 
 #: How /proc/net/tcp names the state.
 LISTEN = '0A'
+#: In this time an accept that fails would end a connection.
+PAUSE_SECONDS = 0.3
 
 
 class TestFullHouse(cases.Shared):
@@ -163,3 +165,14 @@ class TestNoDescriptorAndNoPause(NoDescriptor):
         with self.no_descriptor():
             self.assertIn(b'hello', self.running.get('/hello'))
         self.assertEqual(b'', idle.recv(1))
+
+    def test_a_new_connection_stays_if_no_other_client_waits(self) -> None:
+        idle = self.sent('/hello')
+        daemon.read_answer(idle)
+        with self.no_descriptor():
+            new = self.sent()
+            self.assertEqual(b'', idle.recv(1))
+            daemon.eventually(lambda: self.connections() == 1)
+            time.sleep(PAUSE_SECONDS)
+            new.sendall(daemon.request('/hello'))
+            self.assertIn(b' 200 ', daemon.read_answer(new)[0])
