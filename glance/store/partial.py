@@ -18,6 +18,8 @@ PREFIX = '.partial-'
 AHEAD_BYTES = 64 * 1024 * 1024
 #: The length of a hole is a multiple of this.
 HOLE_BYTES = 64 * 1024
+#: Without locks, other writers of an image may come between two steps.
+REPLACE_TRIES = 5
 _ZEROS = bytes(HOLE_BYTES)
 _KEEP_SIZE = 1
 _NO_ALLOCATION = (errno.EOPNOTSUPP, errno.ENOSYS)
@@ -163,7 +165,8 @@ class Partial:
             try:
                 os.fsync(directory)
             except OSError:
-                path.unlink(missing_ok=True)
+                if regular.is_same(path, self._fd):
+                    path.unlink(missing_ok=True)
                 raise
         except FileExistsError:
             return False
@@ -189,15 +192,26 @@ class Partial:
             dst_dir_fd=directory,
             follow_symlinks=False,
         )
-        if not regular.is_same(path, self._fd):
+        # If the temporary name still leads to this file, then this file was
+        # linked. If the path leads to another one now, a later writer of the
+        # image has replaced it; there is no lock on network file systems.
+        if not any(
+            regular.is_same(name, self._fd) for name in (path, self._name)
+        ):
             path.unlink(missing_ok=True)
             raise regular.NotRegular(self._name)  # another user replaced it
 
     def replace(self, path: pathlib.Path) -> bool:
-        """Publish the file in place of an existing file of that name."""
+        """Publish the file in place of an existing file of that name.
+
+        :returns: False if other writers of the image were faster each time
+        """
         with regular.alone(self._directory):
-            path.unlink(missing_ok=True)
-            return self.publish(path)
+            for _ in range(REPLACE_TRIES):
+                path.unlink(missing_ok=True)
+                if self.publish(path):
+                    return True
+        return False
 
     def close(self) -> None:
         if self._warming is not None and self._is_published:

@@ -210,6 +210,50 @@ class TestLocations(FilesystemTestCase):
         self.assertEqual([], self.names())
         self.assertEqual(b'precious', target.read_bytes())
 
+    def test_data_of_a_later_writer_stays(self) -> None:
+        """On NFS nothing is locked between two steps of a writer."""
+        really_link, path = os.link, self.directory / ID
+
+        def overtaken(*args: Any, **options: Any) -> None:
+            really_link(*args, **options)
+            path.unlink()
+            path.write_bytes(b'later')
+
+        def late(*args: Any, **options: Any) -> None:
+            if links.pop():
+                path.write_bytes(b'earlier')
+            really_link(*args, **options)
+
+        with mock.patch.object(os, 'O_TMPFILE', os.O_DIRECTORY):
+            with mock.patch.object(os, 'link', overtaken):
+                self.store.write(ID, [b'x'], nothing)
+            self.assertEqual(b'later', path.read_bytes())
+            links = [False, True, True, True]
+            with (
+                mock.patch.object(os, 'link', late),
+                self.assertLogs('glance.store.publishing', 'WARNING'),
+            ):
+                self.store.write(ID, [b'y'], nothing)
+        self.assertEqual(b'y', path.read_bytes())
+        self.assertEqual([ID], self.names())
+
+    def test_a_failed_flush_leaves_the_data_of_a_later_writer(self) -> None:
+        path, really_sync = self.directory / ID, os.fsync
+
+        def failing(fd: int) -> None:
+            if not stat.S_ISDIR(os.fstat(fd).st_mode):
+                return really_sync(fd)
+            path.unlink()
+            path.write_bytes(b'later')
+            raise OSError(errno.EIO, 'the disk is broken')
+
+        with (
+            mock.patch.object(os, 'fsync', failing),
+            self.assertRaises(errors.StoreUnavailable),
+        ):
+            self.store.write(ID, [b'x'], nothing)
+        self.assertEqual(b'later', path.read_bytes())
+
     def test_a_directory_in_the_way_is_503(self) -> None:
         (self.directory / ID).mkdir()
         with self.assertRaises(errors.StoreUnavailable):
