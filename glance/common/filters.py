@@ -146,6 +146,19 @@ class HealthCheck(healthcheck.Healthcheck):
         response: webob.Response | None = super().process_request(req)
         return response
 
+    @staticmethod
+    def _get_greenstacks() -> list[str]:
+        """Stacks of green threads, for the detailed response.
+
+        The library looks for them among all objects of the process. If one of
+        these is a weak proxy of an object that is gone, the search fails.
+        """
+        try:
+            stacks: list[str] = healthcheck.Healthcheck._get_greenstacks()
+        except ReferenceError:
+            return []
+        return stacks
+
 
 def _health_section(
     options: wsgi.Options, local: Mapping[str, str]

@@ -5,6 +5,7 @@ import tempfile
 from typing import Any
 import unittest
 from unittest import mock
+import weakref
 
 from oslo_config import cfg
 import webob
@@ -242,6 +243,18 @@ class TestHealth(EdgeTestCase):
         for path in ('/', '/healthchecks', '/v2/healthcheck'):
             response = self.ask(self.health(), path)
             self.assertEqual('application/json', response.content_type)
+
+    def test_detail_beside_a_weak_proxy_of_nothing(self) -> None:
+        """Some library of the process may keep one."""
+        gone = weakref.proxy(type('Gone', (), {})())
+        self.addCleanup(lambda: gone)
+        for wanted in ('application/json', 'text/html'):
+            response = self.ask(
+                self.health('[healthcheck]\ndetailed = True'),
+                '/healthcheck',
+                Accept=wanted,
+            )
+            self.assertEqual(200, response.status_int)
 
     def test_detail_tells_of_peers_and_decides_nothing(self) -> None:
         told = [
