@@ -110,10 +110,7 @@ class RBDStore:
                 publishing.replace(name, lambda: self._replace(name, writer))
         finally:
             threads.run(writer.close)
-        parts = (self._pool.fsid, self._pool.name, name, rbd_data.SNAPSHOT)
-        return 'rbd://' + '/'.join(
-            urllib.parse.quote(part, safe='') for part in parts
-        )
+        return self._url(name)
 
     def _replace(self, name: str, writer: rbd_data.Writer) -> bool:
         """Replace orphaned data; wait until its dead writer has no watch.
