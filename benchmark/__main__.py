@@ -28,6 +28,7 @@ from benchmark import metadata
 from benchmark import nginx
 from benchmark import options
 from benchmark import pair
+from benchmark import places
 from benchmark import proc
 from benchmark import report
 from benchmark import seeding
@@ -145,7 +146,7 @@ class Run:
         size = _bytes(self._arguments.sizes.split(',')[0])
         setup = cached.Setup(self._home / 'cached', size, self._maker)
         rounds = self._arguments.data_rounds
-        self._add(cached.cold(setup, rounds))
+        self._add(list(cached.cold([setup], rounds)))
         others = [
             dataclasses.replace(each, name=f'{each.name}, file store')
             for each in self._targets
@@ -158,9 +159,20 @@ class Run:
     def _cold(self, name: str) -> None:
         for text in self._arguments.sizes.split(','):
             home = self._home / f'{name}-{text}'
-            setup = colds.Setup(name, home, _bytes(text), self._maker)
-            rounds = self._arguments.data_rounds
-            self._add(cached.cold(setup, rounds, name))
+            size, rounds = _bytes(text), self._arguments.data_rounds
+            setups: list[cached.Cold]
+            setups = [colds.Ours(name, home, size, self._maker)]
+            if self._arguments.upstream is not None:
+                setups.append(
+                    colds.Upstream(
+                        name,
+                        home / 'upstream',
+                        size,
+                        self._maker,
+                        self._arguments.upstream,
+                    )
+                )
+            self._add(list(cached.cold(setups, rounds, name)))
 
     def store(self, name: str, others: list[targets.Target]) -> None:
         """The uploads and downloads of ``--store``."""
@@ -275,9 +287,8 @@ def _run_store(
     others: list[targets.Target],
 ) -> list[Row]:
     if arguments.upstream is not None:
-        others.append(
-            stores.upstream_target(arguments.upstream, arguments.store, maker)
-        )
+        place = places.PLACES[arguments.store]()
+        others.append(stores.upstream_target(arguments.upstream, place, maker))
     arguments.images = 0
     _introduce(arguments, others)
     run = Run(arguments, others, None, home, maker, None)

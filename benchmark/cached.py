@@ -4,12 +4,13 @@ The store is nginx on a port of its own, which logs what it sent. Another
 port of the same nginx serves the file as the peer. Both need nginx-light.
 """
 
+from collections.abc import Iterator, Sequence
 import contextlib
 import hashlib
 import pathlib
 import statistics
 import time
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from benchmark import client
 from benchmark import data
@@ -130,7 +131,7 @@ def settings(directory: pathlib.Path, size: int) -> list[str]:
 
 
 class Cold(Protocol):
-    """What the item needs of a pair with a cache.
+    """A service with a cache in front of a store.
 
     :ivar directory: of the cache
     :ivar size: bytes of an image
@@ -158,63 +159,58 @@ def wait_complete(setup: Cold, image_id: str) -> None:
         time.sleep(0.01)
 
 
-def cold(setup: Cold, rounds: int, label: str = 'cold') -> list[Row]:
+class _Round(NamedTuple):
+    """:ivar store_reads: how often the store sent the image"""
+
+    taken: data.Taken
+    times: list[readers.Times]
+    store_reads: float
+
+
+def cold(
+    setups: Sequence[Cold], rounds: int, label: str = 'cold'
+) -> Iterator[Row]:
     """The first download of an image, by one reader and by many."""
-    rows = []
     for count in (1, READERS):
-        plan = data.Plan(setup.size * count, count)
-        found = [_cold_round(setup, plan) for _ in range(rounds)]
-        title = f'{label} {count}x{data.human(setup.size)}'
-        taken = [each for each, _, _ in found]
-        row = data.row(title, setup.target.name, plan, taken)
-        waits = [wait for _, waits, _ in found for wait in waits]
-        for name, part in zip(
-            ('head', 'data'), zip(*waits, strict=True), strict=True
-        ):
-            row[f'{name}_p50_ms'] = 1000 * statistics.median(part)
-        row['store_reads'] = max(sent for _, _, sent in found)
-        rows.append(row)
-    return rows
+        made: list[list[_Round]] = [[] for _ in setups]
+        for _ in range(rounds):
+            for setup, so_far in zip(setups, made, strict=True):
+                so_far.append(_cold_round(setup, count))
+        for setup, all_rounds in zip(setups, made, strict=True):
+            title = f'{label} {count}x{data.human(setup.size)}'
+            yield _cold_row(title, setup, count, all_rounds)
 
 
-def _cold_round(
-    setup: Cold, plan: data.Plan
-) -> tuple[data.Taken, list[tuple[float, float]], float]:
-    """
-    :returns: usage, seconds to the head and to the first data of each reader,
-        how often the store sent it
-    """
+def _cold_row(
+    title: str, setup: Cold, count: int, rounds: Sequence[_Round]
+) -> Row:
+    plan = data.Plan(setup.size * count, count)
+    taken = [each.taken for each in rounds]
+    row = data.row(title, setup.target.name, plan, taken)
+    times = [one for each in rounds for one in each.times]
+    row['head_p50_ms'] = 1000 * statistics.median(it.head for it in times)
+    row['data_p50_ms'] = 1000 * statistics.median(it.data for it in times)
+    row['store_reads'] = max(each.store_reads for each in rounds)
+    return row
+
+
+def _cold_round(setup: Cold, count: int) -> _Round:
     image_id = setup.cold_image()
     before = setup.sent_bytes()
-    waits: list[tuple[float, float]] = []
+    target = setup.target
+    request = target.connect().request('GET', f'/v2/images/{image_id}/file')
+    times: list[readers.Times] = []
 
-    def read() -> tuple[float, float, int]:
-        connection = setup.target.connect(seconds=SECONDS)
-        times: list[float] = []
-        began = time.perf_counter()
-
-        def note() -> None:
-            times.append(time.perf_counter() - began)
-
-        size = connection.drop(
-            f'/v2/images/{image_id}/file', on_answer=note, on_data=note
+    def read(_index: int) -> None:
+        times.extend(
+            readers.read(target.address, request, count, setup.size, SECONDS)
         )
-        connection.close()
-        return times[0], times[1], size
 
-    crowd = [readers.Reader(read) for _ in range(plan.clients)]
-
-    def receive(index: int) -> None:
-        head, first, size = crowd[index].run()
-        waits.append((head, first))
-        if size != plan.each:
-            raise client.Failed(f'{size} bytes came')
-
-    taken = data.together(setup.target, plan, receive)
+    taken = data.together(target, data.Plan(setup.size * count, 1), read)
     wait_complete(setup, image_id)
     sent = (setup.sent_bytes() - before) / setup.size
     setup.drop(image_id)
-    return taken, waits, sent
+    return _Round(taken, times, sent)
 
 
 def warm(

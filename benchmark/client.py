@@ -4,7 +4,7 @@ Bodies that only have to arrive are dropped in the kernel (MSG_TRUNC), so
 the client takes next to nothing from the servers that are measured.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 import json
 import socket
 from typing import Any
@@ -14,7 +14,7 @@ PATCH = 'application/openstack-images-v2.1-json-patch'
 BYTES = 'application/octet-stream'
 SECONDS = 120.0
 _PIECE = 64 * 1024
-_SCRATCH = 1024 * 1024
+SCRATCH_BYTES = 1024 * 1024
 
 
 class Failed(Exception):
@@ -85,22 +85,15 @@ class Connection:
         self,
         path: str,
         headers: str = '',
-        on_answer: Callable[[], None] = lambda: None,
-        on_data: Callable[[], None] = lambda: None,
     ) -> int:
-        """GET; the number of bytes that came.
-
-        :param on_answer: called when the head of the response is there
-        :param on_data: called when the first bytes of the body are there
-        """
+        """GET; the number of bytes that came."""
         status, fields = self._exchange('GET', path, headers, b'')
-        on_answer()
         size = int(fields.get('content-length', -1))
         if status >= 300 or size < 0:
             content = self._body(status, fields)
             self._finish(status, fields, f'GET {path}', content)
             return len(content)
-        self._discard(size, on_data)
+        self._discard(size)
         self._finish(status, fields, path, b'')
         return size
 
@@ -116,7 +109,7 @@ class Connection:
         headers = f'Content-Type: {BYTES}\r\n{framing}\r\n'
         self.close()
         peer = self._connected()
-        peer.sendall(self._request('PUT', path, headers))
+        peer.sendall(self.request('PUT', path, headers))
         for block in blocks:
             if size is None:
                 _send_chunks(peer, block)
@@ -131,7 +124,7 @@ class Connection:
     def _exchange(
         self, method: str, path: str, headers: str, body: bytes
     ) -> tuple[int, dict[str, str]]:
-        request = self._request(method, path, headers) + body
+        request = self.request(method, path, headers) + body
         fresh = self._socket is None
         try:
             self._connected().sendall(request)
@@ -144,7 +137,8 @@ class Connection:
         self._connected().sendall(request)
         return self._answer()
 
-    def _request(self, method: str, path: str, headers: str) -> bytes:
+    def request(self, method: str, path: str, headers: str = '') -> bytes:
+        """The head of a request, as it is sent."""
         line = f'{method} {self._prefix}{path} HTTP/1.1\r\n'
         return f'{line}{self._head}{headers}\r\n'.encode()
 
@@ -217,13 +211,10 @@ class Connection:
             if size == 0:
                 return b''.join(parts)
 
-    def _discard(self, size: int, on_data: Callable[[], None]) -> None:
+    def _discard(self, size: int) -> None:
         left = size - len(self._buffer)
-        has_begun = bool(self._buffer)
         self._buffer = b''
-        if has_begun:
-            on_data()
-        scratch = bytearray(min(_SCRATCH, max(left, 1)))
+        scratch = bytearray(min(SCRATCH_BYTES, max(left, 1)))
         peer = self._connected()
         while left > 0:
             got = peer.recv_into(
@@ -231,9 +222,6 @@ class Connection:
             )
             if not got:
                 raise Failed('the body was cut')
-            if not has_begun:
-                has_begun = True
-                on_data()
             left -= got
 
     def _finish(

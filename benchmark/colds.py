@@ -15,6 +15,7 @@ from benchmark import making
 from benchmark import nginx
 from benchmark import pair
 from benchmark import places
+from benchmark import stores
 
 _FRONT = """\
   map $request_method $is_read {{ default 0; GET 1; }}
@@ -57,7 +58,7 @@ class Front(nginx.Nginx):
 STORES = {f'cold-{name}': name for name in ('swift', 's3', 's3api')}
 
 
-class Setup:
+class Ours:
     """A pair with a cache in front of an object store.
 
     See :class:`benchmark.cached.Cold`. One image is read again and again; it
@@ -92,3 +93,42 @@ class Setup:
         connection = client.Connection(self.target.address, '', head)
         connection.call('DELETE', f'/v2/cache/{image_id}')
         connection.close()
+
+
+class Upstream:
+    """Upstream Glance with its cache; a new image for each round.
+
+    :param environment: see tests/stores/upstream.py
+    """
+
+    def __init__(
+        self,
+        name: str,
+        home: pathlib.Path,
+        size: int,
+        maker: making.Maker,
+        environment: pathlib.Path,
+    ) -> None:
+        place = places.PLACES[STORES[name]]()
+        home.mkdir(parents=True)
+        front = Front(home, place.address, maker.stack)
+        self.size = size
+        self.directory = home / 'cache'
+        self.sent_bytes = front.sent_bytes
+        self.target = stores.upstream_target(
+            environment,
+            place,
+            maker,
+            front.address,
+            {
+                'image_cache_dir': self.directory,
+                'image_cache_max_size': 1000 * size,
+            },
+        )
+
+    def cold_image(self) -> str:
+        return data.put_image(self.target, self.size)
+
+    def drop(self, image_id: str) -> None:
+        data.drop_image(self.target, image_id)
+        (self.directory / image_id).unlink()

@@ -80,7 +80,7 @@ def _add_targets(made: argparse.ArgumentParser) -> None:
         '--upstream',
         type=pathlib.Path,
         metavar='VENV',
-        help='of --store: also upstream Glance on the same server; '
+        help='of --store and cold-*: also upstream Glance on the same server; '
         'tests/stores/upstream.py says what the environment needs',
     )
     made.add_argument(

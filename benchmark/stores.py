@@ -4,7 +4,7 @@ They take turns. Each has a pool, container or bucket of its own on the same
 server. CPU and memory are of the api process, or of the tool's process.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
 import os
 import pathlib
@@ -60,11 +60,20 @@ def measure(
 
 
 def upstream_target(
-    environment: pathlib.Path, name: str, maker: making.Maker
+    environment: pathlib.Path,
+    place: places.Place,
+    maker: making.Maker,
+    address: str | None = None,
+    cache: Mapping[str, Any] | None = None,
 ) -> targets.Target:
-    """Start upstream on the same server, in a place of its own."""
-    place = places.PLACES[name]()
-    service = upstream.Upstream(environment, place.kind, place.settings())
+    """Start upstream on the same server, in a place of its own.
+
+    :param address: HOST:PORT through which it reaches the server
+    :param cache: options of its image cache, if it shall have one
+    """
+    service = upstream.Upstream(
+        environment, place.kind, place.settings(address), cache
+    )
     maker.stack.callback(service.stop)
     service.start()
     pid = service.process.pid

@@ -7,7 +7,6 @@ import logging
 import os
 import pathlib
 import sqlite3
-import threading
 import time
 
 from glance.cache import blocks
@@ -18,6 +17,7 @@ from glance.cache import index as indexes
 from glance.cache import keys
 from glance.cache import layout as layouts
 from glance.cache import locks
+from glance.cache import opening
 from glance.cache import room as rooms
 from glance.cache import waiting
 from glance.common import contract
@@ -66,7 +66,7 @@ class CachedImages:
             waiting.Beats(),
         )
         self._accesses: dict[str, indexes.Access] = {}
-        self._opening: dict[str, threading.Event] = {}
+        self._openings = opening.Openings(self.layout)
         self._trouble = repeated.Repeated()
 
     def open(
@@ -105,17 +105,8 @@ class CachedImages:
         key = keys.key_of(image)
         if key is None:
             return False
-        file = self._open_file(key)
-        if file is None:
-            if not self._may_begin(key):
-                return False
-            body = fetch(0, key.size_bytes)
-            try:
-                file, begun = self._make_file(image, key, 0, body)
-            except BaseException:
-                body.close()
-                raise
-            (begun or body).close()
+        with self._openings.turn(key.image_id):
+            file = self._open_file(key) or self._begin(image, key, fetch)
         if file is None:
             return False
         try:
@@ -128,6 +119,24 @@ class CachedImages:
             return False
         finally:
             file.close()
+
+    def _begin(
+        self, image: contract.Image, key: blocks.Key, fetch: filler.Fetch
+    ) -> blocks.Blocks | None:
+        """Create the file of an image; None if that is not useful now.
+
+        :raises errors.Error: the store failed
+        """
+        if not self._may_begin(key):
+            return None
+        body = fetch(0, key.size_bytes)
+        try:
+            file, begun = self._make_file(image, key, 0, body)
+        except BaseException:
+            body.close()
+            raise
+        (begun or body).close()
+        return file
 
     def _open_file(self, key: blocks.Key) -> blocks.Blocks | None:
         """Open the file of an image, which prevents eviction; None if absent.
@@ -181,7 +190,7 @@ class CachedImages:
         file = body = begun = None
         first = offset // blocks.BLOCK_BYTES
         start, size = key.whole_blocks(offset, length)
-        with self._first_of_many(key.image_id):
+        with self._openings.turn(key.image_id):
             with self._reported():
                 file = self._open_file(key)
             if file is None and self._may_begin(key):
@@ -228,24 +237,6 @@ class CachedImages:
             return file, made and filler.Begun(made, body)
         made.close()
         return None, None
-
-    @contextlib.contextmanager
-    def _first_of_many(self, image_id: str) -> Iterator[None]:
-        """Wait while another reader of this process opens the store.
-
-        Those that waited do not wait for each other again, because that would
-        take too long if the store does not respond.
-        """
-        ours = threading.Event()
-        first = self._opening.setdefault(image_id, ours)
-        if first is not ours:
-            first.wait()
-        try:
-            yield
-        finally:
-            if first is ours:
-                del self._opening[image_id]
-                ours.set()
 
     def _may_begin(self, key: blocks.Key) -> bool:
         return (

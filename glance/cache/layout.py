@@ -62,13 +62,20 @@ class Layout:
 
     @contextlib.contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self.base / name, flags, 0o640)
+        fd = self._open_lock(name)
         try:
             fcntl.flock(fd, how)
             yield
         finally:
             os.close(fd)
+
+    def open_locks(self) -> int:
+        """Open the file for locks of images; the caller closes it."""
+        return self._open_lock('.opening')
+
+    def _open_lock(self, name: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        return os.open(self.base / name, flags, 0o640)
 
     def invalid_bytes(self) -> int:
         return sum(status.st_size for _, status in files_in(self.invalid))

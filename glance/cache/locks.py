@@ -1,5 +1,7 @@
 """Locks on byte ranges of a file, owned by an open file, not by a process.
 
+Files of blocks have them, and the file of :meth:`layout.Layout.open_locks`.
+
 Such a lock (F_OFD_SETLK) works between workers and also between threads of
 one worker. It ends when the file is closed or its process dies.
 """
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 import contextlib
 import fcntl
 import struct
+import zlib
 
 _FLOCK = struct.Struct('@hhqqi4x')
 #: Held shared by each reader of the file, so that it is not evicted.
@@ -21,6 +24,14 @@ _FIRST_BLOCK = 2
 def block(index: int) -> int:
     """Position of the lock that the filler of a block holds."""
     return _FIRST_BLOCK + index
+
+
+def opening(image_id: str) -> int:
+    """Position of the lock of a worker that opens the store for an image.
+
+    Images that share one only wait for each other.
+    """
+    return zlib.crc32(image_id.encode())
 
 
 def _command(kind: int, place: int, length: int) -> bytes:

@@ -19,6 +19,8 @@ from tests.live import processes
 VARIABLE = 'GLANCE_TEST_UPSTREAM'
 START_SECONDS = 240
 STORE = 'big'
+#: Threads of a service with a cache.
+READERS = 64
 #: What a test does, allowed to anybody.
 _POLICIES = (
     *('get_images', 'get_image', 'add_image', 'modify_image'),
@@ -31,6 +33,7 @@ http-socket = 127.0.0.1:{port}
 chdir = {directory}
 module = glance.wsgi.api:application
 processes = 1
+threads = {threads}
 master = true
 need-app = true
 lazy-apps = true
@@ -65,6 +68,7 @@ class Upstream(daemons.Client):
 
     :param kind: the type of its store
     :param settings: the options of the store by their names
+    :param cache: options of its image cache, if it shall have one
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Upstream(daemons.Client):
         programs: pathlib.Path,
         kind: str,
         settings: Mapping[str, Any],
+        cache: Mapping[str, Any] | None = None,
     ) -> None:
         self._programs = programs / 'bin'
         self._shipped = programs / 'etc/glance'
@@ -81,11 +86,16 @@ class Upstream(daemons.Client):
         port = processes.free_port()
         self.api_url = f'http://127.0.0.1:{port}'
         self.database = self.directory / 'glance.sqlite'
-        self._configure(kind, settings)
+        self._configure(kind, settings, cache)
         ini = self._etc / 'uwsgi.ini'
         log = self.directory / 'uwsgi.log'
         ini.write_text(
-            _UWSGI.format(port=port, log=log, directory=self.directory)
+            _UWSGI.format(
+                port=port,
+                log=log,
+                directory=self.directory,
+                threads=1 if cache is None else READERS,
+            )
         )
         self.process = processes.Process(
             [self._programs / 'uwsgi', '--ini', ini],
@@ -97,7 +107,12 @@ class Upstream(daemons.Client):
             },
         )
 
-    def _configure(self, kind: str, settings: Mapping[str, Any]) -> None:
+    def _configure(
+        self,
+        kind: str,
+        settings: Mapping[str, Any],
+        cache: Mapping[str, Any] | None,
+    ) -> None:
         reserved = {
             f'os_glance_{name}_store': {
                 'filesystem_store_datadir': self.directory / name
@@ -115,13 +130,17 @@ class Upstream(daemons.Client):
                     'enabled_backends': f'{STORE}:{kind}',
                     'show_multiple_locations': True,
                     'log_file': self.directory / 'api.log',
+                    **(cache or {}),
                 },
                 'glance_store': {'default_backend': STORE},
                 STORE: settings,
                 **reserved,
                 'database': {'connection': f'sqlite:///{self.database}'},
                 # Without a flavor nobody logs in.
-                'paste_deploy': {'config_file': paste},
+                'paste_deploy': {
+                    'config_file': paste,
+                    **({} if cache is None else {'flavor': 'caching'}),
+                },
                 'oslo_policy': {'policy_file': policy},
                 'oslo_concurrency': {'lock_path': self.directory},
             }

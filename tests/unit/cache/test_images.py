@@ -16,8 +16,10 @@ from glance.cache import following
 from glance.cache import index
 from glance.cache import keys
 from glance.cache import locks
+from glance.cache import opening
 from glance.common import errors
 from glance.common import filebody
+from glance.common import threads
 from tests import slow_store
 from tests.unit.cache import cases
 from tests.unit.cache.cases import ID
@@ -97,9 +99,42 @@ class TestReading(cases.CacheTestCase):
             self.assertTrue(all(pool.map(work, range(64))))
         self.wait_complete(ID)
         self.assertEqual(len(content), self.store.given_bytes)
-        # A worker may open the store before it sees that another one does.
-        opened = self.store.opened
-        self.assertLessEqual(len(opened), len(others), opened)
+        self.assertEqual([(0, image['size'])], self.store.opened)
+
+    def test_worker_waits_while_another_one_opens_the_store(self) -> None:
+        image = self.image()
+        other = self.make()
+        is_open, goes_on = threading.Event(), threading.Event()
+
+        def fetch(offset: int, length: int) -> Any:
+            is_open.set()
+            self.assertTrue(goes_on.wait(30))
+            return self.fetch(image)(offset, length)
+
+        def first() -> bytes:
+            with contextlib.closing(
+                self.cached.open(image, 0, image['size'], fetch)
+            ) as body:
+                return b''.join(body)
+
+        with futures.ThreadPoolExecutor(2) as pool:
+            early = pool.submit(first)
+            self.assertTrue(is_open.wait(30))
+            with mock.patch.object(threads, 'pause') as pause:
+                pause.side_effect = lambda _seconds: goes_on.set()
+                late = pool.submit(self.read, image, cached=other)
+                self.assertEqual(early.result(30), late.result(30))
+        self.assertEqual(1, len(self.store.opened))
+
+    def test_worker_that_waited_long_opens_the_store_itself(self) -> None:
+        image = self.image()
+        with (
+            self.cached._openings.turn(ID),
+            mock.patch.object(opening, '_HOST_SECONDS', 0),
+        ):
+            self.assertEqual(
+                self.store.data[ID], self.read(image, cached=self.make())
+            )
 
     def test_late_reader_finds_what_was_cached_meanwhile(self) -> None:
         # It found no entry, and is then slower than all the others.
@@ -127,7 +162,7 @@ class TestReading(cases.CacheTestCase):
     def test_readers_wait_for_the_first_one_only(self) -> None:
         image = self.image()
         self.store.data.clear()
-        first = self.cached._opening[ID] = threading.Event()
+        first = self.cached._openings._first[ID] = threading.Event()
         together = threading.Barrier(3)
 
         def fetch(offset: int, length: int) -> Any:
@@ -146,11 +181,15 @@ class TestReading(cases.CacheTestCase):
                 each.result(60)
 
     def read_late(self, image: Any, others: Callable[[], Any]) -> bytes:
-        """Read while another worker reads between its two looks."""
+        """Read while another worker reads between its two looks.
+
+        The other one does not wait until this one has opened the store.
+        """
 
         def fetch(offset: int, length: int) -> Any:
             if not self.cached.index.get(ID):
-                others()
+                with mock.patch.object(opening, '_HOST_SECONDS', 0):
+                    others()
                 self.wait_for_fillers()
             return self.fetch(image)(offset, length)
 
