@@ -117,6 +117,9 @@ class Setup:
         connection.close()
         return image_id
 
+    def wait(self, image_id: str) -> None:
+        wait_complete(self.directory, image_id)
+
     def drop(self, image_id: str) -> None:
         data.drop_image(self.target, image_id)
 
@@ -133,27 +136,32 @@ def settings(directory: pathlib.Path, size: int) -> list[str]:
 class Cold(Protocol):
     """A service with a cache in front of a store.
 
-    :ivar directory: of the cache
     :ivar size: bytes of an image
     """
 
     target: targets.Target
-    directory: pathlib.Path
     size: int
 
     def cold_image(self) -> str:
         """The id of an image that is not cached."""
 
+    def wait(self, image_id: str) -> None:
+        """Called when the image was read; wait until it is cached."""
+
     def drop(self, image_id: str) -> None:
-        """Called when the image was read."""
+        """Called after that."""
 
     def sent_bytes(self) -> int:
         """What the store sent so far."""
 
 
-def wait_complete(setup: Cold, image_id: str) -> None:
+def wait_complete(directory: pathlib.Path, image_id: str) -> None:
+    """Wait until a cache has an image.
+
+    :raises client.Failed: it does not come
+    """
     end = time.monotonic() + SECONDS
-    while not (setup.directory / image_id).exists():
+    while not (directory / image_id).exists():
         if time.monotonic() > end:
             raise client.Failed('the image was not cached')
         time.sleep(0.01)
@@ -207,7 +215,7 @@ def _cold_round(setup: Cold, count: int) -> _Round:
         )
 
     taken = data.together(target, data.Plan(setup.size * count, 1), read)
-    wait_complete(setup, image_id)
+    setup.wait(image_id)
     sent = (setup.sent_bytes() - before) / setup.size
     setup.drop(image_id)
     return _Round(taken, times, sent)
@@ -235,7 +243,7 @@ def warm(
         return data.download_round(target, plan, paths[target.name])
 
     one_round(setup.target, plan)
-    wait_complete(setup, paths[setup.target.name])
+    setup.wait(paths[setup.target.name])
     downloads = data.measure(
         plan.title('warm'), everyone, plan, rounds, one_round
     )
