@@ -196,8 +196,9 @@ def _cold_row(
     taken = [each.taken for each in rounds]
     row = data.row(title, setup.target.name, plan, taken)
     times = [one for each in rounds for one in each.times]
-    row['head_p50_ms'] = 1000 * statistics.median(it.head for it in times)
-    row['data_p50_ms'] = 1000 * statistics.median(it.data for it in times)
+    if times:  # else all rounds failed
+        row['head_p50_ms'] = 1000 * statistics.median(it.head for it in times)
+        row['data_p50_ms'] = 1000 * statistics.median(it.data for it in times)
     row['store_reads'] = max(each.store_reads for each in rounds)
     return row
 
