@@ -19,6 +19,9 @@ T = TypeVar('T')
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 #: Max bytes of a stream that wait to be sent, per upload.
 STREAM_BYTES = 8 * 1024 * 1024
+#: Max bytes of a copy of data. Memory for larger ones may be mapped anew each
+#: time (server.MAPPED_BYTES), which costs more than the copying.
+COPY_BYTES = 512 * 1024
 
 
 class GivenUp(Exception):
@@ -144,22 +147,23 @@ class Parts(Generic[T]):
         The last part may be shorter; it is empty if there is no data at all.
         """
         number = 1
-        buffer = self._buffer(number)
+        # Not the bytearray itself: it would first copy what is assigned.
+        buffer = memoryview(self._buffer(number))
         filled = 0
         for chunk in data:
             view = memoryview(chunk)
             while view:
                 size = self._size_of(number)
                 if filled == size:
-                    yield memoryview(buffer)[:filled]
+                    yield buffer[:filled]
                     number, filled = number + 1, 0
-                    buffer = self._buffer(number)
+                    buffer = memoryview(self._buffer(number))
                     size = self._size_of(number)
                 taken = min(len(view), size - filled)
                 buffer[filled : filled + taken] = view[:taken]
                 filled += taken
                 view = view[taken:]
-        yield memoryview(buffer)[:filled]
+        yield buffer[:filled]
 
     def _buffer(self, number: int) -> bytearray:
         """Return a buffer for a part; wait while too many are being sent."""
@@ -244,12 +248,18 @@ def held_back(data: Iterable[base.Buffer]) -> Iterator[tuple[bytes, bool]]:
     """Yield copies of the pieces, each with whether it is the last one."""
     waiting: bytes | None = None
     for chunk in data:
-        if not len(chunk):
-            continue
-        if waiting is not None:
-            yield waiting, False
-        waiting = bytes(chunk)
+        for piece in cut(chunk):
+            if waiting is not None:
+                yield waiting, False
+            waiting = bytes(piece)
     yield waiting or b'', True
+
+
+def cut(chunk: base.Buffer) -> Iterator[memoryview]:
+    """Yield the parts of a buffer; each may be copied at low cost."""
+    view = memoryview(chunk)
+    for start in range(0, len(view), COPY_BYTES):
+        yield view[start : start + COPY_BYTES]
 
 
 def require_size(found: int, announced: int) -> None:

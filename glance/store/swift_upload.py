@@ -7,6 +7,7 @@ manifest is a dynamic large object, as upstream Glance writes it.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+import itertools
 import logging
 from typing import NamedTuple
 import uuid
@@ -136,14 +137,13 @@ class Upload:
     def _send_segments(self, data: Iterable[base.Buffer]) -> None:
         stream: feeding.Stream[Piece] | None = None
         room = 0
-        for chunk in data:
-            view = memoryview(chunk)
+        for view in itertools.chain.from_iterable(map(feeding.cut, data)):
             while view:
                 if stream is None:
                     room = self._next_size()
                     stream = self._next_segment(room)
                 piece = view[:room]
-                stream.push(bytes(piece))
+                stream.push(self._packed(piece))
                 room -= len(piece)
                 self._found_bytes += len(piece)
                 view = view[len(piece) :]
@@ -166,6 +166,12 @@ class Upload:
         if left <= 0:
             feeding.require_size(self._found_bytes + 1, self._size_bytes)
         return min(size, left)
+
+    def _packed(self, piece: memoryview) -> bytes:
+        """Copy a piece; as a chunk if the size is unknown."""
+        if self._size_bytes is not None:
+            return bytes(piece)
+        return b''.join((b'%x\r\n' % len(piece), piece, b'\r\n'))
 
     def _next_segment(self, size: int) -> feeding.Stream[Piece]:
         number = len(self._segments) + 1
@@ -263,19 +269,15 @@ def _put(
 ) -> tuple[int, str]:
     """Send an object while its pieces are received.
 
+    :param is_chunked: the pieces are chunks, without the last chunk
     :returns: the number of bytes sent, and the ETag of what Swift stored
     """
     sent_bytes = 0
     sending = account.start('PUT', path, headers)
     try:
         for piece in pieces:
-            sent_bytes += len(piece)
-            if is_chunked and piece:
-                sending.write(memoryview(b'%x\r\n' % len(piece)))
-                sending.write(memoryview(piece))
-                sending.write(memoryview(b'\r\n'))
-            elif piece:
-                sending.write(memoryview(piece))
+            sent_bytes += _data_bytes(piece) if is_chunked else len(piece)
+            sending.write(memoryview(piece))
             if sending.is_refused:
                 break
         if is_chunked:
@@ -292,6 +294,11 @@ def _put(
         raise swift_account.refused(response.status, 'PUT of an object')
     sending.require_working()
     return sent_bytes, (response.headers.get('ETag') or '').strip('"')
+
+
+def _data_bytes(chunk: bytes) -> int:
+    """Bytes of data in a chunk: a line with the size, data, an empty line."""
+    return len(chunk) - chunk.index(b'\r\n') - 4
 
 
 def segments_of(

@@ -24,6 +24,13 @@ MAPPED_BYTES = 1024 * 1024
 _MALLOC_OPTIONS = {-8: 2, -3: MAPPED_BYTES, -1: 4 * 1024 * 1024}
 
 
+def tune_malloc() -> None:
+    """Make malloc use the memory of buffers again."""
+    for option, value in _MALLOC_OPTIONS.items():
+        with contextlib.suppress(AttributeError):  # a C library without it
+            ctypes.CDLL(None).mallopt(option, value)
+
+
 def patch() -> None:
     """Make the standard library green; call it before any other import.
 
@@ -32,9 +39,7 @@ def patch() -> None:
     Host names are resolved by the system's resolver in a native thread,
     because eventlet's resolver loads 11 MiB of dnspython and supports less.
     """
-    for option, value in _MALLOC_OPTIONS.items():
-        with contextlib.suppress(AttributeError):  # a C library without it
-            ctypes.CDLL(None).mallopt(option, value)
+    tune_malloc()
     # eventlet warns that it is deprecated. Operators can do nothing about
     # that, so the warning is hidden.
     warnings.filterwarnings('ignore', message=r'\s*Eventlet ')
