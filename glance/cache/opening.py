@@ -50,16 +50,13 @@ class Openings:
     @contextlib.contextmanager
     def _turn_of_host(self, image_id: str) -> Iterator[None]:
         """Wait for other workers, but not for long."""
-        try:
-            fd = self._layout.open_locks()
-        except OSError:  # the caller finds the same, and reports it
+        with contextlib.ExitStack() as stack:
+            # The caller meets the same failure, and reports it.
+            with contextlib.suppress(OSError):
+                fd = self._layout.open_locks()
+                stack.callback(os.close, fd)
+                _wait(fd, locks.opening(image_id))
             yield
-            return
-        try:
-            _wait(fd, locks.opening(image_id))
-            yield
-        finally:
-            os.close(fd)
 
 
 def _wait(fd: int, place: int) -> None:

@@ -136,6 +136,15 @@ class TestReading(cases.CacheTestCase):
                 self.store.data[ID], self.read(image, cached=self.make())
             )
 
+    def test_lock_that_cannot_be_taken_does_not_fail_a_download(self) -> None:
+        image = self.image()
+        trouble = OSError(errno.ENOLCK, 'No locks available')
+        with mock.patch.object(
+            self.cached.layout, 'open_locks', side_effect=trouble
+        ):
+            self.assertEqual(self.store.data[ID], self.read(image))
+        self.wait_complete(ID)
+
     def test_late_reader_finds_what_was_cached_meanwhile(self) -> None:
         # It found no entry, and is then slower than all the others.
         image = self.image()
