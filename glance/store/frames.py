@@ -12,8 +12,9 @@ import socket
 import struct
 from typing import Any
 
-#: Max bytes of a frame. The length 0 marks the end of the data.
-MAX_BYTES = 1024 * 1024
+#: Max bytes of a frame. The length 0 marks the end of the data. Memory for
+#: larger frames may be mapped anew each time (server.MAPPED_BYTES).
+MAX_BYTES = 512 * 1024
 _LENGTH = struct.Struct('>I')
 #: Replaces a length: the data is aborted, and an error document follows.
 _BROKEN = 0xFFFFFFFF
@@ -84,14 +85,14 @@ class Channel:
         return size
 
     def _exactly(self, size: int) -> bytes:
-        content = bytearray(size)
-        view = memoryview(content)
-        while view:
-            got = self._sock.recv_into(view)
-            if not got:
+        parts: list[bytes] = []
+        while size:
+            part = self._sock.recv(size, socket.MSG_WAITALL)
+            if not part:
                 raise EOFError('the other side is gone')
-            view = view[got:]
-        return bytes(content)
+            parts.append(part)  # a signal may end the waiting early
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b''.join(parts)
 
 
 def pair() -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ import sys
 import unittest
 
 from glance.common import server
+from glance.store import frames
 from glance.store import rbd_data
 from glance.store import readahead
 from glance.store import remote
@@ -64,6 +65,7 @@ class TestBuffers(unittest.TestCase):
         for size in {
             readahead.PIECE_BYTES,
             remote.PIECE_BYTES,
+            frames.MAX_BYTES,
             rbd_data._READ_BYTES,
             rbd_data._WRITE_BYTES,
         }:
